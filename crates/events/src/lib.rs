@@ -1,0 +1,1 @@
+//! Ids, sites, operations, event records, the trace file and the STD text format

@@ -1,0 +1,1 @@
+//! The litmus notation: parser, semantics, exhaustive search, prediction

@@ -1,0 +1,1 @@
+//! What a user sees, end to end.
