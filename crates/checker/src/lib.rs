@@ -1,1 +1,18 @@
-//! Events in, findings out: lock order, waits, prediction
+//! Events in, findings out. The judge of the toolkit.
+//!
+//! Pure: no I/O, no clock, no threads, and the only crate that knows petgraph. The same input gives the same
+//! findings, byte for byte, on any machine.
+
+pub mod code;
+pub mod finding;
+pub mod judge;
+pub mod order;
+mod words;
+
+pub use code::{Code, Tier};
+pub use finding::{
+    Context, CycleLink, Evidence, Finding, HeldLock, LockDetail, LockInfo, ProgramStatus, Report, Stats,
+    Verdict,
+};
+pub use judge::Judge;
+pub use order::{OrderChecker, OrderFinding};

@@ -1,1 +1,15 @@
-//! Ids, sites, operations, event records, the trace file and the STD text format
+//! The words that every part of the toolkit shares: ids, modes, sites, the records a watched process writes, and
+//! the file they stand in.
+//!
+//! This crate holds data and its encoding. It judges nothing (that is `lockcheck-checker`), watches nothing (that
+//! is `tracked`) and prints nothing (that is `lockcheck-report`).
+
+pub mod id;
+pub mod record;
+pub mod site;
+pub mod source;
+pub mod trace_file;
+
+pub use id::{Attempt, LockId, LockKind, Mode, SiteId, StackId, ThreadId, TokenId};
+pub use record::{Hold, Record, Request, StuckKind, StuckThread};
+pub use site::{Frame, RawSite, Site};

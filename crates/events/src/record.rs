@@ -1,0 +1,177 @@
+//! What a watched process writes down in mode `check`: knowledge, not every event.
+//!
+//! The order of records is the order in which the run-time learned them, under one lock; a reader that feeds them
+//! to the checker in this order gets the findings the process itself had. Strings and stacks stand before the
+//! first record that refers to them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Attempt, LockId, LockKind, Mode, RawSite, SiteId, StackId, ThreadId, TokenId};
+
+/// One hold of a lock by the requesting thread.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Hold {
+    /// The lock that is held.
+    pub lock: LockId,
+    /// How it is held.
+    pub mode: Mode,
+    /// How it was asked for.
+    pub attempt: Attempt,
+    /// Where it was asked for.
+    pub site: SiteId,
+    /// The acquisition's index among its thread's events.
+    pub event: u32,
+}
+
+/// A thread asks for a lock while it holds others: the stuff that lock-order edges are made of.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Request {
+    /// Who asks.
+    pub thread: ThreadId,
+    /// The request's index among its thread's events.
+    pub event: u32,
+    /// What is asked for.
+    pub lock: LockId,
+    /// How.
+    pub mode: Mode,
+    /// For how long.
+    pub attempt: Attempt,
+    /// Where.
+    pub site: SiteId,
+    /// The stack of the request; one stack stands for all requests with the same pair of sites.
+    pub stack: StackId,
+    /// Everything the thread holds at this moment, oldest first, the wanted lock's own upgradable hold left out.
+    pub holds: Vec<Hold>,
+}
+
+/// One member of a stuck set.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct StuckThread {
+    /// What it asks for and what it holds.
+    pub request: Request,
+    /// The members of the set that could end its wait, and with them the holds that stand in the way.
+    pub waits_for: Vec<(ThreadId, Hold)>,
+}
+
+/// What kind of stuck set it is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum StuckKind {
+    /// Threads that wait for each other.
+    Deadlock,
+    /// A thread that waits for what only it could give up.
+    SelfDeadlock,
+}
+
+/// One piece of knowledge.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum Record {
+    /// The process, once, first.
+    Process {
+        /// The operating system's number for it.
+        pid: u32,
+        /// The executable's path.
+        exe: String,
+        /// The folder it was started in.
+        cwd: String,
+        /// Nanoseconds since the epoch, for the reader's eyes only.
+        started_ns: u64,
+    },
+    /// A loaded executable segment, so that addresses can be resolved when the process is gone.
+    Module {
+        /// The file it was loaded from.
+        path: String,
+        /// The address its file addresses (svma) are relative to.
+        base: u64,
+        /// The range of addresses it covers.
+        range: (u64, u64),
+    },
+    /// A thread was seen for the first time.
+    ThreadStart {
+        /// Its id.
+        thread: ThreadId,
+        /// Its name; `None` where it has none.
+        name: Option<String>,
+        /// The thread that started it through the tracked API; `None`: of unknown origin.
+        parent: Option<ThreadId>,
+        /// The operating system's number for it.
+        os_id: u64,
+        /// The name of the scope (test) that it counts in.
+        scope: Option<String>,
+    },
+    /// A thread ended.
+    ThreadEnd {
+        /// Its id.
+        thread: ThreadId,
+    },
+    /// Everything `thread` did so far comes before what follows the matching `After`: a spawn, an end, a barrier.
+    Before {
+        /// Whose past it is.
+        thread: ThreadId,
+        /// The name of this point.
+        token: TokenId,
+    },
+    /// What `thread` does from here on comes after the point `token`.
+    After {
+        /// Whose future it is.
+        thread: ThreadId,
+        /// The point, from an earlier `Before`.
+        token: TokenId,
+    },
+    /// A site was seen for the first time.
+    Site {
+        /// Its id.
+        site: SiteId,
+        /// Where it is.
+        raw: RawSite,
+    },
+    /// A stack was captured.
+    Stack {
+        /// Its id.
+        stack: StackId,
+        /// Return addresses, innermost first.
+        addresses: Vec<u64>,
+    },
+    /// A lock took part in a nesting or a contention for the first time.
+    Lock {
+        /// Its id.
+        lock: LockId,
+        /// What it is.
+        kind: LockKind,
+        /// Where it was created.
+        created: SiteId,
+        /// The name the user gave it.
+        name: Option<String>,
+    },
+    /// A lock was dropped: no later record names it.
+    LockDropped {
+        /// Its id.
+        lock: LockId,
+    },
+    /// New knowledge about lock order.
+    Request(Request),
+    /// A stuck set has formed.
+    Stuck {
+        /// What kind.
+        kind: StuckKind,
+        /// Its members, in the order of the circle.
+        threads: Vec<StuckThread>,
+        /// Nanoseconds from the moment the last member asked to the moment this was written.
+        detected_after_ns: u64,
+    },
+    /// A named limit was reached and knowledge is missing from here on.
+    Dropped {
+        /// The limit's name and value, for the report.
+        what: String,
+    },
+    /// The process ended in an orderly way, with these counts.
+    End {
+        /// Threads seen.
+        threads: u32,
+        /// Locks that took part in a nesting or a contention.
+        locks: u64,
+        /// Distinct lock-order edges.
+        edges: u64,
+        /// Operations on tracked objects, as far as they are counted.
+        events: u64,
+    },
+}

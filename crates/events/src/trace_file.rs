@@ -1,0 +1,1 @@
+//! The trace file: an append-only shared mapping of framed records that survives the death of its writer.
