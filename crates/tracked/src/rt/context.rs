@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use lockcheck_events::{Attempt, LockId, LockKind, Mode, ThreadId};
 
+use super::thread::Ended;
 use super::waits::WaitSlot;
 use super::{lifecycle, mode};
 
@@ -66,7 +67,8 @@ fn pack(event: u32, mode: Mode, attempt: Attempt, kind: LockKind) -> u64 {
 }
 
 impl Held {
-    const EMPTY: Held = Held {
+    /// Nothing written yet.
+    pub(crate) const EMPTY: Held = Held {
         id: AtomicU64::new(0),
         site: AtomicPtr::new(ptr::null_mut()),
         created: AtomicPtr::new(ptr::null_mut()),
@@ -144,6 +146,8 @@ pub(crate) struct Thread {
     id_limit: Cell<u64>,
     /// Keys of (hold set, request) pairs that the detector has already learned from.
     known: UnsafeCell<super::knowledge::Known>,
+    /// Where the current user's end is to be noted, if anybody may join it.
+    ended: Cell<Option<Ended>>,
     /// The current user's id; 0 between two users.
     id: AtomicU32,
     /// Position in the table of all threads, from 1; fixed for the life of the process.
@@ -210,6 +214,7 @@ impl Thread {
             next_id: Cell::new(0),
             id_limit: Cell::new(0),
             known: UnsafeCell::default(),
+            ended: Cell::new(None),
             id: AtomicU32::new(0),
             slot,
             overflow: AtomicPtr::new(ptr::null_mut()),
@@ -219,7 +224,8 @@ impl Thread {
     }
 
     /// Prepares for a new user, who calls this.
-    pub(crate) fn begin(&self, id: ThreadId) {
+    pub(crate) fn begin(&self, id: ThreadId, ended: Option<Ended>) {
+        self.ended.set(ended);
         self.len.store(0, Ordering::Relaxed);
         self.hashed.set(0);
         self.context.set(0);
@@ -234,6 +240,11 @@ impl Thread {
     pub(crate) fn end(&self) {
         self.len.store(0, Ordering::Relaxed);
         self.alive.store(0, Ordering::Release);
+    }
+
+    /// Where the user's end is to be noted; the second time, nowhere.
+    pub(crate) fn take_ended(&self) -> Option<Ended> {
+        self.ended.take()
     }
 
     /// Whether an OS thread uses it.

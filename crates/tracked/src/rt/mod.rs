@@ -20,13 +20,16 @@ pub(crate) mod context;
 pub(crate) mod knowledge;
 pub(crate) mod lifecycle;
 pub(crate) mod mode;
+pub(crate) mod modules;
 pub(crate) mod names;
 pub(crate) mod operation;
 pub(crate) mod output;
 pub(crate) mod reaction;
 pub(crate) mod registry;
 pub(crate) mod stack;
+pub(crate) mod thread;
 pub(crate) mod waits;
 
-pub(crate) use context::{Thread, current};
-pub(crate) use operation::{Meta, Owner, acquired_anew, lock, lock_for, released, try_lock};
+pub(crate) use context::{HeldLock, Place, current};
+pub(crate) use operation::{Meta, Owner, Raw, Target, downgraded, lock, lock_for, released, try_lock};
+pub(crate) use waits::{Wait, publish};

@@ -1,0 +1,276 @@
+//! Acquire and release, as the instrumented types call them: the fast path and the way into the slow one.
+//!
+//! | step of an acquisition | shared memory touched | when |
+//! |---|---|---|
+//! | try the real lock | the lock | always |
+//! | push the hold | none | always |
+//! | look the pair (hold set, request) up in the thread's own table | none | when something else is held |
+//! | learn | the knowledge mutex | when the table does not know the pair |
+//! | publish the wait, look at the owner | the thread's wait slot, the owner's | when the real lock was taken |
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use lockcheck_events::{Attempt, LockId, LockKind, Mode};
+
+use super::context::{HeldLock, Place, Thread, current};
+use super::waits::{self, Circle, Wait};
+use super::{knowledge, reaction, registry};
+
+/// How long a suspected deadlock is watched before it is called one. The thread that does so is blocked anyway; a
+/// real deadlock is still there afterwards.
+const CONFIRM: Duration = Duration::from_millis(1);
+
+/// The real lock underneath a tracked one.
+pub(crate) trait Raw {
+    /// Takes it if that is possible at once.
+    fn try_acquire(&self, mode: Mode) -> bool;
+    /// Takes it, however long that takes.
+    fn acquire(&self, mode: Mode);
+    /// Takes it unless `deadline` passes first.
+    fn acquire_until(&self, mode: Mode, deadline: Instant) -> bool;
+}
+
+/// What a tracked lock carries besides the real lock: 16 bytes.
+pub(crate) struct Meta {
+    /// 0 until the first acquisition. Written once.
+    id: AtomicU64,
+    /// The line that created it.
+    created: Place,
+}
+
+/// Who held a lock last, as a slot number; 0: nobody yet. A hint for the way into the wait-for graph: it is not
+/// cleared on release.
+pub(crate) struct Owner(AtomicU32);
+
+impl Owner {
+    pub(crate) const fn new() -> Owner {
+        Owner(AtomicU32::new(0))
+    }
+
+    /// Relaxed: a waiter that must see it is ordered after it by the owner's wait slot.
+    #[inline(always)]
+    pub(crate) fn get(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    #[inline(always)]
+    fn set(&self, thread: &Thread) {
+        self.0.store(thread.slot, Ordering::Relaxed);
+    }
+}
+
+impl Meta {
+    pub(crate) const fn new(created: Place) -> Meta {
+        Meta { id: AtomicU64::new(0), created }
+    }
+
+    /// The line that created it.
+    pub(crate) fn created(&self) -> Place {
+        self.created
+    }
+
+    /// The lock's id, given now if it has none. Relaxed: the id carries nothing but itself.
+    #[inline(always)]
+    pub(crate) fn id(&self, thread: &Thread) -> LockId {
+        match self.id.load(Ordering::Relaxed) {
+            0 => self.give_id(thread),
+            id => LockId(id),
+        }
+    }
+
+    #[inline]
+    fn give_id(&self, thread: &Thread) -> LockId {
+        let fresh = thread.next_lock_id();
+        match self.id.compare_exchange(0, fresh.0, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => fresh,
+            Err(id) => LockId(id),
+        }
+    }
+
+    /// Gives the lock a name for reports.
+    pub(crate) fn name(&self, kind: LockKind, name: &str) {
+        let Some(thread) = current() else { return };
+        let _busy = thread.enter();
+        registry::name_lock(self.id(thread), kind, self.created, name);
+    }
+}
+
+impl Drop for Meta {
+    #[inline]
+    fn drop(&mut self) {
+        let id = *self.id.get_mut();
+        if id != 0 && registry::may_be_registered(LockId(id)) {
+            knowledge::lock_dropped(LockId(id));
+        }
+    }
+}
+
+/// One acquisition, on its way.
+pub(crate) struct Target<'a, R> {
+    pub raw: &'a R,
+    pub meta: &'a Meta,
+    pub owner: &'a Owner,
+    pub kind: LockKind,
+    pub mode: Mode,
+    pub site: Place,
+}
+
+impl<R: Raw> Target<'_, R> {
+    #[inline(always)]
+    fn hold(&self, thread: &Thread, attempt: Attempt) -> HeldLock {
+        HeldLock {
+            id: self.meta.id(thread),
+            site: self.site,
+            created: self.meta.created,
+            event: thread.next_event(),
+            mode: self.mode,
+            attempt,
+            kind: self.kind,
+        }
+    }
+
+    /// Takes note that the lock is held now.
+    #[inline(always)]
+    fn taken(&self, thread: &Thread, hold: HeldLock) {
+        thread.push(hold);
+        if self.mode == Mode::Exclusive {
+            self.owner.set(thread);
+        }
+    }
+}
+
+/// Acquires, however long it takes.
+#[inline(always)]
+pub(crate) fn lock<R: Raw>(target: &Target<'_, R>) {
+    let Some(thread) = current() else { return target.raw.acquire(target.mode) };
+    if target.raw.try_acquire(target.mode) {
+        let hold = target.hold(thread, Attempt::Block);
+        learn(thread, &hold);
+        target.taken(thread, hold);
+    } else {
+        lock_contended(target, thread);
+    }
+}
+
+/// Acquires if that is possible at once.
+#[inline(always)]
+pub(crate) fn try_lock<R: Raw>(target: &Target<'_, R>) -> bool {
+    let Some(thread) = current() else { return target.raw.try_acquire(target.mode) };
+    let taken = target.raw.try_acquire(target.mode);
+    if taken {
+        target.taken(thread, target.hold(thread, Attempt::Try));
+    }
+    taken
+}
+
+/// Acquires unless `timeout` passes first.
+pub(crate) fn lock_for<R: Raw>(target: &Target<'_, R>, timeout: Duration) -> bool {
+    let Some(thread) = current() else { return acquire_for(target, timeout) };
+    let hold = target.hold(thread, Attempt::Timed);
+    learn(thread, &hold);
+    let taken = target.raw.try_acquire(target.mode) || {
+        let _wait = waits::publish(thread, Wait::for_lock(hold));
+        acquire_for(target, timeout)
+    };
+    if taken {
+        target.taken(thread, hold);
+    }
+    taken
+}
+
+/// A deadline past the clock's range means for ever.
+fn acquire_for<R: Raw>(target: &Target<'_, R>, timeout: Duration) -> bool {
+    match Instant::now().checked_add(timeout) {
+        Some(deadline) => target.raw.acquire_until(target.mode, deadline),
+        None => {
+            target.raw.acquire(target.mode);
+            true
+        }
+    }
+}
+
+/// Takes note that the lock is given up. Comes before the real release: nobody may see the lock free and its holder
+/// still listed.
+#[inline(always)]
+pub(crate) fn released(meta: &Meta) {
+    let Some(thread) = current() else { return };
+    thread.next_event();
+    thread.pop(meta.id.load(Ordering::Relaxed));
+}
+
+/// Learns what this acquisition teaches, if anything is held and it is new.
+#[inline(always)]
+fn learn(thread: &Thread, wanted: &HeldLock) {
+    if thread.held_len() > 0 {
+        learn_nested(thread, wanted);
+    }
+}
+
+#[inline]
+fn learn_nested(thread: &Thread, wanted: &HeldLock) {
+    let key = thread.key(wanted);
+    if !thread.known().contains(key) {
+        knowledge::learn(thread, wanted, key);
+    }
+}
+
+/// The real lock was taken. Says what is known about the order before it blocks, then looks for a circle.
+#[cold]
+#[inline(never)]
+fn lock_contended<R: Raw>(target: &Target<'_, R>, thread: &'static Thread) {
+    let hold = target.hold(thread, Attempt::Block);
+    learn(thread, &hold);
+    if let Some(own) = thread.hold_of(hold.id)
+        && own.mode.excludes(hold.mode)
+    {
+        reaction::self_deadlock(thread, &hold, &own);
+    }
+    block(target, thread, hold);
+    target.taken(thread, hold);
+}
+
+/// Blocks until the real lock is there.
+fn block<R: Raw>(target: &Target<'_, R>, thread: &'static Thread, hold: HeldLock) {
+    let wait = waits::publish(thread, Wait::for_lock(hold));
+    if waits::may_close_a_circle(thread, target.owner)
+        && let Some(suspicion) = waits::circle(thread)
+    {
+        if target.raw.acquire_until(target.mode, Instant::now() + CONFIRM) {
+            return;
+        }
+        if waits::circle(thread).as_ref() == Some(&suspicion) {
+            reaction::deadlock(suspicion, wait);
+            let _wait = waits::publish(thread, Wait::for_lock(hold));
+            return target.raw.acquire(target.mode);
+        }
+    }
+    target.raw.acquire(target.mode);
+}
+
+/// Runs `block`, visible to others as `wait`, after looking whether it closes a circle.
+pub(crate) fn wait_in_sight<R>(thread: &'static Thread, wait: Wait, block: impl FnOnce() -> R) -> R {
+    let published = waits::publish(thread, wait);
+    if let Some(circle) = lasting_circle(thread) {
+        reaction::deadlock(circle, published);
+        let _published = waits::publish(thread, wait);
+        return block();
+    }
+    block()
+}
+
+/// A circle that is still there after a moment.
+fn lasting_circle(thread: &'static Thread) -> Option<Circle> {
+    let suspicion = waits::circle(thread)?;
+    std::thread::sleep(CONFIRM);
+    waits::circle(thread).filter(|circle| *circle == suspicion)
+}
+
+/// Takes note that the calling thread's exclusive hold becomes the one that `target` describes.
+pub(crate) fn downgraded<R: Raw>(target: &Target<'_, R>) {
+    let Some(thread) = current() else { return };
+    let hold = target.hold(thread, Attempt::Block);
+    if thread.pop(hold.id.0) {
+        thread.push(hold);
+    }
+}
