@@ -4,6 +4,8 @@
 //! Layout and escaping are the report crate's: what is written here still holds the user's names as they are,
 //! only shortened.
 
+use std::collections::HashMap;
+
 use lockcheck_events::{Attempt, Mode, Site};
 
 use crate::finding::{Evidence, Finding, HeldLock, LockDetail};
@@ -104,17 +106,38 @@ pub fn advice(finding: &Finding) -> String {
 }
 
 /// The short names of `Finding::locks`, in the same order, each different: the user's name in quotes, else
-/// `mutex #2`; a lone lock without a name is `the mutex`.
+/// `mutex #2`; a lone lock without a name is `the mutex`. The numbers rise in the order in which a reader meets
+/// the locks: side by side, what it holds before what it asks for.
 pub fn lock_labels(finding: &Finding) -> Vec<String> {
-    let same_name =
-        |lock: &LockDetail| finding.locks.iter().filter(|other| other.name == lock.name).count() > 1;
-    let labels = finding.locks.iter().enumerate().map(|(index, lock)| match &lock.name {
-        Some(name) if same_name(lock) => format!("{} #{}", quoted(name), index + 1),
+    let mut names: HashMap<Option<&str>, usize> = HashMap::new();
+    for lock in &finding.locks {
+        *names.entry(lock.name.as_deref()).or_default() += 1;
+    }
+    let numbers = reading_order(finding);
+    let labels = finding.locks.iter().map(|lock| match &lock.name {
+        Some(name) if names[&Some(name.as_str())] > 1 => format!("{} #{}", quoted(name), numbers[&*lock.id]),
         Some(name) => quoted(name),
         None if finding.locks.len() == 1 => format!("the {}", lock.class),
-        None => format!("{} #{}", lock.class, index + 1),
+        None => format!("{} #{}", lock.class, numbers[&*lock.id]),
     });
     labels.collect()
+}
+
+/// The number of each lock of the finding, from 1.
+fn reading_order(finding: &Finding) -> HashMap<&str, usize> {
+    let sides = 0..finding.evidence.len();
+    let met = sides.flat_map(|side| {
+        let held = linking_hold(finding, side).map(|hold| hold.lock.as_str());
+        held.into_iter().chain([finding.evidence[side].lock.as_str()])
+    });
+    let mut numbers = HashMap::new();
+    for id in met.chain(finding.locks.iter().map(|lock| lock.id.as_str())) {
+        if finding.locks.iter().any(|lock| lock.id == id) {
+            let next = numbers.len() + 1;
+            numbers.entry(id).or_insert(next);
+        }
+    }
+    numbers
 }
 
 /// The lock as a sentence names it where nothing else explains it: its name, else where it was created.
@@ -308,9 +331,7 @@ fn cycle_message(finding: &Finding) -> String {
     }
     let [a, b] = pair_names(finding);
     let (held, wanted) = (held_phrase(finding, 0), wanted_phrase(finding, 0));
-    format!(
-        "{who} are deadlocked: {a} holds {held} and waits for {wanted}, which {b} holds while it waits for the first"
-    )
+    format!("{who} are deadlocked: {a} holds {held} and waits for {wanted}; {b} the other way round")
 }
 
 /// Readers of one lock who all ask to write it.

@@ -7,18 +7,21 @@
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
-use annotate_snippets::{Annotation, AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
+use annotate_snippets::{
+    Annotation, AnnotationKind, Element, Group, Level, Origin, Padding, Renderer, Snippet,
+};
 use anstyle::Style;
-use lockcheck_checker::{Code, Evidence, Finding, HeldLock, LockDetail, Report, Tier, words};
+use lockcheck_checker::{Evidence, Finding, HeldLock, LockDetail, Report, Tier, words};
 use lockcheck_events::{Attempt, Frame, Mode, Site};
 
 use crate::snippet::window;
 use crate::{Backtrace, Options, Severity, escape, summary};
 
-/// Sides of a cycle that are shown unless all are asked for.
+/// Sides of a cycle that are all shown; of more, the first `SIDES_OF_MANY` are, unless all are asked for.
 const SIDES_MAX: usize = 4;
-/// Locks whose creation is shown unless all are asked for.
-const LOCKS_MAX: usize = 4;
+const SIDES_OF_MANY: usize = 3;
+/// Places where locks were created that are shown unless all are asked for.
+const CREATIONS_MAX: usize = 4;
 /// Frames of a trimmed stack that are shown unless all are asked for.
 const FRAMES_MAX: usize = 8;
 /// Characters of a function's name that are shown: generic arguments can be pages long.
@@ -88,21 +91,23 @@ impl<'a> Layout<'a> {
         };
         let title = level.primary_title(escape::text(&finding.message).into_owned());
         let mut groups = vec![Group::with_title(title.id(finding.code.as_str()))];
-        let shown = if self.options.all { usize::MAX } else { SIDES_MAX };
-        for side in 0..finding.evidence.len().min(shown) {
+        let sides = finding.evidence.len();
+        let shown = if self.options.all || sides <= SIDES_MAX { sides } else { SIDES_OF_MANY };
+        for side in 0..shown {
             let group = match side {
                 0 => groups.pop().unwrap_or_else(|| Group::with_level(Level::NOTE)),
                 side => Group::with_title(Level::NOTE.secondary_title(view.side_title(side))),
             };
             groups.push(group.elements(self.side(&view, side)));
         }
-        if finding.evidence.len() > shown {
-            let text = format!("... {} more; `--all` shows every side", finding.evidence.len() - shown);
+        if sides > shown {
+            let text = format!("... {} more sides; `--all` shows them", sides - shown);
             groups.push(Group::with_title(Level::NOTE.secondary_title(text)));
         }
         groups.extend(self.locks(&view));
         if let Some(last) = groups.pop() {
-            groups.push(last.elements(footer(finding)));
+            let padding = (!groups.is_empty()).then_some(Padding.into());
+            groups.push(last.elements(padding.into_iter().chain(footer(finding))));
         }
         self.renderer.render(&groups)
     }
@@ -110,12 +115,12 @@ impl<'a> Layout<'a> {
     fn side(&mut self, view: &View<'_>, side: usize) -> Vec<Element<'static>> {
         let evidence = &view.finding.evidence[side];
         let mut elements = self.marks(&view.marks(side));
-        if let Some(text) = view.other_holds(side) {
-            elements.push(Level::NOTE.message(text).into());
+        let notes: Vec<String> = view.other_holds(side).into_iter().chain(self.backtrace(evidence)).collect();
+        // In the first group, annotate-snippets puts the empty line before the notes itself.
+        if side > 0 && !notes.is_empty() {
+            elements.push(Padding.into());
         }
-        if let Some(text) = self.backtrace(evidence) {
-            elements.push(Level::NOTE.message(text).into());
-        }
+        elements.extend(notes.into_iter().map(|note| Level::NOTE.message(note).into()));
         elements
     }
 
@@ -185,21 +190,23 @@ impl<'a> Layout<'a> {
     /// Where the locks were created, and what they are called.
     fn locks(&mut self, view: &View<'_>) -> Option<Group<'static>> {
         let locks = &view.finding.locks;
-        let shown = if self.options.all { locks.len() } else { locks.len().min(LOCKS_MAX) };
         let mut by_site: BTreeMap<&Site, Vec<String>> = BTreeMap::new();
-        for (lock, label) in locks.iter().zip(&view.labels).take(shown) {
+        for (lock, label) in locks.iter().zip(&view.labels) {
             let unnamed = lock.name.is_none() && locks.len() == 1;
             let label = if unnamed { "it has no name".to_owned() } else { label.clone() };
             by_site.entry(&lock.created).or_default().push(label);
         }
-        let marks: Vec<Mark<'_>> = by_site
-            .into_iter()
-            .map(|(site, labels)| Mark { site, label: words::list(&labels), kind: AnnotationKind::Context })
-            .collect();
+        let sites = by_site.len();
+        let shown = if self.options.all { sites } else { sites.min(CREATIONS_MAX) };
+        let marks = by_site.into_iter().take(shown).map(|(site, mut labels)| {
+            labels.sort_by_key(|label| (label.len(), label.clone()));
+            Mark { site, label: words::list(&labels), kind: AnnotationKind::Context }
+        });
+        let marks: Vec<Mark<'_>> = marks.collect();
         let title = match locks.len() {
             0 => return None,
             1 => format!("{} was created here", view.lock(&locks[0].id)),
-            number if number > shown => format!("{shown} of the {number} locks were created here"),
+            _ if sites > shown => format!("the locks were created at {sites} places, such as here"),
             _ => "the locks were created here".to_owned(),
         };
         let title = Level::NOTE.secondary_title(escape::text(&title).into_owned());
@@ -267,9 +274,11 @@ fn footer(finding: &Finding) -> Vec<Element<'static>> {
 /// The tier in words.
 fn certainty(finding: &Finding) -> String {
     let sides = finding.evidence.len();
+    if finding.code.is_lint() {
+        return format!("{}: a lint, which counts only with `--deny {}`", finding.tier, finding.code);
+    }
     let text = match finding.tier {
-        Tier::Order if finding.code == Code::MaskedByTimeout => "a timeout ends the wait; this is a note",
-        Tier::Order => "only the order is inconsistent: no two threads were seen that can meet here",
+        Tier::Order => "the order is inconsistent, but no two threads were seen that can meet here",
         Tier::Likely if sides < 2 => "nothing seen rules it out; not yet confirmed",
         Tier::Likely => {
             let number = if sides == 2 { "two".to_owned() } else { sides.to_string() };
@@ -315,12 +324,10 @@ impl<'a> View<'a> {
     fn side_title(&self, side: usize) -> String {
         let sides = &self.finding.evidence;
         let who = words::thread_label(&sides[side].thread);
+        let also = if sides[side].thread == sides[0].thread { "also " } else { "" };
         let text = match (sides.len(), self.finding.locks.len()) {
-            (2, 2) if self.finding.tier == Tier::Order => {
-                format!("{who} also takes them the other way round")
-            }
-            (2, 2) => format!("{who} takes them the other way round"),
-            (2, _) => format!("{who} is the other side"),
+            (2, 2) => format!("{who} {also}takes them the other way round"),
+            (2, _) => format!("{who} {also}does so"),
             (number, _) => format!("{who} is side {} of {number}", side + 1),
         };
         escape::text(&text).into_owned()
@@ -361,22 +368,24 @@ impl<'a> View<'a> {
         let evidence = &self.finding.evidence[side];
         let happened = self.finding.tier == Tier::Actual;
         let verb = if happened { "waits" } else { "asks" };
+        let timed = if evidence.attempt == Attempt::Timed { ", with a timeout," } else { "" };
+        let lock = self.lock(&evidence.lock);
         let rwlock = self.detail(&evidence.lock).is_some_and(|lock| lock.class == "rwlock");
         let purpose = match evidence.mode {
-            Mode::Upgradable => ", for an upgradable read",
-            Mode::Exclusive if rwlock => " to write",
-            Mode::Shared | Mode::SharedRecursive if rwlock => " to read",
-            _ => "",
+            Mode::Upgradable => format!("for an upgradable read of {lock}"),
+            Mode::Exclusive if rwlock => format!("to write {lock}"),
+            Mode::Shared | Mode::SharedRecursive if rwlock => format!("to read {lock}"),
+            _ => format!("for {lock}"),
         };
-        let timed = if evidence.attempt == Attempt::Timed { ", with a timeout" } else { "" };
-        let lock = self.lock(&evidence.lock);
         let holder = match self.next_thread(side) {
             Some(holder) if happened => format!(", which {holder} holds"),
             Some(holder) => format!(", which {holder} may hold"),
             None if self.finding.evidence.len() == 1 => ", which it already holds".to_owned(),
+            None if happened => ", which the other holds".to_owned(),
+            None if self.finding.tier > Tier::Order => ", which the other may hold".to_owned(),
             None => String::new(),
         };
-        format!("{verb} for {lock}{purpose}{timed}{holder}")
+        format!("{verb}{timed} {purpose}{holder}")
     }
 
     /// The locks that the side held beside those of the cycle.
