@@ -240,10 +240,15 @@ impl<'a> Layout<'a> {
             function.push('…');
         }
         let function = escape::text(&function).into_owned();
-        match (frame.file.as_str(), frame.line) {
+        // A frame does not name its package. The user's frames are taken to be of the side's own.
+        let path = match frame.user {
+            true => self.path(package, &frame.file),
+            false => escape::text(&frame.file).into_owned(),
+        };
+        match (path.as_str(), frame.line) {
             ("", _) => format!("  {function}"),
-            (file, 0) => format!("  {function} at {}", self.path(package, file)),
-            (file, line) => format!("  {function} at {}:{line}", self.path(package, file)),
+            (path, 0) => format!("  {function} at {path}"),
+            (path, line) => format!("  {function} at {path}:{line}"),
         }
     }
 }
