@@ -8,7 +8,7 @@ pub mod finding;
 pub mod judge;
 pub mod order;
 pub mod waits;
-mod words;
+pub mod words;
 
 pub use code::{Code, Tier};
 pub use finding::{
