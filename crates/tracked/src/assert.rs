@@ -88,7 +88,7 @@ mod watched {
     #[track_caller]
     fn fail_on(findings: Vec<Finding>) {
         if !findings.is_empty() {
-            panic!("{}", output::render(findings));
+            panic!("{}", output::render(&findings));
         }
     }
 }

@@ -26,9 +26,6 @@ pub(crate) enum Kind {
     Semaphore,
     Condition,
     Event,
-    #[expect(dead_code, reason = "reserved for the barrier of the vocabulary")]
-    Barrier,
-    Queue,
 }
 
 /// A number that no other live thread has, valid also while thread-locals are torn down.

@@ -16,8 +16,6 @@ impl Kind {
             Kind::Semaphore => LockKind::Semaphore,
             Kind::Condition => LockKind::Condition,
             Kind::Event => LockKind::Event,
-            Kind::Barrier => LockKind::Barrier,
-            Kind::Queue => LockKind::Queue,
         }
     }
 }

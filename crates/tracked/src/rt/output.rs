@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use lockcheck_checker::{Finding, Report};
+use lockcheck_checker::Finding;
 use lockcheck_events::Record;
 use lockcheck_events::trace_file::TraceWriter;
 use lockcheck_report::{Options, human};
@@ -70,12 +70,10 @@ pub(crate) fn notify() {
 }
 
 /// The report on these findings, as the CLI would print it, without colour.
-pub(crate) fn render(findings: Vec<Finding>) -> String {
-    let mut report = Report::empty("");
-    report.findings = findings;
+pub(crate) fn render(findings: &[Finding]) -> String {
     let mut options = Options::new(names::sources());
     options.backtrace = stack::wanted();
-    human::render_findings(&report, &options)
+    findings.iter().map(|finding| human::render_finding(finding, &options)).collect::<Vec<_>>().join("\n")
 }
 
 /// Writes to standard error past std's lock and buffers: a thread that waits for a lock of the program may hold

@@ -46,7 +46,7 @@ pub(crate) fn found(thread: &Thread, found: &OrderFinding) {
         return;
     }
     let _busy = thread.enter();
-    output::print(&output::render(vec![finding(found)]));
+    output::print(&output::render(&[finding(found)]));
 }
 
 fn finding(found: &OrderFinding) -> Finding {
@@ -95,7 +95,8 @@ fn is_first_report(circle: &Circle) -> bool {
 
 /// Tells the CLI, or else the terminal; gives the text.
 fn report(found: Vec<OrderFinding>) -> String {
-    let text = output::render(found.iter().map(finding).collect());
+    let findings: Vec<Finding> = found.iter().map(finding).collect();
+    let text = output::render(&findings);
     if output::under_cli() {
         output::notify();
     } else {

@@ -126,11 +126,6 @@ impl<T: ?Sized> Mutex<T> {
         let data = self.data.get_mut();
         if poisoned { Err(PoisonError::new(data)) } else { Ok(data) }
     }
-
-    /// The lock under its guard, for conditions.
-    pub(super) fn raw(&self) -> &RawTracked {
-        &self.raw
-    }
 }
 
 impl<'a, T: ?Sized> MutexGuard<'a, T> {
@@ -141,11 +136,6 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
         let result = wait();
         lock.raw.lock(LockKind::Mutex, site);
         (lock.guard(), result)
-    }
-
-    /// The mutex it came from.
-    pub(super) fn mutex(&self) -> &'a Mutex<T> {
-        self.lock
     }
 }
 
