@@ -16,4 +16,4 @@ pub use finding::{
     Verdict,
 };
 pub use judge::Judge;
-pub use order::{OrderChecker, OrderFinding};
+pub use order::{Novelty, OrderChecker, OrderFinding};
