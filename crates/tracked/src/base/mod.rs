@@ -11,9 +11,9 @@ mod plain;
 mod watched;
 
 #[cfg(not(instrumented))]
-pub(crate) use plain::{RawLock, Watch};
+pub(crate) use plain::{RawLock, Token, Watch};
 #[cfg(instrumented)]
-pub(crate) use watched::{RawLock, Watch};
+pub(crate) use watched::{RawLock, Token, Watch};
 
 /// A place in the user's source.
 pub(crate) type Site = &'static std::panic::Location<'static>;

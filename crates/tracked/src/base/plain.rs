@@ -26,20 +26,21 @@ impl RawLock {
     }
 
     #[inline]
-    pub(crate) fn lock(&self, site: Site) {
-        if !self.try_lock(site) {
+    pub(crate) fn lock(&self, site: Site) -> Token {
+        if self.try_lock(site).is_none() {
             self.lock_slow(None);
         }
+        Token
     }
 
     #[inline]
-    pub(crate) fn try_lock(&self, _site: Site) -> bool {
+    pub(crate) fn try_lock(&self, _site: Site) -> Option<Token> {
         // Acquire pairs with the Release in `unlock`.
-        self.state.compare_exchange(FREE, LOCKED, Ordering::Acquire, Ordering::Relaxed).is_ok()
+        self.state.compare_exchange(FREE, LOCKED, Ordering::Acquire, Ordering::Relaxed).ok().map(|_| Token)
     }
 
-    pub(crate) fn lock_for(&self, site: Site, timeout: Duration) -> bool {
-        self.try_lock(site) || self.lock_slow(Instant::now().checked_add(timeout))
+    pub(crate) fn lock_for(&self, site: Site, timeout: Duration) -> Option<Token> {
+        self.try_lock(site).or_else(|| self.lock_slow(Instant::now().checked_add(timeout)).then_some(Token))
     }
 
     #[cold]
@@ -61,7 +62,7 @@ impl RawLock {
     ///
     /// The lock is held, by an acquisition that nobody else gives up.
     #[inline]
-    pub(crate) unsafe fn unlock(&self) {
+    pub(crate) unsafe fn unlock(&self, _token: Token) {
         // Release pairs with the Acquire of the next holder.
         if self.state.swap(FREE, Ordering::Release) == CONTENDED {
             self.queue.tell_one();
@@ -73,6 +74,15 @@ impl RawLock {
     }
 
     pub(crate) fn name(&self, _name: &str) {}
+}
+
+/// What a guard remembers of its acquisition: nothing.
+#[derive(Clone, Copy)]
+pub(crate) struct Token;
+
+impl Token {
+    /// No acquisition.
+    pub(crate) const UNWATCHED: Token = Token;
 }
 
 /// The identity of an object that threads wait for: of no interest here.

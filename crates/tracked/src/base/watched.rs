@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use lockcheck_events::{Attempt, LockKind, Mode};
 
 use super::{Kind, Site};
+pub(crate) use crate::rt::Token;
 use crate::rt::{self, HeldLock, Meta, Wait};
 use crate::sync::raw::RawTracked;
 
@@ -33,26 +34,26 @@ impl RawLock {
     }
 
     #[inline(always)]
-    pub(crate) fn lock(&self, site: Site) {
-        self.raw.lock(self.kind, site);
+    pub(crate) fn lock(&self, site: Site) -> Token {
+        self.raw.lock(self.kind, site)
     }
 
     #[inline(always)]
-    pub(crate) fn try_lock(&self, site: Site) -> bool {
+    pub(crate) fn try_lock(&self, site: Site) -> Option<Token> {
         self.raw.try_lock(self.kind, site)
     }
 
-    pub(crate) fn lock_for(&self, site: Site, timeout: Duration) -> bool {
+    pub(crate) fn lock_for(&self, site: Site, timeout: Duration) -> Option<Token> {
         self.raw.lock_for(self.kind, site, timeout)
     }
 
     /// # Safety
     ///
-    /// The lock is held, by an acquisition that nobody else gives up.
+    /// The lock is held, by the acquisition that gave `token`, which nobody else gives up.
     #[inline(always)]
-    pub(crate) unsafe fn unlock(&self) {
+    pub(crate) unsafe fn unlock(&self, token: Token) {
         // SAFETY: the caller's promise.
-        unsafe { self.raw.unlock() };
+        unsafe { self.raw.unlock(token) };
     }
 
     pub(crate) fn is_locked(&self) -> bool {

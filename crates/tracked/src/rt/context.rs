@@ -13,7 +13,7 @@ use lockcheck_events::{Attempt, LockId, LockKind, Mode, ThreadId};
 
 use super::thread::Ended;
 use super::waits::WaitSlot;
-use super::{lifecycle, mode};
+use super::lifecycle;
 
 /// A place in the user's source, by the compiler.
 pub(crate) type Place = &'static Location<'static>;
@@ -126,19 +126,39 @@ fn mix(id: u64, place: u64, manner: u64) -> u64 {
     product as u64 ^ (product >> 64) as u64
 }
 
+/// One operation, in a thread's word.
+const EVENT: u64 = 1 << 32;
+/// The thread is inside the run-time: its operations are not looked at.
+const BUSY: u64 = 1 << 16;
+/// The bits of a thread's word that count its holds.
+const LEN: u64 = 0xffff;
+/// All but the operations: zero for a thread that is watched and holds nothing.
+const NOT_IDLE: u64 = EVENT - 1;
+
+/// What a guard remembers of its acquisition: whose hold set it stands in, and where. A hint that is checked: other
+/// holds may have moved it.
+#[derive(Clone, Copy)]
+pub(crate) struct Token {
+    thread: *const Thread,
+    index: u32,
+}
+
+impl Token {
+    /// An acquisition that nobody looked at.
+    pub(crate) const UNWATCHED: Token = Token { thread: ptr::null(), index: 0 };
+}
+
 /// Everything the run-time knows of one live thread. Aligned so that two threads never share a cache line.
 #[repr(C, align(128))]
 pub(crate) struct Thread {
-    /// How many entries of the hold set are in use. Relaxed for the same reason as in `Held::write`.
-    len: AtomicU32,
-    /// Entries `0..hashed` are summed up in `context`. Never above `len`.
+    /// In one word, so that an acquisition reads and writes it once: operations made so far (upper half), flags
+    /// (see `BUSY`), and how many entries of the hold set are in use (lower 16 bits). Relaxed for the same reason as
+    /// in `Held::write`.
+    word: AtomicU64,
+    /// Entries `0..hashed` are summed up in `context`. Never above the number of holds.
     hashed: Cell<u32>,
     /// The sum of the fingerprints of the entries `0..hashed`: an order-free hash of the hold set.
     context: Cell<u64>,
-    /// Operations made so far.
-    events: Cell<u32>,
-    /// Inside the run-time: operations are not looked at.
-    busy: Cell<bool>,
     /// Set from the start to the end of one OS thread's use of this `Thread`.
     alive: AtomicU32,
     /// Lock ids of a block reserved for this thread: `next_id..id_limit`.
@@ -170,16 +190,22 @@ thread_local! {
     static CURRENT: Cell<*const Thread> = const { Cell::new(ptr::null()) };
 }
 
-/// The calling thread, if operations of it are to be looked at now.
+/// The calling thread, if it was seen before, is watched now and holds nothing: the case to be quick in.
 #[inline(always)]
+pub(crate) fn current_if_idle() -> Option<&'static Thread> {
+    // SAFETY: only `set_current` writes the pointer, from a `&'static Thread` or as null.
+    let thread = unsafe { CURRENT.get().as_ref() }?;
+    (thread.word() & NOT_IDLE == 0).then_some(thread)
+}
+
+/// The calling thread, if operations of it are to be looked at now.
+#[inline]
 pub(crate) fn current() -> Option<&'static Thread> {
-    let thread = CURRENT.get();
-    if thread.is_null() {
-        return lifecycle::arrive();
+    // SAFETY: as above.
+    match unsafe { CURRENT.get().as_ref() } {
+        None => lifecycle::arrive(),
+        Some(thread) => (thread.word() & BUSY == 0).then_some(thread),
     }
-    // SAFETY: only `set_current` writes the pointer, from a `&'static Thread`.
-    let thread = unsafe { &*thread };
-    (mode::watching() && !thread.busy.get()).then_some(thread)
 }
 
 /// The calling thread, busy or not, if it has been seen before.
@@ -193,23 +219,25 @@ pub(crate) fn set_current(thread: Option<&'static Thread>) {
     CURRENT.set(thread.map_or(ptr::null(), ptr::from_ref));
 }
 
-/// Marks the thread busy for as long as it lives.
-pub(crate) struct Busy<'a>(&'a Thread);
+/// Keeps the thread busy for as long as it lives.
+pub(crate) struct Busy<'a> {
+    thread: &'a Thread,
+    /// Whether it was busy before: then it stays so.
+    before: u64,
+}
 
 impl Drop for Busy<'_> {
     fn drop(&mut self) {
-        self.0.busy.set(false);
+        self.thread.set_word(self.thread.word() & !BUSY | self.before);
     }
 }
 
 impl Thread {
     pub(crate) fn new(slot: u32) -> Thread {
         Thread {
-            len: AtomicU32::new(0),
+            word: AtomicU64::new(0),
             hashed: Cell::new(0),
             context: Cell::new(0),
-            events: Cell::new(0),
-            busy: Cell::new(false),
             alive: AtomicU32::new(0),
             next_id: Cell::new(0),
             id_limit: Cell::new(0),
@@ -226,10 +254,9 @@ impl Thread {
     /// Prepares for a new user, who calls this.
     pub(crate) fn begin(&self, id: ThreadId, ended: Option<Ended>) {
         self.ended.set(ended);
-        self.len.store(0, Ordering::Relaxed);
+        self.set_word(0);
         self.hashed.set(0);
         self.context.set(0);
-        self.events.set(0);
         self.known().forget();
         self.id.store(id.0, Ordering::Relaxed);
         // Release pairs with the Acquire in `is_alive`: whoever sees it alive sees the new id and the empty hold set.
@@ -238,7 +265,7 @@ impl Thread {
 
     /// The user's last word.
     pub(crate) fn end(&self) {
-        self.len.store(0, Ordering::Relaxed);
+        self.set_word(0);
         self.alive.store(0, Ordering::Release);
     }
 
@@ -258,18 +285,40 @@ impl Thread {
         ThreadId(self.id.load(Ordering::Relaxed))
     }
 
+    #[inline(always)]
+    fn word(&self) -> u64 {
+        self.word.load(Ordering::Relaxed)
+    }
+
+    #[inline(always)]
+    fn set_word(&self, word: u64) {
+        self.word.store(word, Ordering::Relaxed);
+    }
+
     /// Keeps the run-time from looking at the operations it makes itself.
     pub(crate) fn enter(&self) -> Busy<'_> {
-        self.busy.set(true);
-        Busy(self)
+        let word = self.word();
+        self.set_word(word | BUSY);
+        Busy { thread: self, before: word & BUSY }
+    }
+
+    /// Never looks at the thread's operations again.
+    pub(crate) fn stay_busy(&self) {
+        self.set_word(self.word() | BUSY);
+    }
+
+    /// The index of the operation about to be made.
+    #[inline(always)]
+    pub(crate) fn event(&self) -> u32 {
+        (self.word() >> 32) as u32
     }
 
     /// Counts an operation and gives its index.
     #[inline(always)]
     pub(crate) fn next_event(&self) -> u32 {
-        let event = self.events.get();
-        self.events.set(event.wrapping_add(1));
-        event
+        let word = self.word();
+        self.set_word(word.wrapping_add(EVENT));
+        (word >> 32) as u32
     }
 
     /// A lock id nobody else has.
@@ -304,7 +353,7 @@ impl Thread {
     /// How many locks the thread holds.
     #[inline(always)]
     pub(crate) fn held_len(&self) -> usize {
-        self.len.load(Ordering::Relaxed) as usize
+        (self.word() & LEN) as usize
     }
 
     /// The `index`th hold's entry. The caller made sure that it is below `held_len` (or exactly it, after `room`).
@@ -338,30 +387,51 @@ impl Thread {
         true
     }
 
-    /// Adds a hold.
+    /// Counts the acquisition of a lock by a thread that held nothing, and adds the hold.
     #[inline(always)]
-    pub(crate) fn push(&self, hold: HeldLock) {
+    pub(crate) fn push_first(&self, hold: HeldLock) -> Token {
+        self.inline[0].write(hold);
+        self.set_word(self.word().wrapping_add(EVENT + 1));
+        Token { thread: self, index: 0 }
+    }
+
+    /// Adds a hold.
+    #[inline]
+    pub(crate) fn push(&self, hold: HeldLock) -> Token {
         let len = self.held_len();
         if len >= HELD_INLINE && !self.grow(len) {
-            return;
+            return Token::UNWATCHED;
         }
         self.entry(len).write(hold);
-        self.len.store(len as u32 + 1, Ordering::Relaxed);
+        self.set_word(self.word() + 1);
+        Token { thread: self, index: len as u32 }
+    }
+
+    /// Takes away the hold of `id` that `token` stands for.
+    #[inline(always)]
+    pub(crate) fn release(token: Token, id: u64) {
+        // SAFETY: a token's pointer comes from a `&'static Thread` or is null. Guards do not leave their thread, so
+        // that it is the calling one.
+        let Some(thread) = (unsafe { token.thread.as_ref() }) else { return };
+        let (word, index) = (thread.word(), token.index as usize);
+        let youngest = (word & NOT_IDLE) == u64::from(token.index) + 1;
+        if youngest && index < HELD_INLINE && thread.inline[index].id.load(Ordering::Relaxed) == id {
+            if thread.hashed.get() > token.index {
+                thread.unhash(index);
+            }
+            thread.set_word(word - 1);
+        } else {
+            thread.pop(id);
+        }
     }
 
     /// Takes away the youngest hold of `id`, if there is one.
-    #[inline(always)]
+    #[cold]
+    #[inline(never)]
     pub(crate) fn pop(&self, id: u64) -> bool {
-        let len = self.held_len();
-        if len > 0 && self.entry(len - 1).id.load(Ordering::Relaxed) == id {
-            self.unhash(len - 1);
-            self.len.store(len as u32 - 1, Ordering::Relaxed);
-            return true;
-        }
-        self.pop_below(id, len)
+        self.pop_below(id, self.held_len())
     }
 
-    #[cold]
     fn pop_below(&self, id: u64, len: usize) -> bool {
         let Some(index) = (0..len).rev().find(|&index| self.entry(index).id.load(Ordering::Relaxed) == id) else {
             return false;
@@ -372,15 +442,18 @@ impl Thread {
                 self.entry(above - 1).write(hold);
             }
         }
-        self.len.store(len as u32 - 1, Ordering::Relaxed);
+        self.set_word(self.word() - 1);
         true
     }
 
     /// Takes entry `index`, which is about to go, out of the context.
-    #[inline(always)]
+    #[inline]
     fn unhash(&self, index: usize) {
         let hashed = self.hashed.get() as usize;
-        if index < hashed {
+        if hashed == 1 && index == 0 {
+            self.context.set(0);
+            self.hashed.set(0);
+        } else if index < hashed {
             self.context.set(self.context.get().wrapping_sub(self.entry(index).fingerprint()));
             self.hashed.set(hashed as u32 - 1);
         }
@@ -447,8 +520,9 @@ mod tests {
     fn the_context_is_a_function_of_the_set_however_it_came_about() {
         let wanted = hold(99);
         let straight = Thread::new(1);
-        straight.push(hold(1));
+        straight.push_first(hold(1));
         straight.push(hold(3));
+        assert_eq!(straight.event(), 1);
         let expected = straight.key(&wanted);
 
         let detour = Thread::new(2);

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use lockcheck_events::{Record, ThreadId, TokenId};
 
-use super::context::{Thread, set_current};
+use super::context::{Thread, current_if_known, set_current};
 use super::registry::ThreadEntry;
 use super::thread::Ended;
 use super::{knowledge, mode, registry};
@@ -129,6 +129,9 @@ fn prepare_process() {
 /// does not: the child runs unwatched.
 extern "C" fn forked() {
     mode::turn_off();
+    if let Some(thread) = current_if_known() {
+        thread.stay_busy();
+    }
 }
 
 extern "C" fn exiting() {

@@ -30,6 +30,6 @@ pub(crate) mod stack;
 pub(crate) mod thread;
 pub(crate) mod waits;
 
-pub(crate) use context::{HeldLock, Place, current};
+pub(crate) use context::{HeldLock, Place, Token, current};
 pub(crate) use operation::{Meta, Owner, Raw, Target, downgraded, lock, lock_for, released, try_lock};
 pub(crate) use waits::{Wait, publish};

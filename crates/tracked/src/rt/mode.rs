@@ -1,4 +1,5 @@
-//! The one process-wide mode word, read by every operation.
+//! The one process-wide mode word. A thread asks it when it arrives and keeps the answer in its own word, which every
+//! operation reads.
 
 use std::sync::Once;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -15,7 +16,6 @@ const CHECK: u8 = 2;
 static MODE: AtomicU8 = AtomicU8::new(UNDECIDED);
 
 /// Whether the detector watches.
-#[inline(always)]
 pub(crate) fn watching() -> bool {
     MODE.load(Ordering::Relaxed) == CHECK
 }

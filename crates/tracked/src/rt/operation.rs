@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use lockcheck_events::{Attempt, LockId, LockKind, Mode};
 
-use super::context::{HeldLock, Place, Thread, current};
+use super::context::{HeldLock, Place, Thread, Token, current, current_if_idle};
 use super::waits::{self, Circle, Wait};
 use super::{knowledge, reaction, registry};
 
@@ -106,7 +106,7 @@ impl Drop for Meta {
     }
 }
 
-/// One acquisition, on its way.
+/// One acquisition, on its way. Copied where it is needed, so that the fast path keeps it in registers.
 pub(crate) struct Target<'a, R> {
     pub raw: &'a R,
     pub meta: &'a Meta,
@@ -116,24 +116,43 @@ pub(crate) struct Target<'a, R> {
     pub site: Place,
 }
 
+impl<R> Clone for Target<'_, R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R> Copy for Target<'_, R> {}
+
 impl<R: Raw> Target<'_, R> {
     #[inline(always)]
-    fn hold(&self, thread: &Thread, attempt: Attempt) -> HeldLock {
+    fn hold(&self, id: LockId, event: u32, attempt: Attempt) -> HeldLock {
         HeldLock {
-            id: self.meta.id(thread),
+            id,
             site: self.site,
             created: self.meta.created,
-            event: thread.next_event(),
+            event,
             mode: self.mode,
             attempt,
             kind: self.kind,
         }
     }
 
+    /// The hold that a counted operation of `thread` is about to bring.
+    #[inline]
+    fn next_hold(&self, thread: &Thread, attempt: Attempt) -> HeldLock {
+        self.hold(self.meta.id(thread), thread.next_event(), attempt)
+    }
+
     /// Takes note that the lock is held now.
     #[inline(always)]
-    fn taken(&self, thread: &Thread, hold: HeldLock) {
-        thread.push(hold);
+    fn taken(&self, thread: &Thread, hold: HeldLock) -> Token {
+        self.owned(thread);
+        thread.push(hold)
+    }
+
+    #[inline(always)]
+    fn owned(&self, thread: &Thread) {
         if self.mode == Mode::Exclusive {
             self.owner.set(thread);
         }
@@ -141,46 +160,63 @@ impl<R: Raw> Target<'_, R> {
 }
 
 /// Acquires, however long it takes.
+///
+/// The quick case, written so that everything it needs is loaded before the real lock's atomic operation and all
+/// that is left behind it is stores: a lock that was used before, free now, wanted by a thread that holds nothing.
 #[inline(always)]
-pub(crate) fn lock<R: Raw>(target: &Target<'_, R>) {
-    let Some(thread) = current() else { return target.raw.acquire(target.mode) };
+pub(crate) fn lock<R: Raw>(target: Target<'_, R>) -> Token {
+    if let Some(thread) = current_if_idle() {
+        let id = target.meta.id.load(Ordering::Relaxed);
+        let hold = target.hold(LockId(id), thread.event(), Attempt::Block);
+        if id != 0 && target.raw.try_acquire(target.mode) {
+            target.owned(thread);
+            return thread.push_first(hold);
+        }
+    }
+    lock_with_care(target)
+}
+
+/// Acquires in every other case.
+#[inline(never)]
+fn lock_with_care<R: Raw>(target: Target<'_, R>) -> Token {
+    let Some(thread) = current() else {
+        target.raw.acquire(target.mode);
+        return Token::UNWATCHED;
+    };
+    let hold = target.next_hold(thread, Attempt::Block);
     if target.raw.try_acquire(target.mode) {
-        let hold = target.hold(thread, Attempt::Block);
         learn(thread, &hold);
-        target.taken(thread, hold);
+        target.taken(thread, hold)
     } else {
-        lock_contended(target, thread);
+        lock_contended(target, thread, hold)
     }
 }
 
 /// Acquires if that is possible at once.
-#[inline(always)]
-pub(crate) fn try_lock<R: Raw>(target: &Target<'_, R>) -> bool {
-    let Some(thread) = current() else { return target.raw.try_acquire(target.mode) };
-    let taken = target.raw.try_acquire(target.mode);
-    if taken {
-        target.taken(thread, target.hold(thread, Attempt::Try));
+#[inline]
+pub(crate) fn try_lock<R: Raw>(target: Target<'_, R>) -> Option<Token> {
+    let thread = current();
+    if !target.raw.try_acquire(target.mode) {
+        return None;
     }
-    taken
+    let Some(thread) = thread else { return Some(Token::UNWATCHED) };
+    Some(target.taken(thread, target.next_hold(thread, Attempt::Try)))
 }
 
 /// Acquires unless `timeout` passes first.
-pub(crate) fn lock_for<R: Raw>(target: &Target<'_, R>, timeout: Duration) -> bool {
-    let Some(thread) = current() else { return acquire_for(target, timeout) };
-    let hold = target.hold(thread, Attempt::Timed);
+pub(crate) fn lock_for<R: Raw>(target: Target<'_, R>, timeout: Duration) -> Option<Token> {
+    let Some(thread) = current() else { return acquire_for(target, timeout).then_some(Token::UNWATCHED) };
+    let hold = target.next_hold(thread, Attempt::Timed);
     learn(thread, &hold);
     let taken = target.raw.try_acquire(target.mode) || {
         let _wait = waits::publish(thread, Wait::for_lock(hold));
         acquire_for(target, timeout)
     };
-    if taken {
-        target.taken(thread, hold);
-    }
-    taken
+    taken.then(|| target.taken(thread, hold))
 }
 
 /// A deadline past the clock's range means for ever.
-fn acquire_for<R: Raw>(target: &Target<'_, R>, timeout: Duration) -> bool {
+fn acquire_for<R: Raw>(target: Target<'_, R>, timeout: Duration) -> bool {
     match Instant::now().checked_add(timeout) {
         Some(deadline) => target.raw.acquire_until(target.mode, deadline),
         None => {
@@ -193,33 +229,25 @@ fn acquire_for<R: Raw>(target: &Target<'_, R>, timeout: Duration) -> bool {
 /// Takes note that the lock is given up. Comes before the real release: nobody may see the lock free and its holder
 /// still listed.
 #[inline(always)]
-pub(crate) fn released(meta: &Meta) {
-    let Some(thread) = current() else { return };
-    thread.next_event();
-    thread.pop(meta.id.load(Ordering::Relaxed));
+pub(crate) fn released(meta: &Meta, token: Token) {
+    Thread::release(token, meta.id.load(Ordering::Relaxed));
 }
 
 /// Learns what this acquisition teaches, if anything is held and it is new.
-#[inline(always)]
+#[inline]
 fn learn(thread: &Thread, wanted: &HeldLock) {
     if thread.held_len() > 0 {
-        learn_nested(thread, wanted);
-    }
-}
-
-#[inline]
-fn learn_nested(thread: &Thread, wanted: &HeldLock) {
-    let key = thread.key(wanted);
-    if !thread.known().contains(key) {
-        knowledge::learn(thread, wanted, key);
+        let key = thread.key(wanted);
+        if !thread.known().contains(key) {
+            knowledge::learn(thread, wanted, key);
+        }
     }
 }
 
 /// The real lock was taken. Says what is known about the order before it blocks, then looks for a circle.
 #[cold]
 #[inline(never)]
-fn lock_contended<R: Raw>(target: &Target<'_, R>, thread: &'static Thread) {
-    let hold = target.hold(thread, Attempt::Block);
+fn lock_contended<R: Raw>(target: Target<'_, R>, thread: &'static Thread, hold: HeldLock) -> Token {
     learn(thread, &hold);
     if let Some(own) = thread.hold_of(hold.id)
         && own.mode.excludes(hold.mode)
@@ -227,11 +255,11 @@ fn lock_contended<R: Raw>(target: &Target<'_, R>, thread: &'static Thread) {
         reaction::self_deadlock(thread, &hold, &own);
     }
     block(target, thread, hold);
-    target.taken(thread, hold);
+    target.taken(thread, hold)
 }
 
 /// Blocks until the real lock is there.
-fn block<R: Raw>(target: &Target<'_, R>, thread: &'static Thread, hold: HeldLock) {
+fn block<R: Raw>(target: Target<'_, R>, thread: &'static Thread, hold: HeldLock) {
     let wait = waits::publish(thread, Wait::for_lock(hold));
     if waits::may_close_a_circle(thread, target.owner)
         && let Some(suspicion) = waits::circle(thread)
@@ -266,11 +294,9 @@ fn lasting_circle(thread: &'static Thread) -> Option<Circle> {
     waits::circle(thread).filter(|circle| *circle == suspicion)
 }
 
-/// Takes note that the calling thread's exclusive hold becomes the one that `target` describes.
-pub(crate) fn downgraded<R: Raw>(target: &Target<'_, R>) {
-    let Some(thread) = current() else { return };
-    let hold = target.hold(thread, Attempt::Block);
-    if thread.pop(hold.id.0) {
-        thread.push(hold);
-    }
+/// Takes note that the exclusive hold `token` becomes the one that `target` describes.
+pub(crate) fn downgraded<R: Raw>(target: Target<'_, R>, token: Token) -> Token {
+    released(target.meta, token);
+    let Some(thread) = current() else { return Token::UNWATCHED };
+    thread.push(target.next_hold(thread, Attempt::Block))
 }

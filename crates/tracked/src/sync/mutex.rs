@@ -11,6 +11,7 @@ use lockcheck_events::LockKind;
 
 use super::poison::{Entered, Flag};
 use super::raw::RawTracked;
+use crate::rt::Token;
 
 /// A watched mutual-exclusion lock; see [`std::sync::Mutex`].
 pub struct Mutex<T: ?Sized> {
@@ -32,6 +33,7 @@ impl<T: ?Sized> RefUnwindSafe for Mutex<T> {}
 #[clippy::has_significant_drop]
 pub struct MutexGuard<'a, T: ?Sized + 'a> {
     lock: &'a Mutex<T>,
+    token: Token,
     entered: Entered,
     not_send: PhantomData<*const ()>,
 }
@@ -79,8 +81,7 @@ impl<T: ?Sized> Mutex<T> {
     #[inline]
     #[track_caller]
     pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
-        self.raw.lock(LockKind::Mutex, Location::caller());
-        self.guard()
+        self.guard(self.raw.lock(LockKind::Mutex, Location::caller()))
     }
 
     /// Locks it if that is possible at once.
@@ -91,16 +92,13 @@ impl<T: ?Sized> Mutex<T> {
     #[inline]
     #[track_caller]
     pub fn try_lock(&self) -> TryLockResult<MutexGuard<'_, T>> {
-        if self.raw.try_lock(LockKind::Mutex, Location::caller()) {
-            Ok(self.guard()?)
-        } else {
-            Err(TryLockError::WouldBlock)
-        }
+        let token = self.raw.try_lock(LockKind::Mutex, Location::caller());
+        Ok(self.guard(token.ok_or(TryLockError::WouldBlock)?)?)
     }
 
     #[inline]
-    fn guard(&self) -> LockResult<MutexGuard<'_, T>> {
-        let guard = MutexGuard { lock: self, entered: Entered::now(), not_send: PhantomData };
+    fn guard(&self, token: Token) -> LockResult<MutexGuard<'_, T>> {
+        let guard = MutexGuard { lock: self, token, entered: Entered::now(), not_send: PhantomData };
         self.poison.wrap(guard)
     }
 
@@ -134,8 +132,8 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
         let lock = self.lock;
         drop(self);
         let result = wait();
-        lock.raw.lock(LockKind::Mutex, site);
-        (lock.guard(), result)
+        let token = lock.raw.lock(LockKind::Mutex, site);
+        (lock.guard(token), result)
     }
 }
 
@@ -144,7 +142,7 @@ impl<T: ?Sized> Drop for MutexGuard<'_, T> {
     fn drop(&mut self) {
         self.lock.poison.leave(self.entered);
         // SAFETY: the guard stands for one acquisition and is dropped once.
-        unsafe { self.lock.raw.unlock() };
+        unsafe { self.lock.raw.unlock(self.token) };
     }
 }
 

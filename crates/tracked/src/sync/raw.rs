@@ -5,7 +5,7 @@ use std::time::Instant;
 use lock_api::{RawMutex as _, RawMutexTimed as _, RawRwLock as _, RawRwLockDowngrade as _, RawRwLockTimed as _};
 use lockcheck_events::{LockKind, Mode};
 
-use crate::rt::{self, Meta, Owner, Place, Raw, Target};
+use crate::rt::{self, Meta, Owner, Place, Raw, Target, Token};
 
 impl Raw for parking_lot::RawMutex {
     #[inline(always)]
@@ -71,25 +71,25 @@ impl RawTracked {
     }
 
     #[inline(always)]
-    pub(crate) fn lock(&self, kind: LockKind, site: Place) {
-        rt::lock(&self.target(kind, site));
+    pub(crate) fn lock(&self, kind: LockKind, site: Place) -> Token {
+        rt::lock(self.target(kind, site))
     }
 
     #[inline(always)]
-    pub(crate) fn try_lock(&self, kind: LockKind, site: Place) -> bool {
-        rt::try_lock(&self.target(kind, site))
+    pub(crate) fn try_lock(&self, kind: LockKind, site: Place) -> Option<Token> {
+        rt::try_lock(self.target(kind, site))
     }
 
-    pub(crate) fn lock_for(&self, kind: LockKind, site: Place, timeout: std::time::Duration) -> bool {
-        rt::lock_for(&self.target(kind, site), timeout)
+    pub(crate) fn lock_for(&self, kind: LockKind, site: Place, timeout: std::time::Duration) -> Option<Token> {
+        rt::lock_for(self.target(kind, site), timeout)
     }
 
     /// # Safety
     ///
-    /// The lock is held, by an acquisition that nobody else gives up.
+    /// The lock is held, by the acquisition that gave `token`, which nobody else gives up.
     #[inline(always)]
-    pub(crate) unsafe fn unlock(&self) {
-        rt::released(&self.meta);
+    pub(crate) unsafe fn unlock(&self, token: Token) {
+        rt::released(&self.meta, token);
         // SAFETY: the caller's promise.
         unsafe { self.raw.unlock() };
     }
@@ -133,21 +133,21 @@ impl RawTrackedRw {
     }
 
     #[inline(always)]
-    pub(crate) fn lock(&self, mode: Mode, site: Place) {
-        rt::lock(&self.target(mode, site));
+    pub(crate) fn lock(&self, mode: Mode, site: Place) -> Token {
+        rt::lock(self.target(mode, site))
     }
 
     #[inline(always)]
-    pub(crate) fn try_lock(&self, mode: Mode, site: Place) -> bool {
-        rt::try_lock(&self.target(mode, site))
+    pub(crate) fn try_lock(&self, mode: Mode, site: Place) -> Option<Token> {
+        rt::try_lock(self.target(mode, site))
     }
 
     /// # Safety
     ///
-    /// The lock is held in this mode, by an acquisition that nobody else gives up.
+    /// The lock is held in this mode, by the acquisition that gave `token`, which nobody else gives up.
     #[inline(always)]
-    pub(crate) unsafe fn unlock(&self, mode: Mode) {
-        rt::released(&self.meta);
+    pub(crate) unsafe fn unlock(&self, mode: Mode, token: Token) {
+        rt::released(&self.meta, token);
         match mode {
             // SAFETY: the caller's promise.
             Mode::Exclusive => unsafe { self.raw.unlock_exclusive() },
@@ -160,11 +160,12 @@ impl RawTrackedRw {
     ///
     /// # Safety
     ///
-    /// The lock is held exclusively, by an acquisition that becomes the shared one.
-    pub(crate) unsafe fn downgrade(&self, site: Place) {
-        rt::downgraded(&self.target(Mode::Shared, site));
+    /// The lock is held exclusively, by the acquisition that gave `token`, which becomes the shared one.
+    pub(crate) unsafe fn downgrade(&self, site: Place, token: Token) -> Token {
+        let token = rt::downgraded(self.target(Mode::Shared, site), token);
         // SAFETY: the caller's promise.
         unsafe { self.raw.downgrade() };
+        token
     }
 
     pub(crate) fn name(&self, name: &str) {

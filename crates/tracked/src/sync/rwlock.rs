@@ -12,6 +12,7 @@ use lockcheck_events::Mode;
 
 use super::poison::{Entered, Flag};
 use super::raw::RawTrackedRw;
+use crate::rt::Token;
 
 /// A watched readers-writer lock; see [`std::sync::RwLock`]. A queued writer holds new readers back, as std's does
 /// on Linux.
@@ -34,6 +35,7 @@ impl<T: ?Sized> RefUnwindSafe for RwLock<T> {}
 #[clippy::has_significant_drop]
 pub struct RwLockReadGuard<'a, T: ?Sized + 'a> {
     lock: &'a RwLock<T>,
+    token: Token,
     not_send: PhantomData<*const ()>,
 }
 
@@ -42,6 +44,7 @@ pub struct RwLockReadGuard<'a, T: ?Sized + 'a> {
 #[clippy::has_significant_drop]
 pub struct RwLockWriteGuard<'a, T: ?Sized + 'a> {
     lock: &'a RwLock<T>,
+    token: Token,
     entered: Entered,
     not_send: PhantomData<*const ()>,
 }
@@ -91,8 +94,7 @@ impl<T: ?Sized> RwLock<T> {
     #[inline]
     #[track_caller]
     pub fn read(&self) -> LockResult<RwLockReadGuard<'_, T>> {
-        self.raw.lock(Mode::Shared, Location::caller());
-        self.poison.wrap(RwLockReadGuard { lock: self, not_send: PhantomData })
+        self.read_guard(self.raw.lock(Mode::Shared, Location::caller()))
     }
 
     /// Locks for reading if that is possible at once.
@@ -103,11 +105,8 @@ impl<T: ?Sized> RwLock<T> {
     #[inline]
     #[track_caller]
     pub fn try_read(&self) -> TryLockResult<RwLockReadGuard<'_, T>> {
-        if self.raw.try_lock(Mode::Shared, Location::caller()) {
-            Ok(self.poison.wrap(RwLockReadGuard { lock: self, not_send: PhantomData })?)
-        } else {
-            Err(TryLockError::WouldBlock)
-        }
+        let token = self.raw.try_lock(Mode::Shared, Location::caller());
+        Ok(self.read_guard(token.ok_or(TryLockError::WouldBlock)?)?)
     }
 
     /// Locks for writing, blocking as long as it takes.
@@ -122,8 +121,7 @@ impl<T: ?Sized> RwLock<T> {
     #[inline]
     #[track_caller]
     pub fn write(&self) -> LockResult<RwLockWriteGuard<'_, T>> {
-        self.raw.lock(Mode::Exclusive, Location::caller());
-        self.write_guard()
+        self.write_guard(self.raw.lock(Mode::Exclusive, Location::caller()))
     }
 
     /// Locks for writing if that is possible at once.
@@ -134,16 +132,19 @@ impl<T: ?Sized> RwLock<T> {
     #[inline]
     #[track_caller]
     pub fn try_write(&self) -> TryLockResult<RwLockWriteGuard<'_, T>> {
-        if self.raw.try_lock(Mode::Exclusive, Location::caller()) {
-            Ok(self.write_guard()?)
-        } else {
-            Err(TryLockError::WouldBlock)
-        }
+        let token = self.raw.try_lock(Mode::Exclusive, Location::caller());
+        Ok(self.write_guard(token.ok_or(TryLockError::WouldBlock)?)?)
     }
 
     #[inline]
-    fn write_guard(&self) -> LockResult<RwLockWriteGuard<'_, T>> {
-        self.poison.wrap(RwLockWriteGuard { lock: self, entered: Entered::now(), not_send: PhantomData })
+    fn read_guard(&self, token: Token) -> LockResult<RwLockReadGuard<'_, T>> {
+        self.poison.wrap(RwLockReadGuard { lock: self, token, not_send: PhantomData })
+    }
+
+    #[inline]
+    fn write_guard(&self, token: Token) -> LockResult<RwLockWriteGuard<'_, T>> {
+        let entered = Entered::now();
+        self.poison.wrap(RwLockWriteGuard { lock: self, token, entered, not_send: PhantomData })
     }
 
     /// Whether a writer panicked.
@@ -177,8 +178,8 @@ impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
         // A panic cannot begin between here and the end, so that poisoning needs no look.
         let guard = ManuallyDrop::new(guard);
         // SAFETY: the guard stands for one exclusive acquisition, which the new guard takes over.
-        unsafe { guard.lock.raw.downgrade(Location::caller()) };
-        RwLockReadGuard { lock: guard.lock, not_send: PhantomData }
+        let token = unsafe { guard.lock.raw.downgrade(Location::caller(), guard.token) };
+        RwLockReadGuard { lock: guard.lock, token, not_send: PhantomData }
     }
 }
 
@@ -186,7 +187,7 @@ impl<T: ?Sized> Drop for RwLockReadGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
         // SAFETY: the guard stands for one shared acquisition and is dropped once.
-        unsafe { self.lock.raw.unlock(Mode::Shared) };
+        unsafe { self.lock.raw.unlock(Mode::Shared, self.token) };
     }
 }
 
@@ -195,7 +196,7 @@ impl<T: ?Sized> Drop for RwLockWriteGuard<'_, T> {
     fn drop(&mut self) {
         self.lock.poison.leave(self.entered);
         // SAFETY: the guard stands for one exclusive acquisition and is dropped once.
-        unsafe { self.lock.raw.unlock(Mode::Exclusive) };
+        unsafe { self.lock.raw.unlock(Mode::Exclusive, self.token) };
     }
 }
 

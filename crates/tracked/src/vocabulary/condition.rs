@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::deadline;
 use crate::base::park::WaitQueue;
-use crate::base::{Kind, RawLock, Site, Watch};
+use crate::base::{Kind, RawLock, Site, Token, Watch};
 
 /// Data under a lock, with a way to wait until it changes.
 pub struct Condition<T: ?Sized> {
@@ -29,6 +29,9 @@ unsafe impl<T: ?Sized + Send> Sync for Condition<T> {}
 #[clippy::has_significant_drop]
 pub struct ConditionGuard<'a, T: ?Sized + 'a> {
     condition: &'a Condition<T>,
+    token: Token,
+    /// False only while it waits: a panic there (see `LOCKCHECK_ON_DEADLOCK`) leaves the lock to others.
+    held: bool,
     not_send: PhantomData<*const ()>,
 }
 
@@ -69,8 +72,8 @@ impl<T: ?Sized> Condition<T> {
     /// When watched and with `LOCKCHECK_ON_DEADLOCK=panic`, if this call closes a deadlock.
     #[track_caller]
     pub fn lock(&self) -> ConditionGuard<'_, T> {
-        self.raw.lock(Location::caller());
-        ConditionGuard { condition: self, not_send: PhantomData }
+        let token = self.raw.lock(Location::caller());
+        ConditionGuard { condition: self, token, held: true, not_send: PhantomData }
     }
 
     /// Wakes the thread that has waited longest, if any waits. Whoever changed the data should still hold the lock.
@@ -87,31 +90,34 @@ impl<T: ?Sized> Condition<T> {
     pub fn get_mut(&mut self) -> &mut T {
         self.data.get_mut()
     }
-
-    /// Lets go of the lock, waits for a word until `deadline`, takes the lock back.
-    fn wait_until(&self, site: Site, deadline: Option<Instant>) -> bool {
-        let ticket = self.waiters.enqueue();
-        // SAFETY: called through a guard, which stands for the acquisition; it is borrowed exclusively, and the lock
-        // is taken back below before the guard can be used again.
-        unsafe { self.raw.unlock() };
-        let told = self.watch.waiting(site, deadline, || ticket.wait(deadline));
-        self.raw.lock(site);
-        told
-    }
 }
 
 impl<T: ?Sized> ConditionGuard<'_, T> {
+    /// Lets go of the lock, waits for a word until `deadline`, takes the lock back.
+    fn wait_until(&mut self, site: Site, deadline: Option<Instant>) -> bool {
+        let condition = self.condition;
+        let ticket = condition.waiters.enqueue();
+        // SAFETY: the guard stands for the acquisition; it is borrowed exclusively, and the lock is taken back below
+        // before the guard can be used again.
+        unsafe { condition.raw.unlock(self.token) };
+        self.held = false;
+        let told = condition.watch.waiting(site, deadline, || ticket.wait(deadline));
+        self.token = condition.raw.lock(site);
+        self.held = true;
+        told
+    }
+
     /// Lets go of the lock until notified. The data may have changed again since the notification: ask it, or use
     /// [`wait_while`](Self::wait_while).
     #[track_caller]
     pub fn wait(&mut self) {
-        self.condition.wait_until(Location::caller(), None);
+        self.wait_until(Location::caller(), None);
     }
 
     /// As [`wait`](Self::wait), for `timeout` at the most; `false` if it passed.
     #[track_caller]
     pub fn wait_for(&mut self, timeout: Duration) -> bool {
-        self.condition.wait_until(Location::caller(), deadline(timeout))
+        self.wait_until(Location::caller(), deadline(timeout))
     }
 
     /// Waits as long as `unready` says so of the data.
@@ -119,7 +125,7 @@ impl<T: ?Sized> ConditionGuard<'_, T> {
     pub fn wait_while(&mut self, mut unready: impl FnMut(&mut T) -> bool) {
         let site = Location::caller();
         while unready(self) {
-            self.condition.wait_until(site, None);
+            self.wait_until(site, None);
         }
     }
 
@@ -136,8 +142,10 @@ impl<T: ?Sized> ConditionGuard<'_, T> {
 
 impl<T: ?Sized> Drop for ConditionGuard<'_, T> {
     fn drop(&mut self) {
-        // SAFETY: the guard stands for one acquisition and is dropped once.
-        unsafe { self.condition.raw.unlock() };
+        if self.held {
+            // SAFETY: the guard stands for one acquisition and is dropped once.
+            unsafe { self.condition.raw.unlock(self.token) };
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::ops::{Deref, DerefMut};
 use std::panic::Location;
 use std::time::Duration;
 
-use crate::base::{Kind, RawLock};
+use crate::base::{Kind, RawLock, Token};
 
 /// A mutual-exclusion lock. A panic under it does not poison it.
 pub struct Lock<T: ?Sized> {
@@ -25,6 +25,7 @@ unsafe impl<T: ?Sized + Send> Sync for Lock<T> {}
 #[clippy::has_significant_drop]
 pub struct Guard<'a, T: ?Sized + 'a> {
     lock: &'a Lock<T>,
+    token: Token,
     not_send: PhantomData<*const ()>,
 }
 
@@ -60,26 +61,25 @@ impl<T: ?Sized> Lock<T> {
     #[inline]
     #[track_caller]
     pub fn lock(&self) -> Guard<'_, T> {
-        self.raw.lock(Location::caller());
-        self.guard()
+        self.guard(self.raw.lock(Location::caller()))
     }
 
     /// Locks it if that is possible at once.
     #[inline]
     #[track_caller]
     pub fn try_lock(&self) -> Option<Guard<'_, T>> {
-        self.raw.try_lock(Location::caller()).then(|| self.guard())
+        self.raw.try_lock(Location::caller()).map(|token| self.guard(token))
     }
 
     /// Locks it unless `timeout` passes first.
     #[track_caller]
     pub fn try_lock_for(&self, timeout: Duration) -> Option<Guard<'_, T>> {
-        self.raw.lock_for(Location::caller(), timeout).then(|| self.guard())
+        self.raw.lock_for(Location::caller(), timeout).map(|token| self.guard(token))
     }
 
     #[inline]
-    fn guard(&self) -> Guard<'_, T> {
-        Guard { lock: self, not_send: PhantomData }
+    fn guard(&self, token: Token) -> Guard<'_, T> {
+        Guard { lock: self, token, not_send: PhantomData }
     }
 
     /// Whether somebody holds it at this moment.
@@ -97,7 +97,7 @@ impl<T: ?Sized> Drop for Guard<'_, T> {
     #[inline]
     fn drop(&mut self) {
         // SAFETY: the guard stands for one acquisition and is dropped once.
-        unsafe { self.lock.raw.unlock() };
+        unsafe { self.lock.raw.unlock(self.token) };
     }
 }
 

@@ -8,7 +8,7 @@ use std::panic::Location;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::base::{Kind, RawLock, thread_token};
+use crate::base::{Kind, RawLock, Token, thread_token};
 
 /// A re-entrant lock. Its guards only read, because one thread can hold several: change what is inside through
 /// `Cell` or `RefCell`.
@@ -17,8 +17,8 @@ pub struct RLock<T: ?Sized> {
     /// The token of the holder; 0: nobody. Only the holder writes its own token, so that each thread can trust a
     /// relaxed load to say whether it is the holder itself.
     holder: AtomicUsize,
-    /// How many guards the holder has. Touched by the holder only.
-    depth: UnsafeCell<usize>,
+    /// How many guards the holder has, and its first acquisition. Touched by the holder only.
+    depth: UnsafeCell<(usize, Token)>,
     data: UnsafeCell<T>,
 }
 
@@ -45,7 +45,7 @@ impl<T> RLock<T> {
         RLock {
             raw: RawLock::new(Kind::Reentrant),
             holder: AtomicUsize::new(0),
-            depth: UnsafeCell::new(0),
+            depth: UnsafeCell::new((0, Token::UNWATCHED)),
             data: UnsafeCell::new(value),
         }
     }
@@ -72,10 +72,7 @@ impl<T: ?Sized> RLock<T> {
     #[track_caller]
     pub fn lock(&self) -> RLockGuard<'_, T> {
         let site = Location::caller();
-        self.enter(|| {
-            self.raw.lock(site);
-            true
-        });
+        self.enter(|| Some(self.raw.lock(site)));
         RLockGuard { lock: self, not_send: PhantomData }
     }
 
@@ -95,16 +92,18 @@ impl<T: ?Sized> RLock<T> {
     }
 
     /// Goes one level deeper, through `acquire` if this is the first.
-    fn enter(&self, acquire: impl FnOnce() -> bool) -> bool {
-        let token = thread_token();
-        if self.holder.load(Ordering::Relaxed) != token {
-            if !acquire() {
-                return false;
-            }
-            self.holder.store(token, Ordering::Relaxed);
-        }
+    fn enter(&self, acquire: impl FnOnce() -> Option<Token>) -> bool {
+        let me = thread_token();
+        let first = self.holder.load(Ordering::Relaxed) != me;
+        let token = if first { acquire() } else { Some(Token::UNWATCHED) };
+        let Some(token) = token else { return false };
+        self.holder.store(me, Ordering::Relaxed);
         // SAFETY: the calling thread holds the lock.
-        unsafe { *self.depth.get() += 1 };
+        let (depth, first_token) = unsafe { &mut *self.depth.get() };
+        *depth += 1;
+        if first {
+            *first_token = token;
+        }
         true
     }
 
@@ -117,12 +116,13 @@ impl<T: ?Sized> RLock<T> {
 impl<T: ?Sized> Drop for RLockGuard<'_, T> {
     fn drop(&mut self) {
         // SAFETY: the guard proves that the calling thread holds the lock.
-        let depth = unsafe { &mut *self.lock.depth.get() };
+        let (depth, token) = unsafe { &mut *self.lock.depth.get() };
         *depth -= 1;
         if *depth == 0 {
+            let token = *token;
             self.lock.holder.store(0, Ordering::Relaxed);
             // SAFETY: this was the last guard of the one acquisition.
-            unsafe { self.lock.raw.unlock() };
+            unsafe { self.lock.raw.unlock(token) };
         }
     }
 }
