@@ -21,13 +21,4 @@ impl Judge {
     pub fn report(&self, target: &str, _context: &dyn Context) -> Report {
         Report::empty(target)
     }
-
-    /// x
-    pub fn take_new(&mut self) -> Vec<crate::OrderFinding> { Vec::new() }
-    /// x
-    pub fn mentions(&self, _l: lockcheck_events::LockId) -> bool { true }
-    /// x
-    pub fn has_evidence_of(&self, _t: lockcheck_events::ThreadId) -> bool { true }
-    /// x
-    pub fn stats(&self) -> crate::Stats { crate::Stats::default() }
 }

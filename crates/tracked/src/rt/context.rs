@@ -447,7 +447,7 @@ impl Thread {
     }
 
     /// Takes entry `index`, which is about to go, out of the context.
-    #[inline]
+    #[inline(never)]
     fn unhash(&self, index: usize) {
         let hashed = self.hashed.get() as usize;
         if hashed == 1 && index == 0 {

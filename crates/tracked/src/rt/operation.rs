@@ -21,13 +21,17 @@ use super::{knowledge, reaction, registry};
 /// real deadlock is still there afterwards.
 const CONFIRM: Duration = Duration::from_millis(1);
 
-/// The real lock underneath a tracked one.
+/// A tracked lock without data: the real lock and what the run-time keeps beside it.
 pub(crate) trait Raw {
-    /// Takes it if that is possible at once.
+    /// The identity.
+    fn meta(&self) -> &Meta;
+    /// The owner hint.
+    fn owner(&self) -> &Owner;
+    /// Takes the real lock if that is possible at once.
     fn try_acquire(&self, mode: Mode) -> bool;
-    /// Takes it, however long that takes.
+    /// Takes the real lock, however long that takes.
     fn acquire(&self, mode: Mode);
-    /// Takes it unless `deadline` passes first.
+    /// Takes the real lock unless `deadline` passes first.
     fn acquire_until(&self, mode: Mode, deadline: Instant) -> bool;
 }
 
@@ -106,14 +110,18 @@ impl Drop for Meta {
     }
 }
 
-/// One acquisition, on its way. Copied where it is needed, so that the fast path keeps it in registers.
+/// One acquisition, on its way: three words, so that it travels in registers.
 pub(crate) struct Target<'a, R> {
-    pub raw: &'a R,
-    pub meta: &'a Meta,
-    pub owner: &'a Owner,
+    pub lock: &'a R,
+    pub site: Place,
+    pub manner: Manner,
+}
+
+/// What is asked for, besides which lock and where.
+#[derive(Clone, Copy)]
+pub(crate) struct Manner {
     pub kind: LockKind,
     pub mode: Mode,
-    pub site: Place,
 }
 
 impl<R> Clone for Target<'_, R> {
@@ -130,18 +138,18 @@ impl<R: Raw> Target<'_, R> {
         HeldLock {
             id,
             site: self.site,
-            created: self.meta.created,
+            created: self.lock.meta().created,
             event,
-            mode: self.mode,
+            mode: self.manner.mode,
             attempt,
-            kind: self.kind,
+            kind: self.manner.kind,
         }
     }
 
     /// The hold that a counted operation of `thread` is about to bring.
     #[inline]
     fn next_hold(&self, thread: &Thread, attempt: Attempt) -> HeldLock {
-        self.hold(self.meta.id(thread), thread.next_event(), attempt)
+        self.hold(self.lock.meta().id(thread), thread.next_event(), attempt)
     }
 
     /// Takes note that the lock is held now.
@@ -153,8 +161,8 @@ impl<R: Raw> Target<'_, R> {
 
     #[inline(always)]
     fn owned(&self, thread: &Thread) {
-        if self.mode == Mode::Exclusive {
-            self.owner.set(thread);
+        if self.manner.mode == Mode::Exclusive {
+            self.lock.owner().set(thread);
         }
     }
 }
@@ -166,25 +174,26 @@ impl<R: Raw> Target<'_, R> {
 #[inline(always)]
 pub(crate) fn lock<R: Raw>(target: Target<'_, R>) -> Token {
     if let Some(thread) = current_if_idle() {
-        let id = target.meta.id.load(Ordering::Relaxed);
+        let id = target.lock.meta().id.load(Ordering::Relaxed);
         let hold = target.hold(LockId(id), thread.event(), Attempt::Block);
-        if id != 0 && target.raw.try_acquire(target.mode) {
+        if id != 0 && target.lock.try_acquire(target.manner.mode) {
             target.owned(thread);
             return thread.push_first(hold);
         }
     }
-    lock_with_care(target)
+    lock_with_care(target.lock, target.site, target.manner)
 }
 
 /// Acquires in every other case.
 #[inline(never)]
-fn lock_with_care<R: Raw>(target: Target<'_, R>) -> Token {
+fn lock_with_care<R: Raw>(lock: &R, site: Place, manner: Manner) -> Token {
+    let target = Target { lock, site, manner };
     let Some(thread) = current() else {
-        target.raw.acquire(target.mode);
+        target.lock.acquire(target.manner.mode);
         return Token::UNWATCHED;
     };
     let hold = target.next_hold(thread, Attempt::Block);
-    if target.raw.try_acquire(target.mode) {
+    if target.lock.try_acquire(target.manner.mode) {
         learn(thread, &hold);
         target.taken(thread, hold)
     } else {
@@ -196,7 +205,7 @@ fn lock_with_care<R: Raw>(target: Target<'_, R>) -> Token {
 #[inline]
 pub(crate) fn try_lock<R: Raw>(target: Target<'_, R>) -> Option<Token> {
     let thread = current();
-    if !target.raw.try_acquire(target.mode) {
+    if !target.lock.try_acquire(target.manner.mode) {
         return None;
     }
     let Some(thread) = thread else { return Some(Token::UNWATCHED) };
@@ -208,7 +217,7 @@ pub(crate) fn lock_for<R: Raw>(target: Target<'_, R>, timeout: Duration) -> Opti
     let Some(thread) = current() else { return acquire_for(target, timeout).then_some(Token::UNWATCHED) };
     let hold = target.next_hold(thread, Attempt::Timed);
     learn(thread, &hold);
-    let taken = target.raw.try_acquire(target.mode) || {
+    let taken = target.lock.try_acquire(target.manner.mode) || {
         let _wait = waits::publish(thread, Wait::for_lock(hold));
         acquire_for(target, timeout)
     };
@@ -218,9 +227,9 @@ pub(crate) fn lock_for<R: Raw>(target: Target<'_, R>, timeout: Duration) -> Opti
 /// A deadline past the clock's range means for ever.
 fn acquire_for<R: Raw>(target: Target<'_, R>, timeout: Duration) -> bool {
     match Instant::now().checked_add(timeout) {
-        Some(deadline) => target.raw.acquire_until(target.mode, deadline),
+        Some(deadline) => target.lock.acquire_until(target.manner.mode, deadline),
         None => {
-            target.raw.acquire(target.mode);
+            target.lock.acquire(target.manner.mode);
             true
         }
     }
@@ -261,19 +270,19 @@ fn lock_contended<R: Raw>(target: Target<'_, R>, thread: &'static Thread, hold: 
 /// Blocks until the real lock is there.
 fn block<R: Raw>(target: Target<'_, R>, thread: &'static Thread, hold: HeldLock) {
     let wait = waits::publish(thread, Wait::for_lock(hold));
-    if waits::may_close_a_circle(thread, target.owner)
+    if waits::may_close_a_circle(thread, target.lock.owner())
         && let Some(suspicion) = waits::circle(thread)
     {
-        if target.raw.acquire_until(target.mode, Instant::now() + CONFIRM) {
+        if target.lock.acquire_until(target.manner.mode, Instant::now() + CONFIRM) {
             return;
         }
         if waits::circle(thread).as_ref() == Some(&suspicion) {
             reaction::deadlock(suspicion, wait);
             let _wait = waits::publish(thread, Wait::for_lock(hold));
-            return target.raw.acquire(target.mode);
+            return target.lock.acquire(target.manner.mode);
         }
     }
-    target.raw.acquire(target.mode);
+    target.lock.acquire(target.manner.mode);
 }
 
 /// Runs `block`, visible to others as `wait`, after looking whether it closes a circle.
@@ -296,7 +305,7 @@ fn lasting_circle(thread: &'static Thread) -> Option<Circle> {
 
 /// Takes note that the exclusive hold `token` becomes the one that `target` describes.
 pub(crate) fn downgraded<R: Raw>(target: Target<'_, R>, token: Token) -> Token {
-    released(target.meta, token);
+    released(target.lock.meta(), token);
     let Some(thread) = current() else { return Token::UNWATCHED };
     thread.push(target.next_hold(thread, Attempt::Block))
 }

@@ -5,48 +5,7 @@ use std::time::Instant;
 use lock_api::{RawMutex as _, RawMutexTimed as _, RawRwLock as _, RawRwLockDowngrade as _, RawRwLockTimed as _};
 use lockcheck_events::{LockKind, Mode};
 
-use crate::rt::{self, Meta, Owner, Place, Raw, Target, Token};
-
-impl Raw for parking_lot::RawMutex {
-    #[inline(always)]
-    fn try_acquire(&self, _mode: Mode) -> bool {
-        self.try_lock()
-    }
-
-    #[inline]
-    fn acquire(&self, _mode: Mode) {
-        self.lock();
-    }
-
-    fn acquire_until(&self, _mode: Mode, deadline: Instant) -> bool {
-        self.try_lock_until(deadline)
-    }
-}
-
-impl Raw for parking_lot::RawRwLock {
-    #[inline(always)]
-    fn try_acquire(&self, mode: Mode) -> bool {
-        match mode {
-            Mode::Exclusive => self.try_lock_exclusive(),
-            _ => self.try_lock_shared(),
-        }
-    }
-
-    #[inline]
-    fn acquire(&self, mode: Mode) {
-        match mode {
-            Mode::Exclusive => self.lock_exclusive(),
-            _ => self.lock_shared(),
-        }
-    }
-
-    fn acquire_until(&self, mode: Mode, deadline: Instant) -> bool {
-        match mode {
-            Mode::Exclusive => self.try_lock_exclusive_until(deadline),
-            _ => self.try_lock_shared_until(deadline),
-        }
-    }
-}
+use crate::rt::{self, Manner, Meta, Owner, Place, Raw, Target, Token};
 
 /// A watched mutual-exclusion lock without data: 24 bytes.
 pub(crate) struct RawTracked {
@@ -66,8 +25,8 @@ impl RawTracked {
     }
 
     #[inline(always)]
-    fn target(&self, kind: LockKind, site: Place) -> Target<'_, parking_lot::RawMutex> {
-        Target { raw: &self.raw, meta: &self.meta, owner: &self.owner, kind, mode: Mode::Exclusive, site }
+    fn target(&self, kind: LockKind, site: Place) -> Target<'_, RawTracked> {
+        Target { lock: self, site, manner: Manner { kind, mode: Mode::Exclusive } }
     }
 
     #[inline(always)]
@@ -103,6 +62,32 @@ impl RawTracked {
     }
 }
 
+impl Raw for RawTracked {
+    #[inline(always)]
+    fn meta(&self) -> &Meta {
+        &self.meta
+    }
+
+    #[inline(always)]
+    fn owner(&self) -> &Owner {
+        &self.owner
+    }
+
+    #[inline(always)]
+    fn try_acquire(&self, _mode: Mode) -> bool {
+        self.raw.try_lock()
+    }
+
+    #[inline]
+    fn acquire(&self, _mode: Mode) {
+        self.raw.lock();
+    }
+
+    fn acquire_until(&self, _mode: Mode, deadline: Instant) -> bool {
+        self.raw.try_lock_until(deadline)
+    }
+}
+
 /// A watched readers-writer lock without data.
 pub(crate) struct RawTrackedRw {
     meta: Meta,
@@ -121,15 +106,8 @@ impl RawTrackedRw {
     }
 
     #[inline(always)]
-    fn target(&self, mode: Mode, site: Place) -> Target<'_, parking_lot::RawRwLock> {
-        Target {
-            raw: &self.raw,
-            meta: &self.meta,
-            owner: &self.owner,
-            kind: LockKind::RwLock,
-            mode,
-            site,
-        }
+    fn target(&self, mode: Mode, site: Place) -> Target<'_, RawTrackedRw> {
+        Target { lock: self, site, manner: Manner { kind: LockKind::RwLock, mode } }
     }
 
     #[inline(always)]
@@ -170,5 +148,40 @@ impl RawTrackedRw {
 
     pub(crate) fn name(&self, name: &str) {
         self.meta.name(LockKind::RwLock, name);
+    }
+}
+
+impl Raw for RawTrackedRw {
+    #[inline(always)]
+    fn meta(&self) -> &Meta {
+        &self.meta
+    }
+
+    #[inline(always)]
+    fn owner(&self) -> &Owner {
+        &self.owner
+    }
+
+    #[inline(always)]
+    fn try_acquire(&self, mode: Mode) -> bool {
+        match mode {
+            Mode::Exclusive => self.raw.try_lock_exclusive(),
+            _ => self.raw.try_lock_shared(),
+        }
+    }
+
+    #[inline]
+    fn acquire(&self, mode: Mode) {
+        match mode {
+            Mode::Exclusive => self.raw.lock_exclusive(),
+            _ => self.raw.lock_shared(),
+        }
+    }
+
+    fn acquire_until(&self, mode: Mode, deadline: Instant) -> bool {
+        match mode {
+            Mode::Exclusive => self.raw.try_lock_exclusive_until(deadline),
+            _ => self.raw.try_lock_shared_until(deadline),
+        }
     }
 }

@@ -184,7 +184,7 @@ impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
 }
 
 impl<T: ?Sized> Drop for RwLockReadGuard<'_, T> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         // SAFETY: the guard stands for one shared acquisition and is dropped once.
         unsafe { self.lock.raw.unlock(Mode::Shared, self.token) };
@@ -192,7 +192,7 @@ impl<T: ?Sized> Drop for RwLockReadGuard<'_, T> {
 }
 
 impl<T: ?Sized> Drop for RwLockWriteGuard<'_, T> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         self.lock.poison.leave(self.entered);
         // SAFETY: the guard stands for one exclusive acquisition and is dropped once.

@@ -94,7 +94,7 @@ impl<T: ?Sized> Lock<T> {
 }
 
 impl<T: ?Sized> Drop for Guard<'_, T> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         // SAFETY: the guard stands for one acquisition and is dropped once.
         unsafe { self.lock.raw.unlock(self.token) };
