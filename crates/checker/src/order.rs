@@ -34,6 +34,7 @@ use evidence::Evidence;
 use graph::{Graph, Placed};
 use modes::{Conflict, Manner, conflict};
 use problems::Problems;
+pub(crate) use problems::locks_key;
 pub use problems::{INSTANCES_MAX, Novelty, PROBLEMS_MAX};
 use search::{Cycle, Kind, Search, Side, Start};
 
@@ -51,15 +52,15 @@ pub const EDGES_MAX: usize = 1 << 22;
 pub const SEARCH_STEPS: u64 = 100_000;
 
 /// The same where the two sites in question have been reported already.
-const SEARCH_STEPS_REPORTED: u64 = 256;
+const SEARCH_STEPS_REPORTED: u64 = 128;
 
 /// How far a search goes on to longer cycles when it has found the shortest.
 const SEARCH_STEPS_LONGER: u64 = 4_000;
 
 /// What all searches together may look at to begin with, and how much more with each request that teaches
 /// something inside a component: the average search is cheap, whatever the program does.
-const CREDIT: u64 = 20_000_000;
-const CREDIT_EACH: u64 = 512;
+const CREDIT: u64 = 8_000_000;
+const CREDIT_EACH: u64 = 128;
 
 /// A cycle that counts, or a note.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -88,8 +89,6 @@ pub struct OrderChecker {
     steps_earned: u64,
     /// Searches that ended for want of steps.
     searches_cut: u64,
-    /// Pieces of evidence that gave way although there was no other like them.
-    evidence_lost: u64,
     /// Orders not learned because of `EDGES_MAX`.
     edges_lost: u64,
 }
@@ -173,28 +172,37 @@ impl OrderChecker {
         self.limits().into_iter().filter(|(count, _)| *count > 0).map(|(_, note)| note).collect()
     }
 
-    fn limits(&self) -> [(u64, String); 6] {
-        let (evidence, cut, edges) = (self.evidence_lost, self.searches_cut, self.edges_lost);
+    fn limits(&self) -> [(u64, String); 7] {
+        let (pairs, cut, edges) = (self.graph.lossy_edges, self.searches_cut, self.edges_lost);
         let (locks, tokens) = (self.graph.locks_lost, self.evidence.history.tokens_lost);
-        let problems = self.problems.lost;
+        let (problems, full) = (self.problems.lost, self.problems.full);
         [
             (
-                evidence,
+                pairs,
                 format!(
-                    "{evidence} lock orders gave way to later ones (limit: {EVIDENCE_MAX} for a pair of locks)"
+                    "of {pairs} pairs of locks not every way to take them is kept (limit: {EVIDENCE_MAX} a pair)"
                 ),
             ),
-            (cut, format!("{cut} searches for lock-order cycles ended early (limit: {SEARCH_STEPS} steps)")),
+            (
+                cut,
+                format!(
+                    "{cut} searches for lock-order cycles ended early (limit: {SEARCH_STEPS} steps, fewer when many are made)"
+                ),
+            ),
             (edges, format!("{edges} lock orders were not learned (limit: {EDGES_MAX} pairs of locks)")),
             (
                 locks,
                 format!("{locks} dropped locks were forgotten (limit: {DROPPED_MAX} in possible cycles)"),
             ),
-            (tokens, format!("{tokens} spawn, join or barrier points were forgotten (limit: {TOKENS_MAX})")),
+            (tokens, format!("{tokens} spawns, joins or barriers were forgotten (limit: {TOKENS_MAX})")),
             (
                 problems,
+                format!("{problems} lock-order cycles were not reported (limit: {PROBLEMS_MAX} problems)"),
+            ),
+            (
+                full,
                 format!(
-                    "{problems} lock-order cycles were not reported (limits: {PROBLEMS_MAX} problems, {INSTANCES_MAX} sets of locks each)"
+                    "of {full} problems not every instance is counted (limit: {INSTANCES_MAX} sets of locks)"
                 ),
             ),
         ]
@@ -265,7 +273,9 @@ impl OrderChecker {
         let victim = self.victim(edge, ask);
         if let Some(gone) = self.graph.add_evidence(edge, ask, victim.map(|(at, _)| at)) {
             let redundant = victim.is_some_and(|(_, redundant)| redundant);
-            self.evidence_lost += u64::from(!redundant);
+            if !redundant {
+                self.graph.set_lossy(edge);
+            }
             self.evidence.release(gone);
         }
     }

@@ -19,6 +19,9 @@ use super::slab::{NONE, Slab, mix};
 /// Marks `Edge::evidence` as the number of a list.
 const LIST: u32 = 1 << 31;
 
+/// Marks a list from which something was lost that nothing else in it stands for.
+const LOSSY: u32 = 1 << 30;
+
 /// Removed edges that a lock's list may hold beside as many live ones before it is swept.
 const DEAD_MAX: u32 = 8;
 
@@ -85,6 +88,8 @@ pub struct Graph {
     dropped_live: usize,
     /// Locks forgotten although they could still have been part of a cycle.
     pub locks_lost: u64,
+    /// Edges whose evidence is not complete, dead ones included.
+    pub lossy_edges: u64,
     scratch: Scratch,
 }
 
@@ -114,42 +119,59 @@ impl Graph {
     /// The edge between two locks.
     #[inline]
     pub fn find(&self, from: u64, to: u64) -> Option<u32> {
-        let is = |&edge: &u32| {
-            let edge = &self.edges[edge];
-            self.nodes[edge.from].lock == from && self.nodes[edge.to].lock == to
-        };
-        self.edge_index.find(mix(from, to), is).copied()
+        self.find_between(self.find_node(from)?, self.find_node(to)?)
+    }
+
+    /// The edge between two nodes.
+    #[inline]
+    pub fn find_between(&self, from: u32, to: u32) -> Option<u32> {
+        let edges = &self.edges;
+        let is = |&edge: &u32| edges[edge].from == from && edges[edge].to == to;
+        self.edge_index.find(edge_hash(from, to), is).copied()
     }
 
     /// The edge's evidence, oldest first.
     #[inline]
     pub fn evidence(&self, edge: u32) -> &[u32] {
         let evidence = &self.edges[edge].evidence;
-        if evidence & LIST == 0 { std::slice::from_ref(evidence) } else { &self.lists[evidence & !LIST] }
+        if evidence & LIST == 0 {
+            std::slice::from_ref(evidence)
+        } else {
+            &self.lists[evidence & !(LIST | LOSSY)]
+        }
     }
 
-    /// Adds a piece of evidence; at `at`, the piece that is there makes room and is returned.
+    /// Adds a piece of evidence; the piece at `instead_of` makes room and is returned.
     pub fn add_evidence(&mut self, edge: u32, ask: u32, instead_of: Option<usize>) -> Option<u32> {
         let evidence = &mut self.edges[edge].evidence;
         if *evidence & LIST == 0 {
             *evidence = LIST | self.lists.insert(vec![*evidence, ask]);
             return None;
         }
-        let list = &mut self.lists[*evidence & !LIST];
+        let list = &mut self.lists[*evidence & !(LIST | LOSSY)];
         let gone = instead_of.map(|at| list.remove(at));
         list.push(ask);
         gone
     }
 
+    /// Notes that the edge's evidence is not complete.
+    pub fn set_lossy(&mut self, edge: u32) {
+        let evidence = &mut self.edges[edge].evidence;
+        if *evidence & (LIST | LOSSY) == LIST {
+            *evidence |= LOSSY;
+            self.lossy_edges += 1;
+        }
+    }
+
     /// Finds or makes the edge; a new one rests on `ask`.
     pub fn place(&mut self, from: u64, to: u64, ask: u32) -> Placed {
-        if let Some(edge) = self.find(from, to) {
-            return Placed::Known(edge);
-        }
         // A lock that is first held stands before all others, one that is first wanted behind them.
         let from = self.node(from, true);
         let to = self.node(to, false);
-        Placed::New(self.connect(from, to, ask))
+        match self.find_between(from, to) {
+            Some(edge) => Placed::Known(edge),
+            None => Placed::New(self.connect(from, to, ask)),
+        }
     }
 
     /// Whether both ends of the edge can be part of one cycle.
@@ -159,9 +181,13 @@ impl Graph {
         self.nodes[edge.from].component == self.nodes[edge.to].component
     }
 
+    #[inline]
+    fn find_node(&self, lock: u64) -> Option<u32> {
+        self.node_index.find(mix(lock, 1), |&node| self.nodes[node].lock == lock).copied()
+    }
+
     fn node(&mut self, lock: u64, first_held: bool) -> u32 {
-        let nodes = &self.nodes;
-        if let Some(&node) = self.node_index.find(mix(lock, 1), |&node| nodes[node].lock == lock) {
+        if let Some(node) = self.find_node(lock) {
             return node;
         }
         let position = if first_held {
@@ -200,12 +226,9 @@ impl Graph {
         self.nodes[from].out_live += 1;
         self.nodes[to].first_in = edge;
         self.nodes[to].in_live += 1;
-        let hash = mix(self.nodes[from].lock, self.nodes[to].lock);
-        let (nodes, edges) = (&self.nodes, &self.edges);
-        self.edge_index.insert_unique(hash, edge, |&edge| {
-            let edge = &edges[edge];
-            mix(nodes[edge.from].lock, nodes[edge.to].lock)
-        });
+        let edges = &self.edges;
+        self.edge_index
+            .insert_unique(edge_hash(from, to), edge, |&edge| edge_hash(edges[edge].from, edges[edge].to));
         self.mend(from, to);
         edge
     }
@@ -377,9 +400,7 @@ impl Graph {
         self.remove_ends(node, false, released);
         while self.dropped_live > DROPPED_MAX {
             let Some(oldest) = self.dropped.pop_front() else { break };
-            let nodes = &self.nodes;
-            let found = self.node_index.find(mix(oldest, 1), |&node| nodes[node].lock == oldest);
-            if let Some(&node) = found {
+            if let Some(node) = self.find_node(oldest) {
                 self.locks_lost += 1;
                 self.remove_ends(node, true, released);
             }
@@ -407,8 +428,8 @@ impl Graph {
 
     fn remove_node(&mut self, node: u32, neighbours: &mut Vec<u32>, released: &mut Vec<u32>) {
         let lock = self.nodes[node].lock;
-        self.cut_out_edges(node, lock, neighbours, released);
-        self.cut_in_edges(node, lock, neighbours, released);
+        self.cut_out_edges(node, neighbours, released);
+        self.cut_in_edges(node, neighbours, released);
         if let Ok(entry) = self.node_index.find_entry(mix(lock, 1), |&other| other == node) {
             entry.remove();
         }
@@ -419,7 +440,7 @@ impl Graph {
         self.nodes.remove(node);
     }
 
-    fn cut_out_edges(&mut self, node: u32, lock: u64, neighbours: &mut Vec<u32>, released: &mut Vec<u32>) {
+    fn cut_out_edges(&mut self, node: u32, neighbours: &mut Vec<u32>, released: &mut Vec<u32>) {
         let mut next = self.nodes[node].first_out;
         while next != NONE {
             let index = next;
@@ -429,7 +450,7 @@ impl Graph {
                 self.edges.remove(index);
                 continue;
             }
-            self.forget_edge(index, mix(lock, self.nodes[to].lock), released);
+            self.forget_edge(index, released);
             self.edges[index].from = NONE;
             let other = &mut self.nodes[to];
             other.in_live -= 1;
@@ -441,7 +462,7 @@ impl Graph {
         }
     }
 
-    fn cut_in_edges(&mut self, node: u32, lock: u64, neighbours: &mut Vec<u32>, released: &mut Vec<u32>) {
+    fn cut_in_edges(&mut self, node: u32, neighbours: &mut Vec<u32>, released: &mut Vec<u32>) {
         let mut next = self.nodes[node].first_in;
         while next != NONE {
             let index = next;
@@ -451,7 +472,7 @@ impl Graph {
                 self.edges.remove(index);
                 continue;
             }
-            self.forget_edge(index, mix(self.nodes[from].lock, lock), released);
+            self.forget_edge(index, released);
             self.edges[index].to = NONE;
             let other = &mut self.nodes[from];
             other.out_live -= 1;
@@ -464,14 +485,15 @@ impl Graph {
     }
 
     /// Takes the edge out of the index and hands its evidence on.
-    fn forget_edge(&mut self, edge: u32, hash: u64, released: &mut Vec<u32>) {
+    fn forget_edge(&mut self, edge: u32, released: &mut Vec<u32>) {
+        let hash = edge_hash(self.edges[edge].from, self.edges[edge].to);
         if let Ok(entry) = self.edge_index.find_entry(hash, |&other| other == edge) {
             entry.remove();
         }
         released.extend_from_slice(self.evidence(edge));
         let evidence = self.edges[edge].evidence;
         if evidence & LIST != 0 {
-            self.lists.remove(evidence & !LIST);
+            self.lists.remove(evidence & !(LIST | LOSSY));
         }
     }
 
@@ -518,6 +540,11 @@ impl Graph {
         }
         self.nodes[node].in_dead = 0;
     }
+}
+
+#[inline]
+fn edge_hash(from: u32, to: u32) -> u64 {
+    mix(from.into(), to.into())
 }
 
 impl Scratch {

@@ -35,8 +35,10 @@ pub struct Problems {
     known: HashMap<u64, Problem>,
     /// For the sides of the cycles that count, the length of the shortest of these.
     reported: HashMap<u64, usize>,
-    /// Problems and instances not reported because of the limits.
+    /// Cycles not reported because of `PROBLEMS_MAX`.
     pub lost: u64,
+    /// Problems whose sets of locks are no longer told apart because of `INSTANCES_MAX`.
+    pub full: u64,
 }
 
 struct Problem {
@@ -44,6 +46,8 @@ struct Problem {
     tier: Tier,
     /// The sets of locks that show it at this tier.
     locks: HashSet<u64>,
+    /// Whether there were more of them than are told apart.
+    full: bool,
 }
 
 impl Problems {
@@ -64,7 +68,8 @@ impl Problems {
                 known.tier = tier;
                 known.locks.clear();
             } else if known.locks.len() >= INSTANCES_MAX {
-                self.lost += 1;
+                self.full += u64::from(!known.full);
+                known.full = true;
                 return None;
             }
             known.locks.insert(locks);
@@ -74,7 +79,7 @@ impl Problems {
             self.lost += 1;
             return None;
         }
-        self.known.insert(key, Problem { number, tier, locks: HashSet::from_iter([locks]) });
+        self.known.insert(key, Problem { number, tier, locks: HashSet::from_iter([locks]), full: false });
         Some((number, Novelty::Problem))
     }
 
@@ -109,10 +114,11 @@ fn problem_key(code: Code, links: &[CycleLink]) -> u64 {
 }
 
 /// The same for the same set of locks.
-fn locks_key(links: &[CycleLink]) -> u64 {
+pub fn locks_key(links: &[CycleLink]) -> u64 {
     let mut locks: Vec<u64> = links.iter().map(|link| link.request.lock.0).collect();
     locks.sort_unstable();
-    locks.into_iter().fold(links.len() as u64, mix)
+    locks.dedup();
+    locks.into_iter().fold(0, mix)
 }
 
 fn side_keys(links: &[CycleLink]) -> impl Iterator<Item = u64> {

@@ -308,8 +308,7 @@ impl Run<'_> {
         last.next = if depth + 1 == length {
             // One side is missing: there is only one edge that it can be.
             self.deeper = true;
-            let (from, to) = (self.graph.nodes[wanted].lock, self.graph.nodes[self.goal].lock);
-            self.graph.find(from, to).unwrap_or(NONE)
+            self.graph.find_between(wanted, self.goal).unwrap_or(NONE)
         } else {
             self.graph.nodes[wanted].first_out
         };

@@ -36,7 +36,7 @@ impl<T: Default> Slab<T> {
         }
         let number = self.end;
         debug_assert_ne!(number, NONE, "more things than numbers");
-        if number as usize % CHUNK == 0 {
+        if (number as usize).is_multiple_of(CHUNK) {
             self.chunks.push(Vec::with_capacity(CHUNK));
         }
         self.chunks[number as usize / CHUNK].push(thing);

@@ -3,7 +3,9 @@
 //!
 //! Not here: what the run-time feeds to it (crate `tracked`), and how a finding reads (crate `report`).
 
+mod judge;
 mod language;
+mod limits;
 mod random;
 mod rules;
 mod twin;
