@@ -7,7 +7,7 @@ pub mod code;
 pub mod finding;
 pub mod judge;
 pub mod order;
-mod words;
+pub mod words;
 
 pub use code::{Code, Tier};
 pub use finding::{

@@ -1,13 +1,437 @@
-//! The sentences of a finding: what could happen, and what to do about it. Layout is the report crate's.
+//! The sentences of a finding: what could happen, and what to do about it. Also the names that every form of a
+//! report uses for the same lock and the same thread.
+//!
+//! Layout and escaping are the report crate's: what is written here still holds the user's names as they are,
+//! only shortened.
 
-use crate::finding::Finding;
+use lockcheck_events::{Attempt, Mode, Site};
+
+use crate::finding::{Evidence, Finding, HeldLock, LockDetail};
+use crate::{Code, Tier};
+
+/// Characters of a user's name that a sentence shows.
+const NAME_CHARS_MAX: usize = 40;
+/// Names in a list before "and n more".
+const LIST_MAX: usize = 4;
 
 /// What could happen or did, in one sentence.
 pub fn message(finding: &Finding) -> String {
-    finding.code.title().to_owned()
+    let Some(first) = finding.evidence.first() else { return finding.code.title().to_owned() };
+    let who = thread_label(&first.thread);
+    let what = wanted_phrase(finding, 0);
+    match finding.code {
+        Code::LockOrderCycle | Code::Deadlock | Code::CrossProcessDeadlock => cycle_message(finding),
+        Code::SelfDeadlock => self_deadlock_message(finding),
+        Code::RwlockRecursion => rwlock_recursion_message(finding),
+        Code::MaskedByTimeout => {
+            format!("only a timeout keeps {} from a deadlock: {}", threads(finding), orders(finding))
+        }
+        Code::WaitWhileHolding => {
+            format!(
+                "{who} waits for {what} while it holds {}, which the waker needs",
+                held_phrase(finding, 0)
+            )
+        }
+        Code::LostWakeup => {
+            format!("a notification of {what} was lost: {who} waits for it after it was sent")
+        }
+        Code::StuckWait => format!("{who} waits for {what}, and nobody is left who could end the wait"),
+        Code::JoinDeadlock => {
+            format!("{who} joins a thread that needs {}, which {who} holds", held_phrase(finding, 0))
+        }
+        Code::ExecutorStarvation => {
+            format!("{who} waits for a task that no worker of {what} is free to run")
+        }
+        Code::DataRace => {
+            format!(
+                "{} access {what} without an order between them, at least one of them writing",
+                threads(finding)
+            )
+        }
+        Code::LostUpdate => {
+            format!("an update of {what} by {who} was overwritten by one that had not seen it")
+        }
+        Code::AtomicityViolation => {
+            format!("steps of {who} on {what} that belong together can be interleaved")
+        }
+        Code::InconsistentLocking => format!("no one lock guards all accesses to {what}"),
+        Code::NotTheOwner => format!("{who} gives back {what}, which it does not have"),
+        Code::LockLeaked => format!("{who} ended while it held {what}"),
+        Code::WaitWithoutPredicate => format!("{who} waits for {what} without checking its condition again"),
+        Code::Contention => format!("{what} serialises the program: {} queue for it", threads(finding)),
+        Code::BlockingWhileHolding => {
+            format!("{who} makes a blocking call while it holds {}", held_phrase(finding, 0))
+        }
+    }
 }
 
 /// What to do, in one sentence that fits this finding.
 pub fn advice(finding: &Finding) -> String {
-    finding.code.title().to_owned()
+    let text = match finding.code {
+        Code::LockOrderCycle | Code::Deadlock | Code::CrossProcessDeadlock if finding.evidence.len() > 1 => {
+            return order_advice(finding);
+        }
+        Code::SelfDeadlock | Code::Deadlock | Code::LockOrderCycle | Code::CrossProcessDeadlock => {
+            return self_deadlock_advice(finding);
+        }
+        Code::MaskedByTimeout => {
+            let order = order_advice(finding);
+            return format!("{order}; the timeout only turns the deadlock into a delay and a retry");
+        }
+        Code::RwlockRecursion => return rwlock_recursion_advice(finding),
+        Code::WaitWhileHolding => "release the lock before waiting, or wait on a condition that releases it",
+        Code::LostWakeup => {
+            "keep what is signalled in a variable under the lock, and check it in a loop around the wait"
+        }
+        Code::StuckWait => {
+            "make every way out of the thread that should signal do so, errors and panics included"
+        }
+        Code::JoinDeadlock => "release the lock before joining",
+        Code::ExecutorStarvation => {
+            "do not wait inside the pool for the pool's own tasks, or give the inner tasks a pool of their own"
+        }
+        Code::DataRace => "guard all accesses with one lock, or make the datum atomic",
+        Code::LostUpdate => "hold one lock from the read to the write, or use one atomic read-modify-write",
+        Code::AtomicityViolation => "hold one lock across all the steps",
+        Code::InconsistentLocking => "choose one lock for this datum and take it around every access",
+        Code::NotTheOwner => "give back only what this thread took, once, best through a guard",
+        Code::LockLeaked => "let the guard go out of scope on every way out of the thread",
+        Code::WaitWithoutPredicate => "wait in a loop that checks the condition (`wait_while` does so)",
+        Code::Contention => "hold the lock for less, or split what it guards",
+        Code::BlockingWhileHolding => "make the blocking call before taking the lock or after releasing it",
+    };
+    text.to_owned()
+}
+
+/// The short names of `Finding::locks`, in the same order, each different: the user's name in quotes, else
+/// `mutex #2`; a lone lock without a name is `the mutex`.
+pub fn lock_labels(finding: &Finding) -> Vec<String> {
+    let same_name =
+        |lock: &LockDetail| finding.locks.iter().filter(|other| other.name == lock.name).count() > 1;
+    let labels = finding.locks.iter().enumerate().map(|(index, lock)| match &lock.name {
+        Some(name) if same_name(lock) => format!("{} #{}", quoted(name), index + 1),
+        Some(name) => quoted(name),
+        None if finding.locks.len() == 1 => format!("the {}", lock.class),
+        None => format!("{} #{}", lock.class, index + 1),
+    });
+    labels.collect()
+}
+
+/// The lock as a sentence names it where nothing else explains it: its name, else where it was created.
+pub fn lock_phrase(lock: &LockDetail) -> String {
+    match &lock.name {
+        Some(name) => quoted(name),
+        None => format!("the {} created at {}", lock.class, place(&lock.created)),
+    }
+}
+
+/// The thread as a sentence names it.
+pub fn thread_label(name: &str) -> String {
+    match name {
+        "main" => "the main thread".to_owned(),
+        name if name.starts_with("thread ") => shortened(name),
+        name => format!("thread {}", quoted(name)),
+    }
+}
+
+/// The hold that links side `index` to the side before: the lock that one waits for.
+pub fn linking_hold(finding: &Finding, index: usize) -> Option<&HeldLock> {
+    let sides = &finding.evidence;
+    let side = sides.get(index)?;
+    let before = &sides[(index + sides.len() - 1) % sides.len()];
+    let of_cycle = |hold: &&HeldLock| finding.locks.iter().any(|lock| lock.id == hold.lock);
+    side.holds
+        .iter()
+        .find(|hold| hold.lock == before.lock)
+        .or_else(|| side.holds.iter().find(of_cycle))
+        .or(side.holds.last())
+}
+
+/// Whether all sides take their two locks at the same two places.
+pub fn same_places(finding: &Finding) -> bool {
+    let places: Vec<_> = (0..finding.evidence.len())
+        .map(|side| (linking_hold(finding, side).map(|hold| &hold.site), &finding.evidence[side].site))
+        .collect();
+    places.len() > 1 && places.iter().all(|place| *place == places[0])
+}
+
+/// The user's name in backquotes, shortened.
+pub fn quoted(name: &str) -> String {
+    format!("`{}`", shortened(name))
+}
+
+/// `a`, `a and b`, `a, b and c`; long lists end in `and n more`.
+pub fn list(items: &[String]) -> String {
+    match items {
+        [] => String::new(),
+        [one] => one.clone(),
+        items if items.len() > LIST_MAX => {
+            format!("{} and {} more", items[..LIST_MAX - 1].join(", "), items.len() - (LIST_MAX - 1))
+        }
+        [init @ .., last] => format!("{} and {last}", init.join(", ")),
+    }
+}
+
+fn shortened(name: &str) -> String {
+    if name.chars().count() <= NAME_CHARS_MAX {
+        return name.to_owned();
+    }
+    name.chars().take(NAME_CHARS_MAX - 1).chain(['…']).collect()
+}
+
+/// A line, without the column: what a sentence says.
+fn place(site: &Site) -> String {
+    format!("{}:{}", site.file, site.line)
+}
+
+/// A small number as a word.
+fn count(number: usize) -> String {
+    let words = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
+    words.get(number).map_or_else(|| number.to_string(), |word| (*word).to_owned())
+}
+
+fn plural(class: &str) -> String {
+    if class.ends_with('x') { format!("{class}es") } else { format!("{class}s") }
+}
+
+/// How sure it is, as a verb.
+fn could(tier: Tier) -> &'static str {
+    match tier {
+        Tier::Order | Tier::Likely => "could",
+        Tier::Predicted | Tier::Confirmed | Tier::Actual => "can",
+    }
+}
+
+/// The phrase for the lock with this id: different from that of any other lock of the finding.
+fn phrase_of(finding: &Finding, id: &str) -> String {
+    let Some(index) = finding.locks.iter().position(|lock| lock.id == id) else {
+        return "another lock".to_owned();
+    };
+    let phrase = lock_phrase(&finding.locks[index]);
+    if finding.locks.iter().filter(|lock| lock_phrase(lock) == phrase).count() > 1 {
+        return lock_labels(finding).swap_remove(index);
+    }
+    phrase
+}
+
+fn wanted_phrase(finding: &Finding, side: usize) -> String {
+    phrase_of(finding, &finding.evidence[side].lock)
+}
+
+fn held_phrase(finding: &Finding, side: usize) -> String {
+    linking_hold(finding, side).map_or_else(|| "a lock".to_owned(), |hold| phrase_of(finding, &hold.lock))
+}
+
+/// The threads of all sides as a subject: "threads `a` and `b`", "two threads named `worker`".
+fn threads(finding: &Finding) -> String {
+    let sides = &finding.evidence;
+    let first = &sides[0].thread;
+    if sides.len() > 1 && sides.iter().all(|side| side.thread == *first) {
+        if finding.tier == Tier::Order {
+            return thread_label(first);
+        }
+        return format!("{} threads named {}", count(sides.len()), quoted(first));
+    }
+    let names: Vec<String> = sides.iter().map(|side| quoted(&side.thread)).collect();
+    match names.as_slice() {
+        [_] => thread_label(first),
+        _ => format!("threads {}", list(&names)),
+    }
+}
+
+/// The two sides' own subjects, for the second half of a sentence.
+fn pair_names(finding: &Finding) -> [String; 2] {
+    let (a, b) = (&finding.evidence[0].thread, &finding.evidence[1].thread);
+    if a == b { ["one".to_owned(), "the other".to_owned()] } else { [quoted(a), quoted(b)] }
+}
+
+/// All locks are created at one place and have no names to tell them apart.
+fn one_class(finding: &Finding) -> Option<&LockDetail> {
+    let first = finding.locks.first()?;
+    let same = |lock: &LockDetail| lock.created == first.created && lock.name == first.name;
+    (finding.locks.len() > 1 && finding.locks.iter().all(same)).then_some(first)
+}
+
+/// The locks of the cycle as one noun: "two mutexes created at src/main.rs:12", "`A`, `B` and `C`".
+fn locks(finding: &Finding) -> String {
+    let number = count(finding.locks.len());
+    if let Some(lock) = one_class(finding) {
+        let named = lock.name.as_deref().map(|name| format!("named {}", quoted(name)));
+        let origin = named.unwrap_or_else(|| format!("created at {}", place(&lock.created)));
+        return format!("{number} {} {origin}", plural(&lock.class));
+    }
+    let long = finding.locks.len() > 2 && finding.locks.iter().any(|lock| lock.name.is_none());
+    if long || finding.locks.len() > LIST_MAX {
+        let class = &finding.locks[0].class;
+        let alike = finding.locks.iter().all(|lock| lock.class == *class);
+        return format!("{number} {}", if alike { plural(class) } else { "locks".to_owned() });
+    }
+    list(&finding.locks.iter().map(lock_phrase).collect::<Vec<_>>())
+}
+
+/// Who takes what in which order.
+fn orders(finding: &Finding) -> String {
+    if finding.evidence.len() != 2 || finding.locks.len() != 2 {
+        return format!("each holds one of {} and asks for the next", locks(finding));
+    }
+    if one_class(finding).is_some() {
+        return format!("they take {} in opposite orders", locks(finding));
+    }
+    let [a, b] = pair_names(finding);
+    let (held, wanted) = (held_phrase(finding, 0), wanted_phrase(finding, 0));
+    format!("{a} takes {held}, then {wanted}; {b} takes them the other way round")
+}
+
+fn cycle_message(finding: &Finding) -> String {
+    let sides = &finding.evidence;
+    if sides.len() == 1 {
+        return self_deadlock_message(finding);
+    }
+    if finding.tier == Tier::Order && sides.iter().all(|side| side.thread == sides[0].thread) {
+        let who = thread_label(&sides[0].thread);
+        return format!("{who} takes {} in both orders: two threads doing so could deadlock", locks(finding));
+    }
+    let who = threads(finding);
+    let happened = finding.code != Code::LockOrderCycle && finding.tier == Tier::Actual;
+    if is_upgrade(finding) {
+        let what = wanted_phrase(finding, 0);
+        let verb = if happened { "are deadlocked" } else { "could deadlock" };
+        return format!(
+            "{who} {verb}: each holds a read of {what} and asks to write it, which the other's read prevents"
+        );
+    }
+    if !happened {
+        return format!("{who} {} deadlock: {}", could(finding.tier), orders(finding));
+    }
+    if sides.len() != 2 || one_class(finding).is_some() {
+        return format!("{who} are deadlocked: each holds one of {} and waits for the next", locks(finding));
+    }
+    let [a, b] = pair_names(finding);
+    let (held, wanted) = (held_phrase(finding, 0), wanted_phrase(finding, 0));
+    format!(
+        "{who} are deadlocked: {a} holds {held} and waits for {wanted}, which {b} holds while it waits for the first"
+    )
+}
+
+/// Readers of one lock who all ask to write it.
+fn is_upgrade(finding: &Finding) -> bool {
+    finding.locks.len() == 1
+        && finding.evidence.len() > 1
+        && finding.evidence.iter().all(|side| side.mode == Mode::Exclusive)
+}
+
+/// Whether the side asks to write what it still reads.
+fn is_own_upgrade(finding: &Finding) -> bool {
+    let held = linking_hold(finding, 0).map(|hold| hold.mode);
+    held.is_some_and(|held| held != Mode::Exclusive) && finding.evidence[0].mode == Mode::Exclusive
+}
+
+fn self_deadlock_message(finding: &Finding) -> String {
+    let who = thread_label(&finding.evidence[0].thread);
+    let what = wanted_phrase(finding, 0);
+    let waits = if finding.tier == Tier::Actual { "waits" } else { "would wait" };
+    if is_own_upgrade(finding) && finding.locks[0].class == "rwlock" {
+        return format!(
+            "{who} {waits} for itself: it asks to write {what} while it still holds a read of it"
+        );
+    }
+    format!("{who} {waits} for itself: it asks for {what} while it already holds it")
+}
+
+fn rwlock_recursion_message(finding: &Finding) -> String {
+    let reader = thread_label(&finding.evidence[0].thread);
+    let what = wanted_phrase(finding, 0);
+    let writer = finding.evidence.iter().find(|side| side.mode == Mode::Exclusive);
+    let writer = writer.map_or_else(|| "a writer".to_owned(), |side| thread_label(&side.thread));
+    if finding.tier == Tier::Actual {
+        return format!(
+            "{reader} reads {what} again while it holds a read of it, behind {writer} that waits for the first read to end"
+        );
+    }
+    format!(
+        "{reader} reads {what} while it already holds a read of it: if {writer} queues between the two reads, both wait for ever"
+    )
+}
+
+/// The function that a side's place stands in, as far as its stack tells.
+fn function(side: &Evidence) -> Option<&str> {
+    let frame = side.backtrace.iter().find(|frame| frame.user)?;
+    let of_site = frame.file == side.site.file && !frame.function.is_empty();
+    of_site.then_some(frame.function.as_str())
+}
+
+fn order_advice(finding: &Finding) -> String {
+    let sides = &finding.evidence;
+    if sides.len() < 2 {
+        return "take the locks in one order everywhere".to_owned();
+    }
+    if is_upgrade(finding) {
+        return "take the write lock from the start, or an upgradable read, of which there can be only one"
+            .to_owned();
+    }
+    let many = if finding.locks.len() == 2 { "two locks" } else { "locks" };
+    let key = "a fixed key (account number, index, address)";
+    if same_places(finding) {
+        let at_one_place = linking_hold(finding, 0).is_some_and(|hold| hold.site == sides[0].site);
+        let both = if sides.len() == 2 { "both" } else { "all" };
+        if at_one_place {
+            return format!(
+                "{both} sides take them in a loop at one place: sort the locks by {key} before the loop"
+            );
+        }
+        return format!(
+            "{both} sides run the same two lines with the roles swapped: order the {many} by {key} before taking them"
+        );
+    }
+    if one_class(finding).is_some() {
+        return format!(
+            "the {many} are of one kind, so no fixed order of lines can help: order them by {key} at each of these places"
+        );
+    }
+    let last = sides.len() - 1;
+    let (first, second) = (wanted_phrase(finding, last), held_phrase(finding, last));
+    let change = place(&sides[last].site);
+    let change = match function(&sides[last]) {
+        Some(function) => format!("in {} ({change})", quoted(function)),
+        None => format!("at {change}"),
+    };
+    let like = if sides.len() == 2 {
+        format!("as {} does", place(&sides[0].site))
+    } else {
+        "as the other sides' order needs".to_owned()
+    };
+    format!("{change}, take {first} before {second}, {like}")
+}
+
+fn self_deadlock_advice(finding: &Finding) -> String {
+    let Some(side) = finding.evidence.first() else { return "do not take a lock twice".to_owned() };
+    let class = finding.locks.first().map_or("lock", |lock| lock.class.as_str());
+    let taken = linking_hold(finding, 0)
+        .map_or_else(|| "before".to_owned(), |hold| format!("at {}", place(&hold.site)));
+    let again = place(&side.site);
+    match class {
+        "rwlock" if is_own_upgrade(finding) => {
+            format!("drop the read guard taken {taken} before asking to write, or take the write guard there")
+        }
+        "semaphore" => format!("give the permit taken {taken} back before asking for another at {again}"),
+        "mutex" => {
+            format!(
+                "pass the guard taken {taken} on to {again} or drop it first; if nesting is meant, use a re-entrant lock (`RLock`)"
+            )
+        }
+        _ => format!("pass the guard taken {taken} on to {again}, or drop it first"),
+    }
+}
+
+fn rwlock_recursion_advice(finding: &Finding) -> String {
+    let reader = &finding.evidence[0];
+    let again = place(&reader.site);
+    let taken = linking_hold(finding, 0)
+        .map_or_else(|| "before".to_owned(), |hold| format!("at {}", place(&hold.site)));
+    let recursive = if reader.attempt == Attempt::Block {
+        "; parking_lot's `read_recursive` also passes queued writers"
+    } else {
+        ""
+    };
+    format!("pass the read guard taken {taken} on to {again} instead of reading again{recursive}")
 }

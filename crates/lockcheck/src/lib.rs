@@ -1,0 +1,4 @@
+//! x
+pub mod args;
+pub mod error;
+pub mod exit;
