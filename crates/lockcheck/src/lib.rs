@@ -2,3 +2,9 @@
 pub mod args;
 pub mod error;
 pub mod exit;
+pub mod build;
+pub mod package;
+pub mod rustflags;
+pub mod family;
+pub mod process;
+pub mod signals;
