@@ -4,6 +4,8 @@
 //! Layout and escaping are the report crate's: what is written here still holds the user's names as they are,
 //! only shortened.
 
+use std::collections::HashMap;
+
 use lockcheck_events::{Attempt, Mode, Site};
 
 use crate::finding::{Evidence, Finding, HeldLock, LockDetail};
@@ -104,17 +106,38 @@ pub fn advice(finding: &Finding) -> String {
 }
 
 /// The short names of `Finding::locks`, in the same order, each different: the user's name in quotes, else
-/// `mutex #2`; a lone lock without a name is `the mutex`.
+/// `mutex #2`; a lone lock without a name is `the mutex`. The numbers rise in the order in which a reader meets
+/// the locks: side by side, what it holds before what it asks for.
 pub fn lock_labels(finding: &Finding) -> Vec<String> {
-    let same_name =
-        |lock: &LockDetail| finding.locks.iter().filter(|other| other.name == lock.name).count() > 1;
-    let labels = finding.locks.iter().enumerate().map(|(index, lock)| match &lock.name {
-        Some(name) if same_name(lock) => format!("{} #{}", quoted(name), index + 1),
+    let mut names: HashMap<Option<&str>, usize> = HashMap::new();
+    for lock in &finding.locks {
+        *names.entry(lock.name.as_deref()).or_default() += 1;
+    }
+    let numbers = reading_order(finding);
+    let labels = finding.locks.iter().map(|lock| match &lock.name {
+        Some(name) if names[&Some(name.as_str())] > 1 => format!("{} #{}", quoted(name), numbers[&*lock.id]),
         Some(name) => quoted(name),
         None if finding.locks.len() == 1 => format!("the {}", lock.class),
-        None => format!("{} #{}", lock.class, index + 1),
+        None => format!("{} #{}", lock.class, numbers[&*lock.id]),
     });
     labels.collect()
+}
+
+/// The number of each lock of the finding, from 1.
+fn reading_order(finding: &Finding) -> HashMap<&str, usize> {
+    let sides = 0..finding.evidence.len();
+    let met = sides.flat_map(|side| {
+        let held = linking_hold(finding, side).map(|hold| hold.lock.as_str());
+        held.into_iter().chain([finding.evidence[side].lock.as_str()])
+    });
+    let mut numbers = HashMap::new();
+    for id in met.chain(finding.locks.iter().map(|lock| lock.id.as_str())) {
+        if finding.locks.iter().any(|lock| lock.id == id) {
+            let next = numbers.len() + 1;
+            numbers.entry(id).or_insert(next);
+        }
+    }
+    numbers
 }
 
 /// The lock as a sentence names it where nothing else explains it: its name, else where it was created.
@@ -260,6 +283,9 @@ fn locks(finding: &Finding) -> String {
         let origin = named.unwrap_or_else(|| format!("created at {}", place(&lock.created)));
         return format!("{number} {} {origin}", plural(&lock.class));
     }
+    if finding.locks.is_empty() {
+        return "locks".to_owned();
+    }
     let long = finding.locks.len() > 2 && finding.locks.iter().any(|lock| lock.name.is_none());
     if long || finding.locks.len() > LIST_MAX {
         let class = &finding.locks[0].class;
@@ -269,10 +295,15 @@ fn locks(finding: &Finding) -> String {
     list(&finding.locks.iter().map(lock_phrase).collect::<Vec<_>>())
 }
 
+/// What each side of the circle asks for.
+fn the_next(finding: &Finding) -> &'static str {
+    if finding.locks.len() == 2 { "the other" } else { "the next" }
+}
+
 /// Who takes what in which order.
 fn orders(finding: &Finding) -> String {
     if finding.evidence.len() != 2 || finding.locks.len() != 2 {
-        return format!("each holds one of {} and asks for the next", locks(finding));
+        return format!("each holds one of {} and asks for {}", locks(finding), the_next(finding));
     }
     if one_class(finding).is_some() {
         return format!("they take {} in opposite orders", locks(finding));
@@ -304,13 +335,12 @@ fn cycle_message(finding: &Finding) -> String {
         return format!("{who} {} deadlock: {}", could(finding.tier), orders(finding));
     }
     if sides.len() != 2 || one_class(finding).is_some() {
-        return format!("{who} are deadlocked: each holds one of {} and waits for the next", locks(finding));
+        let (locks, next) = (locks(finding), the_next(finding));
+        return format!("{who} are deadlocked: each holds one of {locks} and waits for {next}");
     }
     let [a, b] = pair_names(finding);
     let (held, wanted) = (held_phrase(finding, 0), wanted_phrase(finding, 0));
-    format!(
-        "{who} are deadlocked: {a} holds {held} and waits for {wanted}, which {b} holds while it waits for the first"
-    )
+    format!("{who} are deadlocked: {a} holds {held} and waits for {wanted}; {b} the other way round")
 }
 
 /// Readers of one lock who all ask to write it.
@@ -330,7 +360,7 @@ fn self_deadlock_message(finding: &Finding) -> String {
     let who = thread_label(&finding.evidence[0].thread);
     let what = wanted_phrase(finding, 0);
     let waits = if finding.tier == Tier::Actual { "waits" } else { "would wait" };
-    if is_own_upgrade(finding) && finding.locks[0].class == "rwlock" {
+    if is_own_upgrade(finding) && finding.locks.first().is_some_and(|lock| lock.class == "rwlock") {
         return format!(
             "{who} {waits} for itself: it asks to write {what} while it still holds a read of it"
         );
@@ -366,7 +396,7 @@ fn order_advice(finding: &Finding) -> String {
         return "take the locks in one order everywhere".to_owned();
     }
     if is_upgrade(finding) {
-        return "take the write lock from the start, or an upgradable read, of which there can be only one"
+        return "take the write lock from the start (or, with parking_lot, an upgradable read, of which there can be one)"
             .to_owned();
     }
     let many = if finding.locks.len() == 2 { "two locks" } else { "locks" };
@@ -424,7 +454,9 @@ fn self_deadlock_advice(finding: &Finding) -> String {
 }
 
 fn rwlock_recursion_advice(finding: &Finding) -> String {
-    let reader = &finding.evidence[0];
+    let Some(reader) = finding.evidence.first() else {
+        return "read once and pass the guard on".to_owned();
+    };
     let again = place(&reader.site);
     let taken = linking_hold(finding, 0)
         .map_or_else(|| "before".to_owned(), |hold| format!("at {}", place(&hold.site)));
@@ -434,4 +466,155 @@ fn rwlock_recursion_advice(finding: &Finding) -> String {
         ""
     };
     format!("pass the read guard taken {taken} on to {again} instead of reading again{recursive}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn site(line: u32) -> Site {
+        Site { package: "p".to_owned(), file: "src/a.rs".to_owned(), line, column: 0 }
+    }
+
+    fn lock(id: &str, name: Option<&str>, line: u32) -> LockDetail {
+        let (id, class, name) = (id.to_owned(), "mutex".to_owned(), name.map(str::to_owned));
+        LockDetail { id, class, name, created: site(line) }
+    }
+
+    /// `thread held line wanted line`, for instance `a 1 10 2 11`.
+    fn side(text: &str) -> Evidence {
+        let words: Vec<&str> = text.split(' ').collect();
+        let hold = |lock: &str, line: &str| HeldLock {
+            lock: lock.to_owned(),
+            mode: Mode::Exclusive,
+            event: 1,
+            site: site(line.parse().unwrap()),
+        };
+        let wanted = hold(words[3], words[4]);
+        Evidence {
+            process: 0,
+            thread: words[0].to_owned(),
+            event: 2,
+            action: "request".to_owned(),
+            attempt: Attempt::Block,
+            lock: wanted.lock,
+            mode: wanted.mode,
+            holds: vec![hold(words[1], words[2])],
+            site: wanted.site,
+            backtrace: Vec::new(),
+        }
+    }
+
+    fn finding(code: Code, tier: Tier, locks: &[LockDetail], sides: &[&str]) -> Finding {
+        Finding {
+            code,
+            kind: code.kind().to_owned(),
+            tier,
+            fingerprint: String::new(),
+            instances: 1,
+            scope: None,
+            message: String::new(),
+            advice: String::new(),
+            schedule: None,
+            locks: locks.to_vec(),
+            evidence: sides.iter().map(|text| side(text)).collect(),
+        }
+    }
+
+    fn named() -> [LockDetail; 2] {
+        [lock("2", Some("B"), 2), lock("1", Some("A"), 1)]
+    }
+
+    #[test]
+    fn every_code_has_words_for_every_shape_of_evidence() {
+        let sides = ["t1 1 10 2 11", "t2 2 20 1 21", "t3 9 30 8 31"];
+        for &code in Code::ALL {
+            for tier in Tier::ALL {
+                for count in 0..=sides.len() {
+                    for locks in [&named()[..], &named()[..1], &[]] {
+                        let finding = finding(code, tier, locks, &sides[..count]);
+                        let (message, advice) = (message(&finding), advice(&finding));
+                        assert!(!message.is_empty() && !advice.is_empty(), "{code}");
+                        assert!(!message.contains('\n') && !message.ends_with('.'), "{message}");
+                        let impersonal = [Code::InconsistentLocking].contains(&code);
+                        assert!(count == 0 || impersonal || message.contains("t1"), "{message}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_sentence_depends_on_how_sure_it_is() {
+        let sides = ["a 1 10 2 11", "b 2 20 1 21"];
+        let say = |code, tier| message(&finding(code, tier, &named(), &sides));
+        let order = "`a` takes `A`, then `B`; `b` takes them the other way round";
+        assert_eq!(
+            say(Code::LockOrderCycle, Tier::Likely),
+            format!("threads `a` and `b` could deadlock: {order}")
+        );
+        assert_eq!(
+            say(Code::LockOrderCycle, Tier::Predicted),
+            format!("threads `a` and `b` can deadlock: {order}")
+        );
+        assert_eq!(
+            say(Code::Deadlock, Tier::Actual),
+            "threads `a` and `b` are deadlocked: `a` holds `A` and waits for `B`; `b` the other way round"
+        );
+        assert_eq!(
+            say(Code::MaskedByTimeout, Tier::Likely),
+            format!("only a timeout keeps threads `a` and `b` from a deadlock: {order}")
+        );
+        let one_thread =
+            finding(Code::LockOrderCycle, Tier::Order, &named(), &["a 1 10 2 11", "a 2 20 1 21"]);
+        assert_eq!(
+            message(&one_thread),
+            "thread `a` takes `B` and `A` in both orders: two threads doing so could deadlock"
+        );
+    }
+
+    #[test]
+    fn locks_without_a_name_are_known_by_where_they_were_created() {
+        let locks = [lock("2", None, 2), lock("1", None, 1)];
+        let two = finding(Code::LockOrderCycle, Tier::Likely, &locks, &["a 1 10 2 11", "a 2 20 1 21"]);
+        assert_eq!(
+            message(&two),
+            "two threads named `a` could deadlock: one takes the mutex created at src/a.rs:1, then the mutex \
+             created at src/a.rs:2; the other takes them the other way round"
+        );
+        assert_eq!(lock_labels(&two), ["mutex #2", "mutex #1"]);
+        let twins = [lock("2", Some("account"), 2), lock("1", Some("account"), 2)];
+        let twins = finding(Code::LockOrderCycle, Tier::Likely, &twins, &["a 1 10 2 11", "b 2 10 1 11"]);
+        assert_eq!(
+            message(&twins),
+            "threads `a` and `b` could deadlock: they take two mutexes named `account` in opposite orders"
+        );
+        assert_eq!(lock_labels(&twins), ["`account` #2", "`account` #1"]);
+    }
+
+    #[test]
+    fn the_advice_names_the_place_or_the_key() {
+        let advise = |sides: &[&str]| advice(&finding(Code::LockOrderCycle, Tier::Likely, &named(), sides));
+        assert_eq!(
+            advise(&["a 1 10 2 11", "b 2 20 1 21"]),
+            "at src/a.rs:21, take `A` before `B`, as src/a.rs:11 does"
+        );
+        assert!(advise(&["a 1 10 2 11", "b 2 10 1 11"]).starts_with("both sides run the same two lines"));
+        assert!(advise(&["a 1 10 2 10", "b 2 10 1 10"]).contains("in a loop at one place"));
+        let own = finding(Code::SelfDeadlock, Tier::Actual, &named()[1..], &["main 1 10 1 11"]);
+        assert_eq!(
+            message(&own),
+            "the main thread waits for itself: it asks for `A` while it already holds it"
+        );
+        assert!(advice(&own).contains("taken at src/a.rs:10") && advice(&own).contains("RLock"));
+    }
+
+    #[test]
+    fn long_names_and_long_lists_are_cut() {
+        assert_eq!(quoted(&"ö".repeat(99)).chars().count(), NAME_CHARS_MAX + 2);
+        let items: Vec<String> = (0..9).map(|number| number.to_string()).collect();
+        assert_eq!(list(&items), "0, 1, 2 and 6 more");
+        assert_eq!(list(&items[..4]), "0, 1, 2 and 3");
+        assert_eq!(list(&items[..1]), "0");
+    }
 }

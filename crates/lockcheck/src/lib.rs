@@ -8,3 +8,6 @@ pub mod rustflags;
 pub mod family;
 pub mod process;
 pub mod signals;
+pub mod records;
+pub mod symbols;
+pub mod traces;
