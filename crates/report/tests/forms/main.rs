@@ -1,5 +1,8 @@
-//! What each form of a report says, pinned by snapshots. What is found is not tested here.
+//! What each form of a report says, pinned by snapshots, and that every finding has its page. What is found is not
+//! tested here.
 
+mod pages;
+mod real;
 mod samples;
 
 use lockcheck_report::{Backtrace, NoSources, Options, dot, human, json, sarif, short};
