@@ -54,6 +54,12 @@ pub enum Command {
     /// Judge recorded traces.
     #[command(after_help = Exit::table())]
     Analyze(AnalyzeArgs),
+    /// Print the lock-order graph of traces as DOT: `lockcheck graph TRACE | dot -Tsvg`.
+    Graph {
+        /// Traces (`.lctrace`), or folders with traces.
+        #[arg(value_name = "TRACE", required = true)]
+        traces: Vec<PathBuf>,
+    },
     /// Explain a finding code; without one, list them all.
     Explain {
         /// `LC0001` or `lock-order-cycle`, in any case.
@@ -80,7 +86,6 @@ pub struct RunArgs {
     pub rest: Vec<OsString>,
 
     #[command(flatten)]
-    #[expect(missing_docs, reason = "clap would show it as help")]
     pub select: SelectArgs,
 
     /// Take the program for hung when no thread of it or its children has run for this long (`30`, `500ms`, `2m`),
@@ -95,7 +100,6 @@ pub struct RunArgs {
     pub on_deadlock: Option<OnDeadlock>,
 
     #[command(flatten)]
-    #[expect(missing_docs, reason = "clap would show it as help")]
     pub judge: JudgeArgs,
 }
 
@@ -142,7 +146,6 @@ pub struct TestArgs {
     pub on_deadlock: Option<OnDeadlock>,
 
     #[command(flatten)]
-    #[expect(missing_docs, reason = "clap would show it as help")]
     pub judge: JudgeArgs,
 }
 
@@ -154,7 +157,6 @@ pub struct AnalyzeArgs {
     pub traces: Vec<PathBuf>,
 
     #[command(flatten)]
-    #[expect(missing_docs, reason = "clap would show it as help")]
     pub judge: JudgeArgs,
 }
 
@@ -199,7 +201,11 @@ pub struct JudgeArgs {
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 
-    /// Show every instance of a problem, and the notes too.
+    /// Write the findings here in the form of code-scanning services (SARIF 2.1.0).
+    #[arg(long, value_name = "FILE")]
+    pub sarif: Option<PathBuf>,
+
+    /// Leave nothing out: every side of a large cycle and every frame of a long stack.
     #[arg(long)]
     pub all: bool,
 }
@@ -267,7 +273,8 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
         "m" | "min" => 60_000,
         _ => return Err("expected a number and `ms`, `s` or `m`, for instance `30s`".to_owned()),
     };
-    let number: u64 = text[..digits].parse().map_err(|_| "expected a whole number, for instance `30s`".to_owned())?;
+    let number: u64 =
+        text[..digits].parse().map_err(|_| "expected a whole number, for instance `30s`".to_owned())?;
     match number.checked_mul(unit_ms) {
         None => Err("that is too long".to_owned()),
         Some(0) => Err("must be more than nothing".to_owned()),
@@ -292,7 +299,9 @@ mod tests {
 
     #[test]
     fn run_takes_a_package_or_a_command_and_not_nothing() {
-        let Command::Run(run) = parse("lockcheck run bank --release -- a --b").unwrap().command else { panic!() };
+        let Command::Run(run) = parse("lockcheck run bank --release -- a --b").unwrap().command else {
+            panic!()
+        };
         assert_eq!((run.target, run.rest.len(), run.select.release), (Some("bank".into()), 2, true));
         let Command::Run(run) = parse("lockcheck run -- cargo test --lib").unwrap().command else { panic!() };
         assert_eq!((run.target, run.rest[0].clone()), (None, "cargo".into()));

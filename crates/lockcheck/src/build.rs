@@ -45,9 +45,9 @@ pub fn build(program: &Program, select: &SelectArgs) -> Result<Built> {
         .args(feature_arguments(select))
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
-    let mut child = command
-        .spawn()
-        .map_err(|error| CliError::internal(format!("cannot start cargo: {error}")).help("is it on the PATH?"))?;
+    let mut child = command.spawn().map_err(|error| {
+        CliError::internal(format!("cannot start cargo: {error}")).help("is it on the PATH?")
+    })?;
     let mut built = Found::new(program);
     if let Some(output) = child.stdout.take() {
         for message in Message::parse_stream(BufReader::new(output)) {
@@ -147,7 +147,8 @@ pub fn run_command(program: &Program, built: &Built, arguments: &[OsString]) -> 
     for (name, value) in package_variables(program) {
         command.env(name, value);
     }
-    let library_path = if cfg!(target_os = "macos") { "DYLD_FALLBACK_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" };
+    let library_path =
+        if cfg!(target_os = "macos") { "DYLD_FALLBACK_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" };
     let inherited = std::env::var_os(library_path).unwrap_or_default();
     let folders = built.library_folders.iter().cloned().chain(std::env::split_paths(&inherited));
     let folders = folders.filter(|folder| !folder.as_os_str().is_empty());
@@ -228,7 +229,8 @@ mod tests {
 
     #[test]
     fn only_what_describes_a_package_is_taken_back() {
-        let names = ["PATH", "CARGO", "CARGO_HOME", "CARGO_PKG_NAME", "CARGO_MANIFEST_DIR", "RUSTFLAGS", "OUT_DIR"];
+        let names =
+            ["PATH", "CARGO", "CARGO_HOME", "CARGO_PKG_NAME", "CARGO_MANIFEST_DIR", "RUSTFLAGS", "OUT_DIR"];
         let taken = cargo_variables(names.iter().map(OsString::from));
         assert_eq!(taken, ["CARGO_PKG_NAME", "CARGO_MANIFEST_DIR", "OUT_DIR"]);
     }
@@ -241,7 +243,8 @@ mod tests {
 
     #[test]
     fn features_are_passed_on() {
-        let select = SelectArgs { release: true, features: vec!["a b".into(), "c".into()], ..Default::default() };
+        let select =
+            SelectArgs { release: true, features: vec!["a b".into(), "c".into()], ..Default::default() };
         assert_eq!(feature_arguments(&select), ["--release", "--features", "a b", "--features", "c"]);
     }
 }

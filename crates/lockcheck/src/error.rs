@@ -139,7 +139,8 @@ mod tests {
 
     #[test]
     fn people_get_the_place_and_the_remedy() {
-        let error = CliError::usage("toml-syntax", "it is wrong").at("a/lockcheck.toml", 3, 7).help("do this");
+        let error =
+            CliError::usage("toml-syntax", "it is wrong").at("a/lockcheck.toml", 3, 7).help("do this");
         assert_eq!(error.human(), "error: it is wrong\n  --> a/lockcheck.toml:3:7\n  help: do this\n");
     }
 

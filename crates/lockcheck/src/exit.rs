@@ -53,9 +53,13 @@ impl Exit {
         match self {
             Exit::Clean => "clean",
             Exit::Findings => "findings at or above --fail-on (verify: an expectation failed)",
-            Exit::Usage => "usage: bad flags, a path that does not exist, a malformed lockcheck.toml or trace",
+            Exit::Usage => {
+                "usage: bad flags, a path that does not exist, a malformed lockcheck.toml or trace"
+            }
             Exit::Hang => "the program was deadlocked or hung and was ended by lockcheck",
-            Exit::NothingRecorded => "nothing was recorded: the program is not instrumented (run PATH, test, analyze)",
+            Exit::NothingRecorded => {
+                "nothing was recorded: the program is not instrumented (run PATH, test, analyze)"
+            }
             Exit::Internal => "internal error in lockcheck",
             Exit::ProgramFailed => "the program itself failed (its status is in the JSON)",
             Exit::BuildFailed => "it did not build",

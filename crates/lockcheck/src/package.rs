@@ -47,7 +47,8 @@ pub fn find_manifest(path: &Path, current: &Path) -> Result<PathBuf> {
         return Ok(here.join("Cargo.toml"));
     }
     let is_name = path.components().count() == 1 && !path.is_absolute();
-    let fixture = fixture_folders(current).map(|folder| folder.join(path).join("Cargo.toml")).find(|m| m.is_file());
+    let fixture =
+        fixture_folders(current).map(|folder| folder.join(path).join("Cargo.toml")).find(|m| m.is_file());
     if let Some(manifest) = fixture.filter(|_| is_name) {
         return Ok(manifest);
     }
@@ -64,7 +65,9 @@ fn not_found(path: &Path, here: &Path, is_name: bool, current: &Path) -> CliErro
     if here.is_file() {
         return CliError::usage("not-a-package", format!("`{shown}` is a file, not a package"))
             .at(path, 0, 0)
-            .help(format!("name the folder of its Cargo.toml; to watch a program: lockcheck run -- {shown}"));
+            .help(format!(
+                "name the folder of its Cargo.toml; to watch a program: lockcheck run -- {shown}"
+            ));
     }
     let mut message = if here.is_dir() {
         format!("there is no Cargo.toml in `{shown}`")
@@ -76,7 +79,9 @@ fn not_found(path: &Path, here: &Path, is_name: bool, current: &Path) -> CliErro
         message += ", and no fixture of that name";
     }
     let help = match (fixtures.is_empty(), closest(&path.to_string_lossy(), &fixtures)) {
-        (true, _) => "name a folder with a Cargo.toml, or a fixture under `fixtures/` here or above".to_owned(),
+        (true, _) => {
+            "name a folder with a Cargo.toml, or a fixture under `fixtures/` here or above".to_owned()
+        }
         (false, Some(close)) => format!("did you mean `{close}`? fixtures: {}", list(&fixtures)),
         (false, None) => format!("fixtures here: {}", list(&fixtures)),
     };
@@ -100,7 +105,9 @@ fn fixture_names(current: &Path) -> Vec<String> {
 fn closest<'a>(wanted: &str, names: &'a [String]) -> Option<&'a str> {
     let wanted: Vec<char> = wanted.chars().take(100).collect();
     let near = names.iter().map(|name| (distance(&wanted, name), name));
-    near.filter(|(distance, _)| *distance <= (wanted.len() / 3).max(2) && *distance < wanted.len()).min().map(|(_, name)| name.as_str())
+    near.filter(|(distance, _)| *distance <= (wanted.len() / 3).max(2) && *distance < wanted.len())
+        .min()
+        .map(|(_, name)| name.as_str())
 }
 
 /// Levenshtein's edit distance.
@@ -196,8 +203,10 @@ fn select_target(package: &Package, select: &SelectArgs) -> Result<(String, bool
     }
     let bins = targets(package, &TargetKind::Bin);
     match (&bins[..], &package.default_run) {
-        ([], _) => Err(CliError::usage("no-binary", format!("package `{}` has no binary to run", package.name))
-            .help(examples_help(package))),
+        ([], _) => {
+            Err(CliError::usage("no-binary", format!("package `{}` has no binary to run", package.name))
+                .help(examples_help(package)))
+        }
         (_, Some(default)) => Ok((default.clone(), false)),
         ([only], None) => Ok((only.clone(), false)),
         (several, None) => {
@@ -217,7 +226,8 @@ fn examples_help(package: &Package) -> String {
 
 fn targets(package: &Package, kind: &TargetKind) -> Vec<String> {
     let is_kind = |target: &&Target| target.kind.contains(kind);
-    let mut names: Vec<String> = package.targets.iter().filter(is_kind).map(|target| target.name.clone()).collect();
+    let mut names: Vec<String> =
+        package.targets.iter().filter(is_kind).map(|target| target.name.clone()).collect();
     names.sort();
     names
 }
@@ -289,7 +299,9 @@ mod tests {
         let dir = fixture_tree();
         let say = |path: &str| find_manifest(Path::new(path), dir.path()).unwrap_err().human();
         let text = say("bnak");
-        assert!(text.contains("no folder or Cargo.toml `bnak`, and no fixture") && text.contains("mean `bank`"));
+        assert!(
+            text.contains("no folder or Cargo.toml `bnak`, and no fixture") && text.contains("mean `bank`")
+        );
         let text = say("something/else");
         assert!(!text.contains("did you mean") && text.contains("bad_workers, bank, good_workers"), "{text}");
         assert!(say("deep").contains("there is no Cargo.toml in `deep`"));

@@ -194,7 +194,11 @@ impl Watch {
         let ending = *self.ending.get_or_insert_with(|| {
             self.outlived = left.len();
             let terminate = now + OUTLIVE;
-            Ending { terminate: Some(terminate), kill: terminate + QUIET, give_up: terminate + QUIET + BURIAL }
+            Ending {
+                terminate: Some(terminate),
+                kill: terminate + QUIET,
+                give_up: terminate + QUIET + BURIAL,
+            }
         });
         now >= ending.give_up
     }
@@ -242,8 +246,7 @@ impl Watch {
         };
         let timeout = due.map(|at| at.saturating_duration_since(now) + Duration::from_millis(1));
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
-        let mut sources =
-            [PollFd::new(&self.signals, PollFlags::IN), PollFd::new(notify, PollFlags::IN)];
+        let mut sources = [PollFd::new(&self.signals, PollFlags::IN), PollFd::new(notify, PollFlags::IN)];
         // An interrupted wait is as good as a finished one: the caller looks at everything anyway.
         let _ = rustix::event::poll(&mut sources, timeout.as_ref());
     }

@@ -80,7 +80,12 @@ impl Records {
     }
 
     /// The tables with what is needed to make names of them. `index` is the process's position in the family.
-    pub fn context<'a>(&'a self, index: u32, sources: &'a SourceMap, symbols: &'a Symbols) -> RecordContext<'a> {
+    pub fn context<'a>(
+        &'a self,
+        index: u32,
+        sources: &'a SourceMap,
+        symbols: &'a Symbols,
+    ) -> RecordContext<'a> {
         RecordContext { records: self, index, sources, symbols }
     }
 }
@@ -99,7 +104,8 @@ impl RecordContext<'_> {
         // The instruction after the call may belong to another line, or to nothing; the call itself is before it.
         let address = address.saturating_sub(1);
         let modules = &self.records.modules;
-        let Some(module) = modules.iter().find(|module| (module.range.0..module.range.1).contains(&address)) else {
+        let Some(module) = modules.iter().find(|module| (module.range.0..module.range.1).contains(&address))
+        else {
             return vec![self.sources.frame("<unknown>", None, 0)];
         };
         let symbols = self.symbols.resolve(&module.path, address.wrapping_sub(module.base));

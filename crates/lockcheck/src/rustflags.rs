@@ -99,7 +99,8 @@ fn from_variables(sources: &Sources) -> Option<OsString> {
     }
     let plain = (sources.variable)("RUSTFLAGS")?;
     // Cargo ignores what is not UTF-8 too.
-    let words: Vec<&str> = plain.to_str()?.split(' ').map(str::trim).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> =
+        plain.to_str()?.split(' ').map(str::trim).filter(|word| !word.is_empty()).collect();
     Some(separated(words.join("\x1f").into(), "\x1f"))
 }
 

@@ -55,9 +55,7 @@ impl Signals {
         let mut arrived = Vec::new();
         while let Ok(count @ 1..) = self.source.read(&mut bytes) {
             let parts = bytes[..count].chunks_exact(2);
-            arrived.extend(
-                parts.map(|part| Arrived { signal: part[0].into(), from_kernel: part[1] == 1 }),
-            );
+            arrived.extend(parts.map(|part| Arrived { signal: part[0].into(), from_kernel: part[1] == 1 }));
         }
         arrived
     }

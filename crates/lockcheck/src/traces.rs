@@ -45,9 +45,12 @@ impl Traces {
         }
         if paths.len() > PROCESSES_MAX {
             let left_out = paths.len() - PROCESSES_MAX;
-            traces.notes.push(format!("{left_out} processes beyond the first {PROCESSES_MAX} were not judged"));
+            traces
+                .notes
+                .push(format!("{left_out} processes beyond the first {PROCESSES_MAX} were not judged"));
         }
-        let started = |judged: &Judged| judged.records.process.as_ref().map_or(0, |process| process.started_ns);
+        let started =
+            |judged: &Judged| judged.records.process.as_ref().map_or(0, |process| process.started_ns);
         traces.processes.sort_by(|a, b| (started(a), &a.path).cmp(&(started(b), &b.path)));
         Ok(traces)
     }
@@ -197,8 +200,11 @@ mod tests {
         std::fs::write(dir.path().join("5-0.lctrace"), "").unwrap();
         std::fs::write(dir.path().join("report.json"), "{}").unwrap();
         let traces = Traces::read(&expand(&[dir.path().to_owned()]).unwrap()).unwrap();
-        let starts: Vec<u64> =
-            traces.processes.iter().map(|judged| judged.records.process.as_ref().unwrap().started_ns).collect();
+        let starts: Vec<u64> = traces
+            .processes
+            .iter()
+            .map(|judged| judged.records.process.as_ref().unwrap().started_ns)
+            .collect();
         assert_eq!(starts, [100, 200]);
         let report = traces.report("t", &traces.sources([]), &Symbols::default());
         assert_eq!((report.stats.processes, report.target.as_str()), (2, "t"));
@@ -221,7 +227,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x.lctrace");
         std::fs::write(&path, "something else entirely").unwrap();
-        let error = Traces::read(&[path.clone()]).err().unwrap();
+        let error = Traces::read(std::slice::from_ref(&path)).err().unwrap();
         assert_eq!(error.place.unwrap().file, path);
         assert!(error.message.contains("not a trace file"));
         assert!(expand(&[dir.path().join("none")]).unwrap_err().message.contains("no file or folder"));
