@@ -325,13 +325,12 @@ fn evidence(link: &CycleLink, context: &dyn Context) -> Evidence {
     }
 }
 
-/// What a side contributes to identity: its two sites with their modes.
-fn side_key(link: &CycleLink, context: &dyn Context) -> [(Site, &'static str); 2] {
-    let hold = &link.request.holds[link.via];
-    [
-        (context.site(hold.site), hold.mode.as_str()),
-        (context.site(link.request.site), link.request.mode.as_str()),
-    ]
+/// What a side contributes to identity: its two sites with their modes. A member of a stuck set may hold nothing;
+/// it has one.
+fn side_key(link: &CycleLink, context: &dyn Context) -> Vec<(Site, &'static str)> {
+    let held = link.request.holds.get(link.via).map(|hold| (hold.site, hold.mode));
+    let wanted = (link.request.site, link.request.mode);
+    held.into_iter().chain([wanted]).map(|(site, mode)| (context.site(site), mode.as_str())).collect()
 }
 
 fn rotate_to_smallest(links: &mut [CycleLink], context: &dyn Context) {
@@ -354,7 +353,9 @@ fn fingerprint(code: Code, links: &[CycleLink], context: &dyn Context) -> String
 /// The fingerprint of a finding with these sites and modes: 16 hex digits, stable over runs, machines and
 /// versions (64-bit FNV-1a over a length-free, separator-terminated text).
 pub fn fingerprint_of(code: Code, mut sites: Vec<(Site, &'static str)>) -> String {
+    // How many threads took part is not identity: five philosophers and three are one problem.
     sites.sort();
+    sites.dedup();
     let mut hash = Fnv::new();
     hash.write(code.as_str());
     for (site, mode) in &sites {

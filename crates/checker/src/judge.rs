@@ -1,12 +1,215 @@
 //! Records in, report out: what the CLI knows of a process comes from here.
+//!
+//! `Collection` gathers what the detectors say into findings and is shared with the run-time, which feeds its
+//! checker itself; `Judge` is a checker and a collection behind the records of one process. Neither reads files
+//! nor merges processes: that is the CLI's.
 
-use lockcheck_events::Record;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::finding::{Context, Report};
+use lockcheck_events::{Hold, Record, Request, SiteId, StuckKind, StuckThread, ThreadId};
+
+use crate::finding::{Context, CycleLink, Finding, Report, Stats, Verdict};
+use crate::order::{OrderChecker, OrderFinding, locks_key};
+use crate::{Code, Tier};
+
+/// Stuck sets that are told apart in one process; further ones are counted as lost.
+const STUCK_MAX: usize = 1 << 10;
+
+/// Remarks of the run-time that are kept word for word.
+const NOTES_MAX: usize = 100;
+
+/// What was found: one entry a problem, with the surest and shortest evidence for it.
+#[derive(Default)]
+pub struct Collection {
+    /// By the checker's number of the problem.
+    cycles: BTreeMap<u32, Collected>,
+    /// In the order in which they formed.
+    stuck: Vec<Collected>,
+    /// Stuck sets beyond `STUCK_MAX`.
+    lost: u64,
+}
+
+struct Collected {
+    code: Code,
+    tier: Tier,
+    links: Vec<CycleLink>,
+    /// The sets of locks that show it at this tier.
+    locks: BTreeSet<u64>,
+}
+
+impl Collection {
+    /// Nothing found yet.
+    pub fn new() -> Collection {
+        Collection::default()
+    }
+
+    /// Takes a finding of the lock-order checker.
+    pub fn take(&mut self, finding: &OrderFinding) {
+        let fresh = || Collected {
+            code: finding.code,
+            tier: finding.tier,
+            links: finding.links.clone(),
+            locks: BTreeSet::new(),
+        };
+        let known = self.cycles.entry(finding.problem).or_insert_with(fresh);
+        if finding.tier > known.tier {
+            *known = fresh();
+        } else if finding.tier == known.tier && finding.links.len() < known.links.len() {
+            known.links = finding.links.clone();
+        }
+        if finding.tier == known.tier {
+            known.locks.insert(locks_key(&finding.links));
+        }
+    }
+
+    /// Takes a stuck set, its members in the order of the circle.
+    pub fn stuck(&mut self, kind: StuckKind, threads: &[StuckThread]) {
+        let code = match kind {
+            StuckKind::Deadlock => Code::Deadlock,
+            StuckKind::SelfDeadlock => Code::SelfDeadlock,
+        };
+        let links = stuck_links(threads);
+        if links.is_empty() {
+            return;
+        }
+        if self.stuck.len() >= STUCK_MAX {
+            self.lost += 1;
+            return;
+        }
+        let locks = BTreeSet::from([locks_key(&links)]);
+        self.stuck.push(Collected { code, tier: Tier::Actual, links, locks });
+    }
+
+    /// Whether some threads are stuck.
+    pub fn is_stuck(&self) -> bool {
+        !self.stuck.is_empty()
+    }
+
+    /// The findings, sorted by fingerprint. A cycle that has happened stands as the deadlock; a cycle all of whose
+    /// sides stand in shorter ones is left out.
+    pub fn findings(&self, context: &dyn Context) -> Vec<Finding> {
+        let shortest = self.shortest_by_side();
+        let cycles = self.cycles.values().filter(|cycle| {
+            cycle.is_shortest_for_a_side(&shortest) && !self.stuck.iter().any(|stuck| stuck.replaces(cycle))
+        });
+        let mut findings: BTreeMap<String, (Finding, BTreeSet<u64>)> = BTreeMap::new();
+        for found in self.stuck.iter().chain(cycles) {
+            let finding = Finding::from_cycle(found.code, found.tier, &found.links, context);
+            let (known, locks) = findings
+                .entry(finding.fingerprint.clone())
+                .or_insert_with(|| (finding.clone(), BTreeSet::new()));
+            let better = (finding.tier, std::cmp::Reverse(finding.evidence.len()))
+                > (known.tier, std::cmp::Reverse(known.evidence.len()));
+            if finding.tier > known.tier {
+                locks.clear();
+            }
+            if finding.tier >= known.tier {
+                locks.extend(&found.locks);
+            }
+            if better {
+                *known = finding;
+            }
+            known.instances = locks.len() as u64;
+        }
+        findings.into_values().map(|(finding, _)| finding).collect()
+    }
+
+    /// For each side of a cycle that counts, the length of the shortest such cycle.
+    fn shortest_by_side(&self) -> BTreeMap<Side, usize> {
+        let mut shortest = BTreeMap::new();
+        for cycle in self.cycles.values().filter(|cycle| cycle.counts()) {
+            for side in cycle.sides() {
+                let length = shortest.entry(side).or_insert(cycle.links.len());
+                *length = cycle.links.len().min(*length);
+            }
+        }
+        shortest
+    }
+}
+
+/// Where a side holds and where it asks.
+type Side = (Option<(SiteId, lockcheck_events::Mode)>, (SiteId, lockcheck_events::Mode));
+
+impl Collected {
+    fn counts(&self) -> bool {
+        self.code == Code::LockOrderCycle && self.tier >= Tier::Likely
+    }
+
+    fn sides(&self) -> impl Iterator<Item = Side> {
+        self.links.iter().map(|link| {
+            let held = link.request.holds.get(link.via).map(|hold| (hold.site, hold.mode));
+            (held, (link.request.site, link.request.mode))
+        })
+    }
+
+    fn is_shortest_for_a_side(&self, shortest: &BTreeMap<Side, usize>) -> bool {
+        let length = self.links.len();
+        !self.counts()
+            || self.sides().any(|side| shortest.get(&side).is_none_or(|&shortest| shortest >= length))
+    }
+
+    fn sites(&self) -> BTreeSet<SiteId> {
+        self.sides()
+            .flat_map(|(held, (wanted, _))| held.map(|(site, _)| site).into_iter().chain([wanted]))
+            .collect()
+    }
+
+    /// Whether this stuck set is the cycle come true: the same locks at the same sites, as far as both name them.
+    fn replaces(&self, cycle: &Collected) -> bool {
+        let (mine, theirs) = (self.sites(), cycle.sites());
+        matches!(cycle.code, Code::LockOrderCycle | Code::RwlockRecursion)
+            && self.locks.iter().any(|locks| cycle.locks.contains(locks))
+            && (mine.is_subset(&theirs) || theirs.is_subset(&mine))
+    }
+}
+
+/// The members of a stuck set as sides of a cycle.
+fn stuck_links(threads: &[StuckThread]) -> Vec<CycleLink> {
+    let count = threads.len();
+    let link = |(index, member): (usize, &StuckThread)| {
+        let before = &threads[(index + count - 1) % count];
+        let mut request = member.request.clone();
+        let via = via_of(&mut request, before)
+            .or_else(|| threads.iter().find_map(|other| via_of(&mut request, other)))
+            .unwrap_or(0);
+        CycleLink { request, via }
+    };
+    threads.iter().enumerate().map(link).collect()
+}
+
+/// Which hold of the request's thread the other member waits for. A hold that the request does not list (that of
+/// an upgrade) is added to it.
+fn via_of(request: &mut Request, waiter: &StuckThread) -> Option<usize> {
+    let listed = |hold: &Hold| {
+        waiter.waits_for.iter().any(|(thread, awaited)| *thread == request.thread && awaited == hold)
+    };
+    let same_lock = |hold: &Hold| hold.lock == waiter.request.lock;
+    let holds = &request.holds;
+    if let Some(via) = holds.iter().position(listed).or_else(|| holds.iter().position(same_lock)) {
+        return Some(via);
+    }
+    let mine = |(thread, _): &&(ThreadId, Hold)| *thread == request.thread;
+    let (_, hold) = waiter.waits_for.iter().find(mine)?;
+    let at = request.holds.partition_point(|other| other.event < hold.event);
+    request.holds.insert(at, *hold);
+    Some(at)
+}
 
 /// Feeds the records of one process to the checkers and collects what they say.
 #[derive(Default)]
-pub struct Judge {}
+pub struct Judge {
+    order: OrderChecker,
+    found: Collection,
+    /// What the run-time said about its own limits.
+    notes: Vec<String>,
+    threads: u64,
+    locks: u64,
+    records: u64,
+    /// The process's own counts, from its last record.
+    ended: Option<Stats>,
+    /// `Record::Dropped` seen.
+    dropped: u64,
+}
 
 impl Judge {
     /// Nothing known yet.
@@ -15,10 +218,72 @@ impl Judge {
     }
 
     /// Takes the next record.
-    pub fn feed(&mut self, _record: &Record) {}
+    pub fn feed(&mut self, record: &Record) {
+        self.records += 1;
+        match record {
+            Record::ThreadStart { .. } => self.threads += 1,
+            Record::ThreadEnd { thread } => self.order.ended(*thread),
+            Record::Before { thread, token } => self.order.before(*thread, *token),
+            Record::After { thread, token } => self.order.after(*thread, *token),
+            Record::Lock { .. } => self.locks += 1,
+            Record::LockDropped { lock } => self.order.dropped(*lock),
+            Record::Request(request) => {
+                for finding in self.order.request(request) {
+                    self.found.take(&finding);
+                }
+            }
+            Record::Stuck { kind, threads, .. } => self.found.stuck(*kind, threads),
+            Record::Dropped { what } => {
+                self.dropped += 1;
+                if self.notes.len() < NOTES_MAX && !self.notes.contains(what) {
+                    self.notes.push(what.clone());
+                }
+            }
+            Record::End { threads, locks, edges, events } => {
+                self.ended = Some(Stats {
+                    threads: (*threads).into(),
+                    locks: *locks,
+                    edges: *edges,
+                    events: *events,
+                    ..Stats::default()
+                });
+            }
+            // Names and places: the context's.
+            Record::Process { .. } | Record::Module { .. } | Record::Site { .. } | Record::Stack { .. } => {}
+        }
+    }
 
-    /// What was found so far.
-    pub fn report(&self, target: &str, _context: &dyn Context) -> Report {
-        Report::empty(target)
+    /// What was found so far. The verdict is that of the records alone: how the program ended, and whether
+    /// anything was watched at all, the caller knows better.
+    pub fn report(&self, target: &str, context: &dyn Context) -> Report {
+        let mut report = Report::empty(target);
+        report.findings = self.found.findings(context);
+        report.verdict = if self.found.is_stuck() {
+            Verdict::Hang
+        } else if report.at_least(Tier::Likely).next().is_some() {
+            Verdict::Findings
+        } else {
+            Verdict::Clean
+        };
+        report.stats = self.stats();
+        report.notes = self.notes.clone();
+        report.notes.extend(self.order.notes());
+        if self.found.lost > 0 {
+            let lost = self.found.lost;
+            report.notes.push(format!("{lost} stuck sets were not reported (limit: {STUCK_MAX})"));
+        }
+        report
+    }
+
+    fn stats(&self) -> Stats {
+        let ended = self.ended.unwrap_or_default();
+        Stats {
+            threads: self.threads.max(ended.threads),
+            locks: self.locks.max(ended.locks),
+            events: self.records.max(ended.events),
+            edges: (self.order.edge_count() as u64).max(ended.edges),
+            processes: 1,
+            dropped: self.dropped + self.order.lost() + self.found.lost,
+        }
     }
 }

@@ -7,6 +7,7 @@ pub mod code;
 pub mod finding;
 pub mod judge;
 pub mod order;
+pub mod waits;
 pub mod words;
 
 pub use code::{Code, Tier};
@@ -14,5 +15,5 @@ pub use finding::{
     Context, CycleLink, Evidence, Finding, HeldLock, LockDetail, LockInfo, ProgramStatus, Report, Stats,
     Verdict,
 };
-pub use judge::Judge;
-pub use order::{OrderChecker, OrderFinding};
+pub use judge::{Collection, Judge};
+pub use order::{Novelty, OrderChecker, OrderFinding};

@@ -1,9 +1,66 @@
-//! The lock-order graph.
+//! The lock-order graph: knows every order in which locks were taken, and says when a new one closes a cycle.
+//!
+//! Pure and incremental. It is called under one mutex on the slow path of the watched program: it never panics,
+//! its memory is bounded by named limits (each says when it is reached, see `notes`), a request that teaches
+//! nothing costs a few look-ups, and a search for cycles has a budget. The rule for what counts is that of the
+//! litmus notation, section 8: threads differ, no gate, not ordered by spawn, join or barrier, every request
+//! really blocks.
+//!
+//! It does not see threads that are stuck: a request that waits for a hold of its own thread is the run-time's to
+//! report.
+//!
+//! | part       | knows                                                      |
+//! |------------|------------------------------------------------------------|
+//! | `graph`    | locks, orders, and which of them can be part of a cycle    |
+//! | `evidence` | the requests that show an order, and what was held         |
+//! | `history`  | which requests come before which by spawn, join, barrier   |
+//! | `search`   | how to find cycles of requests that can be pending together|
+//! | `problems` | what has been reported                                     |
 
-use lockcheck_events::{LockId, Request, ThreadId, TokenId};
+mod clock;
+mod evidence;
+mod graph;
+mod history;
+mod modes;
+mod problems;
+mod search;
+mod slab;
+
+use lockcheck_events::{Attempt, LockId, Request, ThreadId, TokenId};
 
 use crate::finding::CycleLink;
 use crate::{Code, Tier};
+use evidence::Evidence;
+use graph::{Graph, Placed};
+use modes::{Conflict, Manner, conflict};
+use problems::Problems;
+pub(crate) use problems::locks_key;
+pub use problems::{INSTANCES_MAX, Novelty, PROBLEMS_MAX};
+use search::{Cycle, Kind, Search, Side, Start};
+
+pub use graph::DROPPED_MAX;
+pub use history::TOKENS_MAX;
+
+/// Pieces of evidence kept for one ordered pair of locks. The oldest two stay; of the others, those go first of
+/// which there is another like it, then those of ended threads, then the oldest.
+pub const EVIDENCE_MAX: usize = 16;
+
+/// Ordered pairs of locks; further ones are not learned.
+pub const EDGES_MAX: usize = 1 << 22;
+
+/// Pieces of evidence that one search may look at.
+pub const SEARCH_STEPS: u64 = 100_000;
+
+/// The same where the two sites in question have been reported already.
+const SEARCH_STEPS_REPORTED: u64 = 128;
+
+/// How far a search goes on to longer cycles when it has found the shortest.
+const SEARCH_STEPS_LONGER: u64 = 4_000;
+
+/// What all searches together may look at to begin with, and how much more with each request that teaches
+/// something inside a component: the average search is cheap, whatever the program does.
+const CREDIT: u64 = 8_000_000;
+const CREDIT_EACH: u64 = 128;
 
 /// A cycle that counts, or a note.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -14,11 +71,27 @@ pub struct OrderFinding {
     pub tier: Tier,
     /// The sides, in the order of the cycle.
     pub links: Vec<CycleLink>,
+    /// The same for findings of one problem (one code and set of sites), numbered from 0 as they were found.
+    pub problem: u32,
+    /// Why it is reported.
+    pub novelty: Novelty,
 }
 
 /// Knows every lock order seen so far and says when a new one closes a cycle.
 #[derive(Default)]
-pub struct OrderChecker {}
+pub struct OrderChecker {
+    graph: Graph,
+    evidence: Evidence,
+    problems: Problems,
+    search: Search,
+    /// Steps spent on searches, and requests that taught something inside a component.
+    steps_spent: u64,
+    steps_earned: u64,
+    /// Searches that ended for want of steps.
+    searches_cut: u64,
+    /// Orders not learned because of `EDGES_MAX`.
+    edges_lost: u64,
+}
 
 impl OrderChecker {
     /// A graph without edges.
@@ -26,25 +99,246 @@ impl OrderChecker {
         OrderChecker::default()
     }
 
-    /// Takes note of a request made while holding other locks; gives the cycles that it is the first to close.
-    pub fn request(&mut self, _request: &Request) -> Vec<OrderFinding> {
-        Vec::new()
+    /// Whether the request would teach nothing new.
+    pub fn known(&self, request: &Request) -> bool {
+        if request.attempt == Attempt::Try {
+            return true;
+        }
+        let Some(hold) = request.holds.iter().rev().find(|hold| hold.lock != request.lock) else {
+            return request.holds.is_empty();
+        };
+        let Some(edge) = self.graph.find(hold.lock.0, request.lock.0) else { return false };
+        self.graph.evidence(edge).iter().rev().any(|&ask| self.evidence.is_same(ask, request))
     }
 
-    /// Names this point of `thread`'s life, so that others can be ordered after all it did so far.
-    pub fn before(&mut self, _thread: ThreadId, _token: TokenId) {}
+    /// Takes note of a request made while holding other locks; gives the cycles that it is the first to close.
+    pub fn request(&mut self, request: &Request) -> Vec<OrderFinding> {
+        if self.known(request) {
+            return Vec::new();
+        }
+        let mut findings = Vec::new();
+        self.check_recursion(request, &mut findings);
+        let fresh = self.learn(request);
+        for side in fresh {
+            if self.graph.is_inside(side.edge) {
+                self.search_from(side, request, &mut findings);
+            }
+        }
+        findings
+    }
 
-    /// Orders what `thread` does from here on after the point `token`.
-    pub fn after(&mut self, _thread: ThreadId, _token: TokenId) {}
+    /// Names this point of `thread`'s life, so that others can be ordered after all it did so far. Several threads
+    /// may name one point (a barrier's round): it then comes after all of them. Must stand before `ended`.
+    pub fn before(&mut self, thread: ThreadId, token: TokenId) {
+        self.evidence.history.before(thread.0, token.0);
+    }
 
-    /// The lock is gone: no later request names it.
-    pub fn dropped(&mut self, _lock: LockId) {}
+    /// Orders what `thread` does from here on after the point `token`. Any number of threads may.
+    pub fn after(&mut self, thread: ThreadId, token: TokenId) {
+        self.evidence.history.after(thread.0, token.0);
+    }
 
-    /// The thread has ended.
-    pub fn ended(&mut self, _thread: ThreadId) {}
+    /// No `after` will name this point any more.
+    pub fn forget(&mut self, token: TokenId) {
+        self.evidence.history.forget(token.0);
+    }
 
-    /// Distinct (held, wanted) pairs of locks.
+    /// The lock is gone: no later request names it. What was learned of it stays while it can matter.
+    pub fn dropped(&mut self, lock: LockId) {
+        let mut released = Vec::new();
+        self.graph.drop_lock(lock.0, &mut released);
+        for ask in released {
+            self.evidence.release(ask);
+        }
+    }
+
+    /// The thread has ended: no later request or `before` names it.
+    pub fn ended(&mut self, thread: ThreadId) {
+        self.evidence.history.ended(thread.0);
+    }
+
+    /// Distinct (held, wanted) pairs of locks that are known now.
     pub fn edge_count(&self) -> usize {
-        0
+        self.graph.edge_count()
+    }
+
+    /// Pieces of knowledge lost to limits.
+    pub fn lost(&self) -> u64 {
+        self.limits().iter().map(|(count, _)| count).sum()
+    }
+
+    /// What limits were reached, one sentence each.
+    pub fn notes(&self) -> Vec<String> {
+        self.limits().into_iter().filter(|(count, _)| *count > 0).map(|(_, note)| note).collect()
+    }
+
+    fn limits(&self) -> [(u64, String); 7] {
+        let (pairs, cut, edges) = (self.graph.lossy_edges, self.searches_cut, self.edges_lost);
+        let (locks, tokens) = (self.graph.locks_lost, self.evidence.history.tokens_lost);
+        let (problems, full) = (self.problems.lost, self.problems.full);
+        [
+            (
+                pairs,
+                format!(
+                    "of {pairs} pairs of locks not every way to take them is kept (limit: {EVIDENCE_MAX} a pair)"
+                ),
+            ),
+            (
+                cut,
+                format!(
+                    "{cut} searches for lock-order cycles ended early (limit: {SEARCH_STEPS} steps, fewer when many are made)"
+                ),
+            ),
+            (edges, format!("{edges} lock orders were not learned (limit: {EDGES_MAX} pairs of locks)")),
+            (
+                locks,
+                format!("{locks} dropped locks were forgotten (limit: {DROPPED_MAX} in possible cycles)"),
+            ),
+            (tokens, format!("{tokens} spawns, joins or barriers were forgotten (limit: {TOKENS_MAX})")),
+            (
+                problems,
+                format!("{problems} lock-order cycles were not reported (limit: {PROBLEMS_MAX} problems)"),
+            ),
+            (
+                full,
+                format!(
+                    "of {full} problems not every instance is counted (limit: {INSTANCES_MAX} sets of locks)"
+                ),
+            ),
+        ]
+    }
+
+    /// A read of a lock that the thread reads already waits for ever if a writer queues in between.
+    fn check_recursion(&mut self, request: &Request, findings: &mut Vec<OrderFinding>) {
+        if request.attempt != Attempt::Block {
+            return;
+        }
+        let own = |hold: &lockcheck_events::Hold| {
+            if hold.lock == request.lock { conflict(hold.mode, request.mode) } else { Conflict::Never }
+        };
+        if request.holds.iter().map(own).max() != Some(Conflict::MayBlock) {
+            return;
+        }
+        let Some(via) = request.holds.iter().position(|hold| own(hold) == Conflict::MayBlock) else { return };
+        let links = vec![CycleLink { request: request.clone(), via }];
+        self.report(Code::RwlockRecursion, Tier::Order, links, findings);
+    }
+
+    fn report(&mut self, code: Code, tier: Tier, links: Vec<CycleLink>, findings: &mut Vec<OrderFinding>) {
+        if let Some((problem, novelty)) = self.problems.judge(code, tier, &links) {
+            findings.push(OrderFinding { code, tier, links, problem, novelty });
+        }
+    }
+
+    /// Adds an edge for each hold; gives those for which the request is new evidence.
+    fn learn(&mut self, request: &Request) -> Vec<Side> {
+        let mut fresh = Vec::new();
+        let wanted = request.lock;
+        if request.holds.iter().all(|hold| hold.lock == wanted) {
+            return fresh;
+        }
+        if self.graph.edge_count() >= EDGES_MAX {
+            self.edges_lost += 1;
+            return fresh;
+        }
+        let ask = self.evidence.add(request);
+        for (index, hold) in request.holds.iter().enumerate() {
+            let again = request.holds[..index].iter().any(|other| other.lock == hold.lock);
+            if hold.lock == wanted || again {
+                continue;
+            }
+            let edge = match self.graph.place(hold.lock.0, wanted.0, ask) {
+                Placed::New(edge) => edge,
+                Placed::Known(edge) if self.is_new_for(edge, request) => {
+                    self.add_evidence(edge, ask);
+                    edge
+                }
+                Placed::Known(_) => continue,
+            };
+            self.evidence.retain(ask);
+            fresh.push(Side { edge, ask });
+        }
+        // `add` gave a reference, which the edges have replaced; a request with a single hold counts none.
+        if request.holds.len() > 1 {
+            self.evidence.release(ask);
+        }
+        fresh
+    }
+
+    fn is_new_for(&self, edge: u32, request: &Request) -> bool {
+        !self.graph.evidence(edge).iter().any(|&known| self.evidence.is_same(known, request))
+    }
+
+    fn add_evidence(&mut self, edge: u32, ask: u32) {
+        let victim = self.victim(edge, ask);
+        if let Some(gone) = self.graph.add_evidence(edge, ask, victim.map(|(at, _)| at)) {
+            let redundant = victim.is_some_and(|(_, redundant)| redundant);
+            if !redundant {
+                self.graph.set_lossy(edge);
+            }
+            self.evidence.release(gone);
+        }
+    }
+
+    /// Which piece of evidence makes room for a new one, if one must, and whether there is another like it.
+    fn victim(&self, edge: u32, new: u32) -> Option<(usize, bool)> {
+        let list = self.graph.evidence(edge);
+        if list.len() < EVIDENCE_MAX {
+            return None;
+        }
+        let rank = |at: usize| {
+            let piece = list[at];
+            let like = |&&other: &&u32| self.evidence.same_class(piece, other);
+            let redundant = list.iter().filter(like).count() > 1 || self.evidence.same_class(piece, new);
+            (redundant, self.evidence.history.has_ended(self.evidence.ask(piece).segment))
+        };
+        let best = (2..list.len()).max_by_key(|&at| (rank(at), std::cmp::Reverse(at)))?;
+        Some((best, rank(best).0))
+    }
+
+    /// Looks for the cycles that the new evidence closes.
+    fn search_from(&mut self, side: Side, request: &Request, findings: &mut Vec<OrderFinding>) {
+        self.steps_earned += CREDIT_EACH;
+        let credit = (CREDIT + self.steps_earned).saturating_sub(self.steps_spent);
+        let held = self.graph.nodes[self.graph.edges[side.edge].from].lock;
+        let via = request.holds.iter().position(|hold| hold.lock.0 == held);
+        let reported = via.is_some_and(|via| self.problems.is_reported(request, via));
+        let steps = if reported { SEARCH_STEPS_REPORTED } else { SEARCH_STEPS };
+        let start = Start {
+            edge: side.edge,
+            ask: side.ask,
+            steps: steps.min(credit.max(SEARCH_STEPS_REPORTED)),
+            more_steps: SEARCH_STEPS_LONGER,
+        };
+        let outcome = self.search.run(&start, &self.graph, &self.evidence);
+        self.steps_spent += outcome.steps;
+        self.searches_cut += u64::from(outcome.cut && !reported);
+        for cycle in outcome.cycles {
+            let links = self.links(&cycle);
+            let (code, tier) = match cycle.kind {
+                Kind::Cycle(tier) => (Code::LockOrderCycle, tier),
+                Kind::Masked => (Code::MaskedByTimeout, Tier::Order),
+            };
+            if cycle.shortest || self.problems.is_shortest_for_a_side(&links) {
+                self.report(code, tier, links, findings);
+            }
+        }
+    }
+
+    /// The sides as requests. Each is linked by the hold that its predecessor most surely waits for.
+    fn links(&self, cycle: &Cycle) -> Vec<CycleLink> {
+        let count = cycle.sides.len();
+        let link = |(index, side): (usize, &Side)| {
+            let edge = &self.graph.edges[side.edge];
+            let held = self.graph.nodes[edge.from].lock;
+            let request = self.evidence.request(side.ask, self.graph.nodes[edge.to].lock);
+            let before: Manner = self.evidence.manner(cycle.sides[(index + count - 1) % count].ask);
+            let via = (0..request.holds.len())
+                .filter(|&at| request.holds[at].lock.0 == held)
+                .max_by_key(|&at| (conflict(request.holds[at].mode, before.mode()), std::cmp::Reverse(at)))
+                .unwrap_or(0);
+            CycleLink { request, via }
+        };
+        cycle.sides.iter().enumerate().map(link).collect()
     }
 }

@@ -1,0 +1,274 @@
+//! Stuck sets: which of the threads that wait now can never go on, and the circle that holds them.
+//!
+//! A set of waiting threads is stuck when nothing outside of it can end any of its waits. It is computed as a
+//! greatest fixpoint: start with every thread that waits without a timeout and take away, until nothing changes,
+//! each one whose wait somebody outside could end. Taking too much away loses a report, never makes a false one,
+//! so everything that is not known counts as "somebody could".
+//!
+//! This module judges one snapshot. Taking it so that it is true is the run-time's business.
+
+use std::collections::HashSet;
+
+use lockcheck_events::{Attempt, Hold, LockKind, Mode, Request, StuckThread, ThreadId};
+
+/// What could end a wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Enders {
+    /// Those who hold the lock, in modes that stand in the way.
+    Holders(LockKind),
+    /// The end of one thread.
+    EndOf(ThreadId),
+    /// Any thread that still runs: a signal, a permit, an item.
+    Anyone,
+}
+
+/// A thread that is blocked.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// What it asks for and what it holds.
+    pub request: Request,
+    /// Who could end its wait.
+    pub enders: Enders,
+}
+
+/// All threads that were blocked at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// The blocked ones.
+    pub waiting: Vec<Waiting>,
+    /// Whether every thread of the process is among them.
+    pub complete: bool,
+}
+
+impl Snapshot {
+    /// The threads that can never go on, by index into `waiting`.
+    fn stuck(&self) -> Vec<usize> {
+        let mut alive: HashSet<usize> = (0..self.waiting.len())
+            .filter(|&index| self.waiting[index].request.attempt == Attempt::Block)
+            .collect();
+        loop {
+            let before = alive.len();
+            let keep: HashSet<usize> =
+                alive.iter().copied().filter(|&index| !self.could_end(index, &alive)).collect();
+            alive = keep;
+            if alive.len() == before {
+                let mut stuck: Vec<usize> = alive.into_iter().collect();
+                stuck.sort_unstable();
+                return stuck;
+            }
+        }
+    }
+
+    /// Whether somebody outside `set` could end the wait of `index`.
+    fn could_end(&self, index: usize, set: &HashSet<usize>) -> bool {
+        match self.waiting[index].enders {
+            Enders::Anyone => !self.complete || set.len() < self.waiting.len(),
+            Enders::EndOf(thread) => !set.iter().any(|&other| self.waiting[other].request.thread == thread),
+            Enders::Holders(_) => {
+                // A queued writer in the way may give up if its wait is timed, and then a reader goes on.
+                let blockers = self.blockers(index);
+                let held = blockers.iter().any(|&(other, hold)| hold.is_some() && set.contains(&other));
+                let queued = !blockers.is_empty()
+                    && blockers.iter().all(|&(other, hold)| hold.is_none() && set.contains(&other));
+                !(held || queued)
+            }
+        }
+    }
+
+    /// The waiting threads that stand in the way of `index`, with their hold; without one: a writer in the queue,
+    /// which holds plain readers back.
+    fn blockers(&self, index: usize) -> Vec<(usize, Option<Hold>)> {
+        let request = &self.waiting[index].request;
+        let mut found = Vec::new();
+        for (other, waiting) in self.waiting.iter().enumerate() {
+            let own = other == index;
+            let hold = waiting
+                .request
+                .holds
+                .iter()
+                .rev()
+                .find(|hold| hold.lock == request.lock && hold.mode.excludes(request.mode));
+            if let Some(&hold) = hold {
+                found.push((other, Some(hold)));
+            } else if !own && request.mode == Mode::Shared && self.queues_to_write(other, index) {
+                found.push((other, None));
+            }
+        }
+        if found.iter().any(|(_, hold)| hold.is_some()) {
+            found.retain(|(_, hold)| hold.is_some());
+        }
+        found
+    }
+
+    fn queues_to_write(&self, other: usize, index: usize) -> bool {
+        let (other, wanted) = (&self.waiting[other].request, &self.waiting[index].request);
+        other.lock == wanted.lock && other.mode == Mode::Exclusive
+    }
+
+    /// Those in `set` for whom `index` waits.
+    fn waits_for(&self, index: usize, set: &[usize]) -> Vec<(usize, Option<Hold>)> {
+        match self.waiting[index].enders {
+            Enders::Holders(_) => {
+                self.blockers(index).into_iter().filter(|(other, _)| set.contains(other)).collect()
+            }
+            Enders::EndOf(thread) => {
+                let target = set.iter().copied().find(|&other| self.waiting[other].request.thread == thread);
+                target.map(|other| (other, None)).into_iter().collect()
+            }
+            Enders::Anyone => Vec::new(),
+        }
+    }
+
+    /// The circle of threads behind `thread`'s wait, in the order in which each waits for the next; `None` where
+    /// `thread` can go on, or is stuck without a circle.
+    pub fn circle_from(&self, thread: ThreadId) -> Option<Vec<StuckThread>> {
+        let stuck = self.stuck();
+        let mut at = stuck.iter().copied().find(|&index| self.waiting[index].request.thread == thread)?;
+        let mut path = Vec::new();
+        while !path.contains(&at) {
+            path.push(at);
+            at = self.waits_for(at, &stuck).first()?.0;
+        }
+        let start = path.iter().position(|&index| index == at)?;
+        let circle = path.split_off(start);
+        Some(circle.iter().map(|&index| self.describe(index, &circle)).collect())
+    }
+
+    fn describe(&self, index: usize, circle: &[usize]) -> StuckThread {
+        let waits_for = self.waits_for(index, circle);
+        StuckThread {
+            request: self.waiting[index].request.clone(),
+            waits_for: waits_for
+                .into_iter()
+                .map(|(other, hold)| {
+                    (self.waiting[other].request.thread, hold.unwrap_or_else(|| self.queue_place(other)))
+                })
+                .collect(),
+        }
+    }
+
+    /// A queued writer stands in the way with its request, not with a hold.
+    fn queue_place(&self, other: usize) -> Hold {
+        let request = &self.waiting[other].request;
+        Hold {
+            lock: request.lock,
+            mode: request.mode,
+            attempt: request.attempt,
+            site: request.site,
+            event: request.event,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lockcheck_events::{LockId, SiteId, StackId};
+
+    use super::*;
+
+    /// `"1: w a; r b"` reads: thread 1 waits to write a and holds b shared. Modes: `w`, `r`; `t` a timed write;
+    /// `j2` waits for the end of thread 2; `s` waits for anyone's signal.
+    fn snapshot(text: &str, complete: bool) -> Snapshot {
+        let waiting = text.lines().map(waiting).collect();
+        Snapshot { waiting, complete }
+    }
+
+    fn waiting(line: &str) -> Waiting {
+        let (thread, rest) = line.split_once(": ").unwrap();
+        let mut words = rest.split("; ");
+        let (how, what) = words.next().unwrap().split_once(' ').unwrap_or(("s", ""));
+        let holds = words.map(|word| {
+            let (how, what) = word.split_once(' ').unwrap();
+            Hold { lock: lock(what), mode: mode(how), attempt: Attempt::Block, site: SiteId(1), event: 1 }
+        });
+        let request = Request {
+            thread: ThreadId(thread.trim().parse().unwrap()),
+            event: 2,
+            lock: lock(what),
+            mode: mode(how),
+            attempt: if how == "t" { Attempt::Timed } else { Attempt::Block },
+            site: SiteId(2),
+            stack: StackId(0),
+            holds: holds.collect(),
+        };
+        let enders = match how.strip_prefix('j') {
+            Some(_) => Enders::EndOf(ThreadId(what.parse().unwrap())),
+            None if how == "s" => Enders::Anyone,
+            None => Enders::Holders(LockKind::RwLock),
+        };
+        Waiting { request, enders }
+    }
+
+    fn lock(name: &str) -> LockId {
+        LockId(name.bytes().next().unwrap_or(0).into())
+    }
+
+    fn mode(word: &str) -> Mode {
+        if word == "r" { Mode::Shared } else { Mode::Exclusive }
+    }
+
+    #[track_caller]
+    fn check(text: &str, from: u32, expect: Option<&[u32]>) {
+        let circle = snapshot(text, false).circle_from(ThreadId(from));
+        let threads =
+            circle.map(|circle| circle.iter().map(|side| side.request.thread.0).collect::<Vec<_>>());
+        assert_eq!(threads.as_deref(), expect, "{text}");
+    }
+
+    #[test]
+    fn two_that_wait_for_each_other_are_a_circle_from_either_end() {
+        check("1: w a; w b\n2: w b; w a", 1, Some(&[1, 2]));
+        check("1: w a; w b\n2: w b; w a", 2, Some(&[2, 1]));
+    }
+
+    #[test]
+    fn a_holder_that_runs_keeps_everybody_alive() {
+        check("1: w a; w b", 1, None);
+        check("1: w a; w b\n2: w c; w a", 1, None);
+    }
+
+    #[test]
+    fn a_timed_wait_keeps_the_circle_alive() {
+        check("1: w a; w b\n2: t b; w a", 1, None);
+    }
+
+    #[test]
+    fn one_behind_a_circle_sees_the_circle_without_itself() {
+        check("1: w a; w b\n2: w b; w a\n3: w a; w c", 3, Some(&[2, 1]));
+    }
+
+    #[test]
+    fn a_writer_waits_for_every_reader_and_one_stuck_reader_is_enough() {
+        check("1: w a; w b\n2: w b; r a", 1, Some(&[1, 2]));
+    }
+
+    #[test]
+    fn readers_do_not_stand_in_each_others_way() {
+        check("1: r a; w b\n2: w b; r a", 1, None);
+    }
+
+    #[test]
+    fn a_queued_writer_holds_back_a_nested_read() {
+        check("1: r a; r a\n2: w a", 1, Some(&[1, 2]));
+        check("1: r a; r a\n2: t a", 1, None);
+    }
+
+    #[test]
+    fn a_thread_can_be_its_own_circle() {
+        check("1: w a; w a", 1, Some(&[1]));
+        check("1: w a; r a", 1, Some(&[1]));
+    }
+
+    #[test]
+    fn a_join_closes_a_circle() {
+        check("1: j 2; w a\n2: w a", 1, Some(&[1, 2]));
+        check("1: j 2\n2: w a", 1, None);
+    }
+
+    #[test]
+    fn a_signal_can_come_from_anyone_unless_everyone_waits() {
+        let text = "1: s; w a\n2: w a";
+        assert!(snapshot(text, false).stuck().is_empty());
+        assert_eq!(snapshot(text, true).stuck(), [0, 1]);
+    }
+}

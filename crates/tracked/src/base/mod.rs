@@ -1,0 +1,37 @@
+//! What the threading vocabulary is built from, watched or plain: a raw lock, a queue of waiting threads, and the
+//! identity under which an object shows up in reports.
+//!
+//! `watched` and `plain` have the same items with the same signatures; everything above is written once.
+
+pub(crate) mod park;
+
+#[cfg(not(instrumented))]
+mod plain;
+#[cfg(instrumented)]
+mod watched;
+
+#[cfg(not(instrumented))]
+pub(crate) use plain::{RawLock, Token, Watch};
+#[cfg(instrumented)]
+pub(crate) use watched::{RawLock, Token, Watch};
+
+/// A place in the user's source.
+pub(crate) type Site = &'static std::panic::Location<'static>;
+
+/// What an object is called in reports.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    Lock,
+    Reentrant,
+    Semaphore,
+    Condition,
+    Event,
+}
+
+/// A number that no other live thread has, valid also while thread-locals are torn down.
+pub(crate) fn thread_token() -> usize {
+    thread_local! {
+        static TOKEN: u8 = const { 0 };
+    }
+    TOKEN.with(|token| std::ptr::from_ref(token).addr())
+}

@@ -1,0 +1,102 @@
+//! The plain half of `base`: nothing is watched, and only what std lacks is written out.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::{Duration, Instant};
+
+use super::park::WaitQueue;
+use super::{Kind, Site};
+
+/// Nobody holds the lock.
+const FREE: u8 = 0;
+/// Somebody holds it and nobody waits.
+const LOCKED: u8 = 1;
+/// Somebody holds it and somebody may wait: the next unlock tells one.
+const CONTENDED: u8 = 2;
+
+/// A mutual-exclusion lock without data that can be waited for with a timeout, which std's cannot. Drepper's second
+/// mutex ("Futexes Are Tricky", 2011) over a queue of parked threads.
+pub(crate) struct RawLock {
+    state: AtomicU8,
+    queue: WaitQueue,
+}
+
+impl RawLock {
+    pub(crate) const fn new(_kind: Kind) -> RawLock {
+        RawLock { state: AtomicU8::new(FREE), queue: WaitQueue::new() }
+    }
+
+    #[inline]
+    pub(crate) fn lock(&self, site: Site) -> Token {
+        if self.try_lock(site).is_none() {
+            self.lock_slow(None);
+        }
+        Token
+    }
+
+    #[inline]
+    pub(crate) fn try_lock(&self, _site: Site) -> Option<Token> {
+        // Acquire pairs with the Release in `unlock`.
+        self.state.compare_exchange(FREE, LOCKED, Ordering::Acquire, Ordering::Relaxed).ok().map(|_| Token)
+    }
+
+    pub(crate) fn lock_for(&self, site: Site, timeout: Duration) -> Option<Token> {
+        self.try_lock(site).or_else(|| self.lock_slow(Instant::now().checked_add(timeout)).then_some(Token))
+    }
+
+    #[cold]
+    fn lock_slow(&self, deadline: Option<Instant>) -> bool {
+        // Acquire pairs with the Release in `unlock`. Whoever gets it this way leaves the word at CONTENDED, because
+        // others may wait behind it.
+        while self.state.swap(CONTENDED, Ordering::Acquire) != FREE {
+            let still_taken = || self.state.load(Ordering::Relaxed) == CONTENDED;
+            if let Some(ticket) = self.queue.enqueue_if(still_taken)
+                && !ticket.wait(deadline)
+            {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// # Safety
+    ///
+    /// The lock is held, by an acquisition that nobody else gives up.
+    #[inline]
+    pub(crate) unsafe fn unlock(&self, _token: Token) {
+        // Release pairs with the Acquire of the next holder.
+        if self.state.swap(FREE, Ordering::Release) == CONTENDED {
+            self.queue.tell_one();
+        }
+    }
+
+    pub(crate) fn is_locked(&self) -> bool {
+        self.state.load(Ordering::Relaxed) != FREE
+    }
+
+    pub(crate) fn name(&self, _name: &str) {}
+}
+
+/// What a guard remembers of its acquisition: nothing.
+#[derive(Clone, Copy)]
+pub(crate) struct Token;
+
+impl Token {
+    /// No acquisition.
+    pub(crate) const UNWATCHED: Token = Token;
+}
+
+/// The identity of an object that threads wait for: of no interest here.
+pub(crate) struct Watch;
+
+impl Watch {
+    pub(crate) const fn new(_kind: Kind) -> Watch {
+        Watch
+    }
+
+    pub(crate) fn name(&self, _name: &str) {}
+
+    #[inline]
+    pub(crate) fn waiting<R>(&self, _site: Site, _deadline: Option<Instant>, block: impl FnOnce() -> R) -> R {
+        block()
+    }
+}

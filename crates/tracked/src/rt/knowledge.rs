@@ -1,0 +1,336 @@
+//! What has been learned: each thread's table of what it need not ask again, and behind one mutex the judge and the
+//! trace file.
+//!
+//! Only new knowledge comes here. The mutex is taken for a bounded time: an allocator that uses tracked locks may
+//! hold one of them while it waits here and while the holder of the mutex wants memory. Knowledge that could not be
+//! filed in time is not marked as known, so the next such acquisition brings it again.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use lockcheck_checker::{Judge, OrderFinding, Report};
+use lockcheck_events::trace_file::TraceWriter;
+use lockcheck_events::{Attempt, Hold, LockId, Record, Request, StackId, ThreadId, TokenId};
+use parking_lot::Mutex;
+
+use super::context::{HeldLock, Thread, current_if_known};
+use super::names::Names;
+use super::{output, reaction, registry, stack};
+
+/// Longest wait for the knowledge mutex.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// Keys in a thread's table when it is first used.
+const KNOWN_FIRST: usize = 256;
+/// Keys in a thread's table at the most; beyond, older keys are overwritten and learned again.
+const KNOWN_MAX: usize = 1 << 18;
+/// Neighbouring places where a key may stand.
+const PROBES: usize = 8;
+/// Dropped locks whose description is kept for findings to come.
+const GONE_MAX: usize = 65_536;
+
+/// The keys a thread has learned from: an open-addressing table of bare 64-bit keys, 0 meaning free.
+#[derive(Default)]
+pub(crate) struct Known {
+    keys: Box<[u64]>,
+    used: usize,
+}
+
+impl Known {
+    #[inline(always)]
+    pub(crate) fn contains(&self, key: u64) -> bool {
+        if self.keys.is_empty() {
+            return false;
+        }
+        let mask = self.keys.len() - 1;
+        (0..PROBES).any(|probe| self.keys[(key as usize).wrapping_add(probe) & mask] == key)
+    }
+
+    fn insert(&mut self, key: u64) {
+        if self.used * 2 >= self.keys.len() && self.keys.len() < KNOWN_MAX {
+            let bigger = (self.keys.len() * 2).max(KNOWN_FIRST);
+            let old = std::mem::replace(&mut self.keys, vec![0; bigger].into());
+            self.used = 0;
+            for key in old.into_iter().filter(|&key| key != 0) {
+                self.place(key);
+            }
+        }
+        self.place(key);
+    }
+
+    fn place(&mut self, key: u64) {
+        let mask = self.keys.len() - 1;
+        let home = key as usize;
+        let free = (0..PROBES).find(|probe| self.keys[home.wrapping_add(*probe) & mask] == 0);
+        self.used += usize::from(free.is_some());
+        // With no free neighbour, one is overwritten, another one for another key.
+        let probe = free.unwrap_or((key >> 32) as usize % PROBES);
+        self.keys[home.wrapping_add(probe) & mask] = key;
+    }
+
+    /// Forgets everything: what comes now is concurrent with threads that did not exist before.
+    pub(crate) fn forget(&mut self) {
+        if self.used > 0 {
+            self.keys.fill(0);
+            self.used = 0;
+        }
+    }
+}
+
+/// The judge, and the file that tells the CLI.
+struct Knowledge {
+    judge: Judge,
+    trace: Option<TraceWriter>,
+    /// Announced locks that were dropped, oldest first; their descriptions are kept so long.
+    gone: std::collections::VecDeque<LockId>,
+}
+
+static KNOWLEDGE: Mutex<Option<Knowledge>> = Mutex::new(None);
+
+/// Pieces of knowledge that could not be filed in time.
+static UNFILED: AtomicU64 = AtomicU64::new(0);
+
+impl Knowledge {
+    fn new() -> Knowledge {
+        let mut knowledge =
+            Knowledge { judge: Judge::new(), trace: output::open_trace(), gone: Default::default() };
+        for record in output::process_records() {
+            knowledge.file(&record);
+        }
+        knowledge
+    }
+
+    /// Hands the record to the judge and to the trace.
+    fn file(&mut self, record: &Record) {
+        self.judge.feed(record);
+        if let Some(trace) = &mut self.trace
+            && trace.append(record).is_err()
+        {
+            // The writer has said so in the file and takes nothing more; the judge goes on.
+            self.trace = None;
+        }
+    }
+}
+
+/// Runs `work` on the knowledge; `None` where it could not be had in time.
+fn with<R>(work: impl FnOnce(&mut Knowledge) -> R) -> Option<R> {
+    let Some(mut knowledge) = KNOWLEDGE.try_lock_for(PATIENCE) else {
+        UNFILED.fetch_add(1, Ordering::Relaxed);
+        return None;
+    };
+    Some(work(knowledge.get_or_insert_with(Knowledge::new)))
+}
+
+/// Files one record.
+pub(crate) fn file(record: Record) {
+    with(|knowledge| knowledge.file(&record));
+}
+
+/// A lock request as the checker knows it: with everything `thread` holds.
+pub(crate) fn request(thread: &Thread, wanted: &HeldLock, stack: StackId) -> Request {
+    Request {
+        thread: thread.id(),
+        event: wanted.event,
+        lock: wanted.id,
+        mode: wanted.mode,
+        attempt: wanted.attempt,
+        site: registry::site(wanted.site),
+        stack,
+        holds: thread.holds().map(|hold| describe(&hold)).collect(),
+    }
+}
+
+/// A hold as the checker knows it.
+pub(crate) fn describe(hold: &HeldLock) -> Hold {
+    Hold {
+        lock: hold.id,
+        mode: hold.mode,
+        attempt: hold.attempt,
+        site: registry::site(hold.site),
+        event: hold.event,
+    }
+}
+
+/// The records that must stand before one that names these locks.
+fn announce(thread: &Thread, wanted: &HeldLock, records: &mut Vec<Record>) {
+    for lock in thread.holds().chain([*wanted]) {
+        if let Some(entry) = registry::announce_lock(lock.id, lock.kind, lock.created) {
+            site_record(entry.created, records);
+            records.push(Record::Lock {
+                lock: lock.id,
+                kind: entry.kind,
+                created: entry.created,
+                name: entry.name,
+            });
+        }
+    }
+}
+
+fn site_record(site: lockcheck_events::SiteId, records: &mut Vec<Record>) {
+    if let Some(raw) = registry::raw_site(site) {
+        records.push(Record::Site { site, raw });
+    }
+}
+
+/// Announces the locks and sites of a request and captures its stack if one of its pairs of sites has none.
+pub(crate) fn prepare(thread: &Thread, wanted: &HeldLock) -> (Request, Vec<Record>) {
+    let mut records = Vec::new();
+    announce(thread, wanted, &mut records);
+    let mut request = request(thread, wanted, StackId(0));
+    let mut fresh = None;
+    for hold in request.holds.iter().rev() {
+        let pair = (hold.site, request.site);
+        let known = registry::STACK_OF.get(&pair).map(|stack| *stack);
+        let stack = known.unwrap_or_else(|| {
+            site_record(hold.site, &mut records);
+            site_record(request.site, &mut records);
+            let stack = *fresh.get_or_insert_with(|| stack::capture(&mut records));
+            registry::STACK_OF.insert(pair, stack);
+            stack
+        });
+        if request.stack == StackId(0) {
+            request.stack = stack;
+        }
+    }
+    (request, records)
+}
+
+/// Learns what the acquisition of `wanted` in the present hold set teaches, and marks `key` as known.
+#[cold]
+#[inline(never)]
+pub(crate) fn learn(thread: &Thread, wanted: &HeldLock, key: u64) {
+    if wanted.attempt == Attempt::Try {
+        return;
+    }
+    let found = {
+        let _busy = thread.enter();
+        let (request, records) = prepare(thread, wanted);
+        let found = with(|knowledge| {
+            for record in &records {
+                knowledge.file(record);
+            }
+            knowledge.file(&Record::Request(request));
+            knowledge.judge.take_new()
+        });
+        if found.is_some() {
+            thread.known().insert(key);
+        }
+        found
+    };
+    for finding in found.unwrap_or_default() {
+        reaction::found(thread, &finding);
+    }
+}
+
+/// Files a stuck set with everything its records refer to.
+pub(crate) fn stuck(records: Vec<Record>) -> Vec<OrderFinding> {
+    with(|knowledge| {
+        for record in &records {
+            knowledge.file(record);
+        }
+        knowledge.judge.take_new()
+    })
+    .unwrap_or_default()
+}
+
+/// The point of `thread`'s life that this is, for others to be ordered after. What the thread learned before is
+/// forgotten: only what it does from now on is concurrent with those.
+pub(crate) fn before(thread: &Thread) -> TokenId {
+    // Relaxed: only uniqueness matters.
+    static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(1);
+    let token = TokenId(NEXT.fetch_add(1, Ordering::Relaxed));
+    let _busy = thread.enter();
+    thread.known().forget();
+    file(Record::Before { thread: thread.id(), token });
+    token
+}
+
+/// Orders what `thread` does from here on after `token`.
+pub(crate) fn after(thread: &Thread, token: TokenId) {
+    let _busy = thread.enter();
+    file(Record::After { thread: thread.id(), token });
+}
+
+/// A lock that the registry may know was dropped.
+#[cold]
+pub(crate) fn lock_dropped(lock: LockId) {
+    let busy = current_if_known().map(Thread::enter);
+    if registry::forget_lock(lock).is_none() && registry::LOCKS.contains_key(&lock) {
+        registry::lock_gone(lock);
+        with(|knowledge| {
+            knowledge.file(&Record::LockDropped { lock });
+            knowledge.gone.push_back(lock);
+            if knowledge.gone.len() > GONE_MAX
+                && let Some(oldest) = knowledge.gone.pop_front()
+                && !knowledge.judge.mentions(oldest)
+            {
+                registry::LOCKS.remove(&oldest);
+            }
+        });
+    }
+    drop(busy);
+}
+
+/// A thread has ended; its name is kept only if a finding may need it.
+pub(crate) fn thread_ended(thread: ThreadId) {
+    with(|knowledge| {
+        knowledge.file(&Record::ThreadEnd { thread });
+        if !knowledge.judge.has_evidence_of(thread) {
+            registry::THREADS.remove(&thread);
+        }
+    });
+}
+
+/// All that was found in this process so far.
+pub(crate) fn report() -> Report {
+    let busy = current_if_known().map(Thread::enter);
+    let mut report = with(|knowledge| {
+        let target = std::env::current_exe().map(|exe| exe.display().to_string()).unwrap_or_default();
+        knowledge.judge.report(&target, &Names)
+    })
+    .unwrap_or_else(|| Report::empty(""));
+    let unfiled = UNFILED.load(Ordering::Relaxed);
+    if unfiled > 0 {
+        report.stats.dropped += unfiled;
+        report.notes.push(format!("{unfiled} pieces of knowledge were not filed within {PATIENCE:?}"));
+    }
+    report.notes.extend(registry::dropped_holds());
+    drop(busy);
+    report
+}
+
+/// The process ends in an orderly way: the last record, and the file is given its final size.
+pub(crate) fn finish() {
+    let busy = current_if_known().map(Thread::enter);
+    with(|knowledge| {
+        let stats = knowledge.judge.stats();
+        knowledge.file(&Record::End {
+            threads: stats.threads as u32,
+            locks: stats.locks,
+            edges: stats.edges,
+            events: stats.events,
+        });
+        knowledge.trace = None;
+    });
+    drop(busy);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_knows_what_it_was_told_and_nothing_else() {
+        let mut known = Known::default();
+        assert!(!known.contains(7));
+        let key = |n: u64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        for n in 1..=10_000 {
+            known.insert(key(n));
+            assert!(known.contains(key(n)));
+        }
+        let kept = (1..=10_000).filter(|&n| known.contains(key(n))).count();
+        assert!(kept > 9_900, "a half-full table loses next to nothing, kept {kept}");
+        assert!((10_001..20_000).all(|n| !known.contains(key(n))));
+        known.forget();
+        assert!((1..=10_000).all(|n| !known.contains(key(n))));
+    }
+}

@@ -1,0 +1,171 @@
+//! How threads and the process come and go, as the run-time sees it.
+//!
+//! A thread arrives with its first tracked operation and leaves through a pthread key, whose destructor runs after
+//! all of Rust's thread-locals are gone: locks used in their destructors are still watched. Locks used even later
+//! are plain ones.
+
+use std::cell::Cell;
+use std::ffi::c_void;
+use std::sync::Once;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use lockcheck_events::{Record, ThreadId, TokenId};
+
+use super::context::{Thread, current_if_known, set_current};
+use super::registry::ThreadEntry;
+use super::thread::Ended;
+use super::{knowledge, mode, registry};
+
+/// Where an OS thread stands with the run-time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Not seen yet.
+    New,
+    /// On its way in or out: its operations are its own business.
+    Between,
+    /// Has left.
+    Gone,
+}
+
+thread_local! {
+    static STAGE: Cell<Stage> = const { Cell::new(Stage::New) };
+}
+
+/// What a thread that was started through the tracked API knows of its start.
+#[derive(Clone)]
+pub(crate) struct Origin {
+    /// The id it was given before it started.
+    pub id: ThreadId,
+    /// Its parent.
+    pub parent: ThreadId,
+    /// The point in its parent's life that it comes after.
+    pub token: TokenId,
+    /// The scope it inherits.
+    pub scope: Option<String>,
+    /// The name it was given.
+    pub name: Option<String>,
+    /// Where its end is noted.
+    pub ended: Ended,
+}
+
+/// A thread id nobody else has.
+pub(crate) fn next_thread_id() -> ThreadId {
+    // Relaxed: only uniqueness matters. From 1: 0 is nobody.
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    ThreadId(NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The calling thread's first tracked operation, or one after its last.
+#[cold]
+pub(crate) fn arrive() -> Option<&'static Thread> {
+    if STAGE.get() != Stage::New {
+        return None;
+    }
+    STAGE.set(Stage::Between);
+    if !mode::decide() {
+        STAGE.set(Stage::New);
+        return None;
+    }
+    Some(enlist(None))
+}
+
+/// The calling thread's first moment, for one that was started through the tracked API.
+pub(crate) fn start(origin: Origin) -> Option<&'static Thread> {
+    if STAGE.get() != Stage::New {
+        return None;
+    }
+    STAGE.set(Stage::Between);
+    Some(enlist(Some(origin)))
+}
+
+fn enlist(origin: Option<Origin>) -> &'static Thread {
+    prepare_process();
+    let thread = registry::idle_thread();
+    let id = origin.as_ref().map_or_else(next_thread_id, |origin| origin.id);
+    thread.begin(id, origin.as_ref().map(|origin| origin.ended.clone()));
+    set_current(Some(thread));
+    let _busy = thread.enter();
+    hang_up_on_exit(thread);
+    let (parent, token, scope, name) = match origin {
+        Some(Origin { parent, token, scope, name, .. }) => (Some(parent), Some(token), scope, name),
+        None => (None, None, None, own_name()),
+    };
+    registry::THREADS.insert(id, ThreadEntry { name: name.clone(), scope: scope.clone() });
+    knowledge::file(Record::ThreadStart { thread: id, name, parent, os_id: os_id(), scope });
+    if let Some(token) = token {
+        knowledge::file(Record::After { thread: id, token });
+    }
+    thread
+}
+
+/// The name std knows; the main thread has one too.
+fn own_name() -> Option<String> {
+    std::thread::current().name().map(str::to_owned)
+}
+
+/// The operating system's number for the calling thread.
+fn os_id() -> u64 {
+    #[cfg(target_os = "linux")]
+    // SAFETY: takes no arguments and cannot fail.
+    return unsafe { libc::gettid() } as u64;
+    #[cfg(not(target_os = "linux"))]
+    0
+}
+
+/// Once for the process: what must happen when it forks or ends.
+fn prepare_process() {
+    static PREPARE: Once = Once::new();
+    PREPARE.call_once(|| {
+        // SAFETY: both functions are `extern "C"`, touch only atomics or the run-time's own state, and live as long
+        // as the program.
+        unsafe {
+            libc::pthread_atfork(None, None, Some(forked));
+            libc::atexit(exiting);
+        }
+    });
+}
+
+/// In the child of a fork only the calling thread lives on, and any lock of the run-time may be held by one that
+/// does not: the child runs unwatched.
+extern "C" fn forked() {
+    mode::turn_off();
+    if let Some(thread) = current_if_known() {
+        thread.stay_busy();
+    }
+}
+
+extern "C" fn exiting() {
+    if mode::watching() {
+        knowledge::finish();
+    }
+}
+
+/// Sees to it that `leave` runs when the calling thread ends.
+fn hang_up_on_exit(thread: &'static Thread) {
+    static KEY: std::sync::OnceLock<libc::pthread_key_t> = std::sync::OnceLock::new();
+    let key = *KEY.get_or_init(|| {
+        let mut key = 0;
+        // SAFETY: `key` is valid for writing and `leave` has the required type.
+        unsafe { libc::pthread_key_create(&mut key, Some(leave)) };
+        key
+    });
+    // SAFETY: the key was created above; the value is only handed back to `leave`.
+    unsafe { libc::pthread_setspecific(key, std::ptr::from_ref(thread).cast()) };
+}
+
+unsafe extern "C" fn leave(thread: *mut c_void) {
+    // SAFETY: the value set in `hang_up_on_exit`, a `&'static Thread`.
+    let thread = unsafe { &*thread.cast::<Thread>() };
+    STAGE.set(Stage::Gone);
+    if mode::watching() {
+        let busy = thread.enter();
+        if let Some(ended) = thread.take_ended() {
+            ended.gone(thread);
+        }
+        knowledge::thread_ended(thread.id());
+        drop(busy);
+    }
+    set_current(None);
+    thread.end();
+    registry::retire(thread);
+}

@@ -1,0 +1,35 @@
+//! The run-time: what an instrumented type calls when it acquires, waits and releases.
+//!
+//! Three layers, from hot to cold:
+//!
+//! 1. [`context`]: the calling thread's own hold set and cache. No atomic read-modify-write, no allocation, no
+//!    clock, nothing shared. Every operation passes here.
+//! 2. [`waits`]: a thread that has to block publishes what it waits for and looks whether the owner of that waits
+//!    too. Only contended operations come here.
+//! 3. [`knowledge`]: the lock-order graph and the trace file behind one mutex. Only what is new comes here.
+//!
+//! Invariants kept by all of it:
+//!
+//! - A thread inside the run-time is *busy*; tracked operations it makes there (from an allocator, a panic hook, a
+//!   formatter) go straight to the real lock.
+//! - Findings are reported after every lock of the run-time has been released.
+//! - The locks of the run-time are taken in the order waits, knowledge, registry, and knowledge only for a bounded
+//!   time: a watched program whose allocator uses tracked locks can hold one of those while it waits for us.
+
+pub(crate) mod context;
+pub(crate) mod knowledge;
+pub(crate) mod lifecycle;
+pub(crate) mod mode;
+pub(crate) mod modules;
+pub(crate) mod names;
+pub(crate) mod operation;
+pub(crate) mod output;
+pub(crate) mod reaction;
+pub(crate) mod registry;
+pub(crate) mod stack;
+pub(crate) mod thread;
+pub(crate) mod waits;
+
+pub(crate) use context::{HeldLock, Place, Token, current};
+pub(crate) use operation::{Manner, Meta, Owner, Raw, Target, downgraded, lock, lock_for, released, try_lock};
+pub(crate) use waits::{Wait, publish};

@@ -1,0 +1,39 @@
+//! The one process-wide mode word. A thread asks it when it arrives and keeps the answer in its own word, which every
+//! operation reads.
+
+use std::sync::Once;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// Nobody has asked yet; the environment decides on first use.
+const UNDECIDED: u8 = 0;
+/// Every type is its real lock and nothing else.
+const OFF: u8 = 1;
+/// The online detector watches.
+const CHECK: u8 = 2;
+
+/// Relaxed throughout: the word orders nothing. A thread that still sees the old mode behaves as it would have a
+/// moment earlier.
+static MODE: AtomicU8 = AtomicU8::new(UNDECIDED);
+
+/// Whether the detector watches.
+pub(crate) fn watching() -> bool {
+    MODE.load(Ordering::Relaxed) == CHECK
+}
+
+/// Decides on the mode if nobody has, and says whether the detector watches.
+#[cold]
+pub(crate) fn decide() -> bool {
+    static DECIDE: Once = Once::new();
+    DECIDE.call_once(|| {
+        let off = std::env::var_os("LOCKCHECK").is_some_and(|word| word == "off");
+        // A child of fork may have set OFF before its first look at the environment; keep that.
+        let chosen = if off { OFF } else { CHECK };
+        let _ = MODE.compare_exchange(UNDECIDED, chosen, Ordering::Relaxed, Ordering::Relaxed);
+    });
+    watching()
+}
+
+/// Stops watching for good: the child of a fork has only one of the threads and none of their promises.
+pub(crate) fn turn_off() {
+    MODE.store(OFF, Ordering::Relaxed);
+}

@@ -1,0 +1,311 @@
+//! Acquire and release, as the instrumented types call them: the fast path and the way into the slow one.
+//!
+//! | step of an acquisition | shared memory touched | when |
+//! |---|---|---|
+//! | try the real lock | the lock | always |
+//! | push the hold | none | always |
+//! | look the pair (hold set, request) up in the thread's own table | none | when something else is held |
+//! | learn | the knowledge mutex | when the table does not know the pair |
+//! | publish the wait, look at the owner | the thread's wait slot, the owner's | when the real lock was taken |
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use lockcheck_events::{Attempt, LockId, LockKind, Mode};
+
+use super::context::{HeldLock, Place, Thread, Token, current, current_if_idle};
+use super::waits::{self, Circle, Wait};
+use super::{knowledge, reaction, registry};
+
+/// How long a suspected deadlock is watched before it is called one. The thread that does so is blocked anyway; a
+/// real deadlock is still there afterwards.
+const CONFIRM: Duration = Duration::from_millis(1);
+
+/// A tracked lock without data: the real lock and what the run-time keeps beside it.
+pub(crate) trait Raw {
+    /// The identity.
+    fn meta(&self) -> &Meta;
+    /// The owner hint.
+    fn owner(&self) -> &Owner;
+    /// Takes the real lock if that is possible at once.
+    fn try_acquire(&self, mode: Mode) -> bool;
+    /// Takes the real lock, however long that takes.
+    fn acquire(&self, mode: Mode);
+    /// Takes the real lock unless `deadline` passes first.
+    fn acquire_until(&self, mode: Mode, deadline: Instant) -> bool;
+}
+
+/// What a tracked lock carries besides the real lock: 16 bytes.
+pub(crate) struct Meta {
+    /// 0 until the first acquisition. Written once.
+    id: AtomicU64,
+    /// The line that created it.
+    created: Place,
+}
+
+/// Who held a lock last, as a slot number; 0: nobody yet. A hint for the way into the wait-for graph: it is not
+/// cleared on release.
+pub(crate) struct Owner(AtomicU32);
+
+impl Owner {
+    pub(crate) const fn new() -> Owner {
+        Owner(AtomicU32::new(0))
+    }
+
+    /// Relaxed: a waiter that must see it is ordered after it by the owner's wait slot.
+    #[inline(always)]
+    pub(crate) fn get(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    #[inline(always)]
+    fn set(&self, thread: &Thread) {
+        self.0.store(thread.slot, Ordering::Relaxed);
+    }
+}
+
+impl Meta {
+    pub(crate) const fn new(created: Place) -> Meta {
+        Meta { id: AtomicU64::new(0), created }
+    }
+
+    /// The line that created it.
+    pub(crate) fn created(&self) -> Place {
+        self.created
+    }
+
+    /// The lock's id, given now if it has none. Relaxed: the id carries nothing but itself.
+    #[inline(always)]
+    pub(crate) fn id(&self, thread: &Thread) -> LockId {
+        match self.id.load(Ordering::Relaxed) {
+            0 => self.give_id(thread),
+            id => LockId(id),
+        }
+    }
+
+    #[inline]
+    fn give_id(&self, thread: &Thread) -> LockId {
+        let fresh = thread.next_lock_id();
+        match self.id.compare_exchange(0, fresh.0, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => fresh,
+            Err(id) => LockId(id),
+        }
+    }
+
+    /// Gives the lock a name for reports.
+    pub(crate) fn name(&self, kind: LockKind, name: &str) {
+        let Some(thread) = current() else { return };
+        let _busy = thread.enter();
+        registry::name_lock(self.id(thread), kind, self.created, name);
+    }
+}
+
+impl Drop for Meta {
+    #[inline]
+    fn drop(&mut self) {
+        let id = *self.id.get_mut();
+        if id != 0 && registry::may_be_registered(LockId(id)) {
+            knowledge::lock_dropped(LockId(id));
+        }
+    }
+}
+
+/// One acquisition, on its way: three words, so that it travels in registers.
+pub(crate) struct Target<'a, R> {
+    pub lock: &'a R,
+    pub site: Place,
+    pub manner: Manner,
+}
+
+/// What is asked for, besides which lock and where.
+#[derive(Clone, Copy)]
+pub(crate) struct Manner {
+    pub kind: LockKind,
+    pub mode: Mode,
+}
+
+impl<R> Clone for Target<'_, R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R> Copy for Target<'_, R> {}
+
+impl<R: Raw> Target<'_, R> {
+    #[inline(always)]
+    fn hold(&self, id: LockId, event: u32, attempt: Attempt) -> HeldLock {
+        HeldLock {
+            id,
+            site: self.site,
+            created: self.lock.meta().created,
+            event,
+            mode: self.manner.mode,
+            attempt,
+            kind: self.manner.kind,
+        }
+    }
+
+    /// The hold that a counted operation of `thread` is about to bring.
+    #[inline]
+    fn next_hold(&self, thread: &Thread, attempt: Attempt) -> HeldLock {
+        self.hold(self.lock.meta().id(thread), thread.next_event(), attempt)
+    }
+
+    /// Takes note that the lock is held now.
+    #[inline(always)]
+    fn taken(&self, thread: &Thread, hold: HeldLock) -> Token {
+        self.owned(thread);
+        thread.push(hold)
+    }
+
+    #[inline(always)]
+    fn owned(&self, thread: &Thread) {
+        if self.manner.mode == Mode::Exclusive {
+            self.lock.owner().set(thread);
+        }
+    }
+}
+
+/// Acquires, however long it takes.
+///
+/// The quick case, written so that everything it needs is loaded before the real lock's atomic operation and all
+/// that is left behind it is stores: a lock that was used before, free now, wanted by a thread that holds nothing.
+#[inline(always)]
+pub(crate) fn lock<R: Raw>(target: Target<'_, R>) -> Token {
+    if let Some(thread) = current_if_idle() {
+        let id = target.lock.meta().id.load(Ordering::Relaxed);
+        let hold = target.hold(LockId(id), thread.event(), Attempt::Block);
+        if id != 0 && target.lock.try_acquire(target.manner.mode) {
+            target.owned(thread);
+            return thread.push_first(hold);
+        }
+    }
+    lock_with_care(target.lock, target.site, target.manner)
+}
+
+/// Acquires in every other case.
+#[inline(never)]
+fn lock_with_care<R: Raw>(lock: &R, site: Place, manner: Manner) -> Token {
+    let target = Target { lock, site, manner };
+    let Some(thread) = current() else {
+        target.lock.acquire(target.manner.mode);
+        return Token::UNWATCHED;
+    };
+    let hold = target.next_hold(thread, Attempt::Block);
+    if target.lock.try_acquire(target.manner.mode) {
+        learn(thread, &hold);
+        target.taken(thread, hold)
+    } else {
+        lock_contended(target, thread, hold)
+    }
+}
+
+/// Acquires if that is possible at once.
+#[inline]
+pub(crate) fn try_lock<R: Raw>(target: Target<'_, R>) -> Option<Token> {
+    let thread = current();
+    if !target.lock.try_acquire(target.manner.mode) {
+        return None;
+    }
+    let Some(thread) = thread else { return Some(Token::UNWATCHED) };
+    Some(target.taken(thread, target.next_hold(thread, Attempt::Try)))
+}
+
+/// Acquires unless `timeout` passes first.
+pub(crate) fn lock_for<R: Raw>(target: Target<'_, R>, timeout: Duration) -> Option<Token> {
+    let Some(thread) = current() else { return acquire_for(target, timeout).then_some(Token::UNWATCHED) };
+    let hold = target.next_hold(thread, Attempt::Timed);
+    learn(thread, &hold);
+    let taken = target.lock.try_acquire(target.manner.mode) || {
+        let _wait = waits::publish(thread, Wait::for_lock(hold));
+        acquire_for(target, timeout)
+    };
+    taken.then(|| target.taken(thread, hold))
+}
+
+/// A deadline past the clock's range means for ever.
+fn acquire_for<R: Raw>(target: Target<'_, R>, timeout: Duration) -> bool {
+    match Instant::now().checked_add(timeout) {
+        Some(deadline) => target.lock.acquire_until(target.manner.mode, deadline),
+        None => {
+            target.lock.acquire(target.manner.mode);
+            true
+        }
+    }
+}
+
+/// Takes note that the lock is given up. Comes before the real release: nobody may see the lock free and its holder
+/// still listed.
+#[inline(always)]
+pub(crate) fn released(meta: &Meta, token: Token) {
+    Thread::release(token, meta.id.load(Ordering::Relaxed));
+}
+
+/// Learns what this acquisition teaches, if anything is held and it is new.
+#[inline]
+fn learn(thread: &Thread, wanted: &HeldLock) {
+    if thread.held_len() > 0 {
+        let key = thread.key(wanted);
+        if !thread.known().contains(key) {
+            knowledge::learn(thread, wanted, key);
+        }
+    }
+}
+
+/// The real lock was taken. Says what is known about the order before it blocks, then looks for a circle.
+#[cold]
+#[inline(never)]
+fn lock_contended<R: Raw>(target: Target<'_, R>, thread: &'static Thread, hold: HeldLock) -> Token {
+    learn(thread, &hold);
+    if let Some(own) = thread.hold_of(hold.id)
+        && own.mode.excludes(hold.mode)
+    {
+        reaction::self_deadlock(thread, &hold, &own);
+    }
+    block(target, thread, hold);
+    target.taken(thread, hold)
+}
+
+/// Blocks until the real lock is there.
+fn block<R: Raw>(target: Target<'_, R>, thread: &'static Thread, hold: HeldLock) {
+    let wait = waits::publish(thread, Wait::for_lock(hold));
+    if waits::may_close_a_circle(thread, target.lock.owner())
+        && let Some(suspicion) = waits::circle(thread)
+    {
+        if target.lock.acquire_until(target.manner.mode, Instant::now() + CONFIRM) {
+            return;
+        }
+        if waits::circle(thread).as_ref() == Some(&suspicion) {
+            reaction::deadlock(suspicion, wait);
+            let _wait = waits::publish(thread, Wait::for_lock(hold));
+            return target.lock.acquire(target.manner.mode);
+        }
+    }
+    target.lock.acquire(target.manner.mode);
+}
+
+/// Runs `block`, visible to others as `wait`, after looking whether it closes a circle.
+pub(crate) fn wait_in_sight<R>(thread: &'static Thread, wait: Wait, block: impl FnOnce() -> R) -> R {
+    let published = waits::publish(thread, wait);
+    if let Some(circle) = lasting_circle(thread) {
+        reaction::deadlock(circle, published);
+        let _published = waits::publish(thread, wait);
+        return block();
+    }
+    block()
+}
+
+/// A circle that is still there after a moment.
+fn lasting_circle(thread: &'static Thread) -> Option<Circle> {
+    let suspicion = waits::circle(thread)?;
+    std::thread::sleep(CONFIRM);
+    waits::circle(thread).filter(|circle| *circle == suspicion)
+}
+
+/// Takes note that the exclusive hold `token` becomes the one that `target` describes.
+pub(crate) fn downgraded<R: Raw>(target: Target<'_, R>, token: Token) -> Token {
+    released(target.lock.meta(), token);
+    let Some(thread) = current() else { return Token::UNWATCHED };
+    thread.push(target.next_hold(thread, Attempt::Block))
+}

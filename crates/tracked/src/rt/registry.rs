@@ -1,0 +1,175 @@
+//! What ids stand for: threads, locks and sites, for as long as a report may name them.
+//!
+//! Kept in concurrent maps, so that a report can read while threads go on adding.
+
+use std::collections::hash_map::RandomState;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
+
+use dashmap::DashMap;
+use lockcheck_events::{LockId, LockKind, RawSite, SiteId, StackId, ThreadId};
+use parking_lot::{Mutex, RwLock};
+
+use super::context::{HELD_MAX, Place, Thread};
+
+type Map<K, V> = LazyLock<DashMap<K, V, RandomState>>;
+
+/// What is known of a lock that took part in a nesting or a contention, or that has a name.
+#[derive(Clone)]
+pub(crate) struct LockEntry {
+    pub kind: LockKind,
+    pub created: SiteId,
+    pub name: Option<String>,
+    /// Whether the knowledge (and the trace) has heard of it.
+    pub announced: bool,
+}
+
+/// What is known of a thread.
+#[derive(Clone)]
+pub(crate) struct ThreadEntry {
+    pub name: Option<String>,
+    pub scope: Option<String>,
+}
+
+pub(crate) static LOCKS: Map<LockId, LockEntry> = LazyLock::new(DashMap::default);
+pub(crate) static THREADS: Map<ThreadId, ThreadEntry> = LazyLock::new(DashMap::default);
+/// One stack for each pair of held site and wanted site.
+pub(crate) static STACK_OF: Map<(SiteId, SiteId), StackId> = LazyLock::new(DashMap::default);
+pub(crate) static STACKS: Map<StackId, Vec<u64>> = LazyLock::new(DashMap::default);
+static SITES: Map<SiteId, RawSite> = LazyLock::new(DashMap::default);
+/// Sites by content; the same line compiled into two crates is one site.
+static SITE_IDS: Map<RawSite, SiteId> = LazyLock::new(DashMap::default);
+/// The same by address, to find them quickly.
+static SITE_AT: Map<usize, SiteId> = LazyLock::new(DashMap::default);
+
+/// Every `Thread` there ever was; they are never freed.
+static ALL: RwLock<Vec<&'static Thread>> = RwLock::new(Vec::new());
+/// Those without a user.
+static IDLE: Mutex<Vec<&'static Thread>> = Mutex::new(Vec::new());
+
+/// Holds that were not kept because a thread held more than `HELD_MAX` locks.
+static DROPPED_HOLDS: AtomicU64 = AtomicU64::new(0);
+
+/// A snapshot of all threads.
+pub(crate) fn threads() -> Vec<&'static Thread> {
+    ALL.read().clone()
+}
+
+/// A `Thread` without a user.
+pub(crate) fn idle_thread() -> &'static Thread {
+    if let Some(thread) = IDLE.lock().pop() {
+        return thread;
+    }
+    let mut all = ALL.write();
+    let thread: &'static Thread = Box::leak(Box::new(Thread::new(all.len() as u32 + 1)));
+    all.push(thread);
+    super::waits::announce(thread);
+    thread
+}
+
+/// Gives a `Thread` back.
+pub(crate) fn retire(thread: &'static Thread) {
+    IDLE.lock().push(thread);
+}
+
+/// The id under which `place` is known, and whether it is new.
+pub(crate) fn site(place: Place) -> SiteId {
+    let address = std::ptr::from_ref(place).addr();
+    if let Some(id) = SITE_AT.get(&address) {
+        return *id;
+    }
+    let raw = RawSite { file: place.file().to_owned(), line: place.line(), column: place.column() };
+    let id = *SITE_IDS.entry(raw.clone()).or_insert_with(|| {
+        // Relaxed: only uniqueness matters. From 1: 0 is no site.
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let id = SiteId(NEXT.fetch_add(1, Ordering::Relaxed));
+        SITES.insert(id, raw);
+        id
+    });
+    SITE_AT.insert(address, id);
+    id
+}
+
+/// Where a site is.
+pub(crate) fn raw_site(site: SiteId) -> Option<RawSite> {
+    SITES.get(&site).map(|raw| raw.clone())
+}
+
+/// Buckets of the filter below; a power of two.
+const FILTER: usize = 1 << 16;
+
+/// How many registered locks fall into each bucket: dropping a lock that never nested then costs one load.
+/// Relaxed: the registering thread held a reference to the lock, so its store happens before the drop.
+static REGISTERED: [AtomicU16; FILTER] = [const { AtomicU16::new(0) }; FILTER];
+
+fn bucket(lock: LockId) -> &'static AtomicU16 {
+    &REGISTERED[(lock.0 ^ lock.0 >> 16) as usize % FILTER]
+}
+
+/// Whether the registry may know the lock; `false` is certain.
+#[inline(always)]
+pub(crate) fn may_be_registered(lock: LockId) -> bool {
+    bucket(lock).load(Ordering::Relaxed) != 0
+}
+
+/// Counts up, and stays at the top for good once it is there: such a bucket only costs a look-up.
+fn count_up(lock: LockId) {
+    let _ = bucket(lock).fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| count.checked_add(1));
+}
+
+fn count_down(lock: LockId) {
+    let _ = bucket(lock).fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| match count {
+        u16::MAX => None,
+        count => count.checked_sub(1),
+    });
+}
+
+/// Registers the lock if it is new; gives its entry if the knowledge has not heard of it, and takes note that it has.
+pub(crate) fn announce_lock(lock: LockId, kind: LockKind, created: Place) -> Option<LockEntry> {
+    if LOCKS.get(&lock).is_some_and(|entry| entry.announced) {
+        return None;
+    }
+    let mut entry = LOCKS.entry(lock).or_insert_with(|| {
+        count_up(lock);
+        LockEntry { kind, created: site(created), name: None, announced: false }
+    });
+    if std::mem::replace(&mut entry.announced, true) {
+        return None;
+    }
+    Some(entry.clone())
+}
+
+/// Registers the lock under a name.
+pub(crate) fn name_lock(lock: LockId, kind: LockKind, created: Place, name: &str) {
+    let mut entry = LOCKS.entry(lock).or_insert_with(|| {
+        count_up(lock);
+        LockEntry { kind, created: site(created), name: None, announced: false }
+    });
+    entry.name = Some(name.to_owned());
+    entry.announced = false;
+}
+
+/// Whether a lock that is gone can be forgotten: the knowledge never heard of it.
+pub(crate) fn forget_lock(lock: LockId) -> Option<LockEntry> {
+    let (_, entry) = LOCKS.remove_if(&lock, |_, entry| !entry.announced)?;
+    count_down(lock);
+    Some(entry)
+}
+
+/// Takes the lock out of the filter: it is gone, and only its description stays for reports.
+pub(crate) fn lock_gone(lock: LockId) {
+    count_down(lock);
+}
+
+/// A hold went past the limit.
+pub(crate) fn count_dropped_hold() {
+    DROPPED_HOLDS.fetch_add(1, Ordering::Relaxed);
+}
+
+/// The remark about lost holds, if there were any.
+pub(crate) fn dropped_holds() -> Option<String> {
+    match DROPPED_HOLDS.load(Ordering::Relaxed) {
+        0 => None,
+        count => Some(format!("{count} holds were not kept: a thread held more than {HELD_MAX} locks at once")),
+    }
+}

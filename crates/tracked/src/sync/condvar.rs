@@ -1,0 +1,187 @@
+//! `Condvar`, the mirror of `std::sync::Condvar`: same signatures.
+//!
+//! It keeps a queue of its own rather than std's, because a report must be able to tell a thread that waits to be
+//! notified from one that was notified and waits for its mutex.
+
+use std::fmt;
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
+use std::sync::{LockResult, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::mutex::MutexGuard;
+use crate::base::park::WaitQueue;
+use crate::base::{Kind, Site, Watch};
+
+/// A watched condition variable; see [`std::sync::Condvar`].
+pub struct Condvar {
+    waiters: WaitQueue,
+    watch: Watch,
+}
+
+impl UnwindSafe for Condvar {}
+impl RefUnwindSafe for Condvar {}
+
+/// Whether a timed wait ended because the time was over; see [`std::sync::WaitTimeoutResult`].
+#[derive(Debug, PartialEq, Eq, Copy, Clone)]
+pub struct WaitTimeoutResult(bool);
+
+impl WaitTimeoutResult {
+    /// Whether the time was over.
+    #[must_use]
+    pub fn timed_out(&self) -> bool {
+        self.0
+    }
+}
+
+impl Condvar {
+    /// A new condition variable. The calling line is its creation site.
+    #[must_use]
+    #[track_caller]
+    pub const fn new() -> Condvar {
+        Condvar { waiters: WaitQueue::new(), watch: Watch::new(Kind::Condition) }
+    }
+
+    /// Gives the condition variable a name for reports.
+    #[must_use]
+    pub fn named(self, name: &str) -> Condvar {
+        self.watch.name(name);
+        self
+    }
+
+    /// Lets go of the mutex until notified.
+    ///
+    /// # Errors
+    ///
+    /// If a holder of the mutex panicked; the error carries the guard.
+    #[track_caller]
+    pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> LockResult<MutexGuard<'a, T>> {
+        self.wait_until(guard, Location::caller(), None).0
+    }
+
+    /// Lets go of the mutex and waits as long as `condition` says so of the data.
+    ///
+    /// # Errors
+    ///
+    /// If a holder of the mutex panicked; the error carries the guard.
+    #[track_caller]
+    pub fn wait_while<'a, T, F>(
+        &self,
+        mut guard: MutexGuard<'a, T>,
+        mut condition: F,
+    ) -> LockResult<MutexGuard<'a, T>>
+    where
+        F: FnMut(&mut T) -> bool,
+    {
+        let site = Location::caller();
+        while condition(&mut *guard) {
+            guard = self.wait_until(guard, site, None).0?;
+        }
+        Ok(guard)
+    }
+
+    /// As [`wait`](Self::wait), for so many milliseconds at the most; `false` if they passed.
+    ///
+    /// # Errors
+    ///
+    /// If a holder of the mutex panicked; the error carries the guard.
+    #[deprecated(note = "replaced by `wait_timeout`")]
+    #[track_caller]
+    pub fn wait_timeout_ms<'a, T>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        ms: u32,
+    ) -> LockResult<(MutexGuard<'a, T>, bool)> {
+        match self.wait_timeout(guard, Duration::from_millis(ms.into())) {
+            Ok((guard, result)) => Ok((guard, !result.timed_out())),
+            Err(error) => {
+                let (guard, result) = error.into_inner();
+                Err(PoisonError::new((guard, !result.timed_out())))
+            }
+        }
+    }
+
+    /// As [`wait`](Self::wait), for `timeout` at the most.
+    ///
+    /// # Errors
+    ///
+    /// If a holder of the mutex panicked; the error carries the guard.
+    #[track_caller]
+    pub fn wait_timeout<'a, T>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        timeout: Duration,
+    ) -> LockResult<(MutexGuard<'a, T>, WaitTimeoutResult)> {
+        let (result, told) = self.wait_until(guard, Location::caller(), Instant::now().checked_add(timeout));
+        let timed_out = WaitTimeoutResult(!told);
+        match result {
+            Ok(guard) => Ok((guard, timed_out)),
+            Err(error) => Err(PoisonError::new((error.into_inner(), timed_out))),
+        }
+    }
+
+    /// As [`wait_while`](Self::wait_while), for `timeout` at the most.
+    ///
+    /// # Errors
+    ///
+    /// If a holder of the mutex panicked; the error carries the guard.
+    #[track_caller]
+    pub fn wait_timeout_while<'a, T, F>(
+        &self,
+        mut guard: MutexGuard<'a, T>,
+        timeout: Duration,
+        mut condition: F,
+    ) -> LockResult<(MutexGuard<'a, T>, WaitTimeoutResult)>
+    where
+        F: FnMut(&mut T) -> bool,
+    {
+        let site = Location::caller();
+        let deadline = Instant::now().checked_add(timeout);
+        loop {
+            if !condition(&mut *guard) {
+                return Ok((guard, WaitTimeoutResult(false)));
+            }
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                return Ok((guard, WaitTimeoutResult(true)));
+            }
+            guard = match self.wait_until(guard, site, deadline).0 {
+                Ok(guard) => guard,
+                Err(error) => {
+                    return Err(PoisonError::new((error.into_inner(), WaitTimeoutResult(false))));
+                }
+            };
+        }
+    }
+
+    fn wait_until<'a, T>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        site: Site,
+        deadline: Option<Instant>,
+    ) -> (LockResult<MutexGuard<'a, T>>, bool) {
+        let ticket = self.waiters.enqueue();
+        guard.unlocked(site, || self.watch.waiting(site, deadline, || ticket.wait(deadline)))
+    }
+
+    /// Wakes the thread that has waited longest, if any waits.
+    pub fn notify_one(&self) {
+        self.waiters.tell_one();
+    }
+
+    /// Wakes every thread that waits.
+    pub fn notify_all(&self) {
+        self.waiters.tell_all();
+    }
+}
+
+impl Default for Condvar {
+    #[track_caller]
+    fn default() -> Condvar {
+        Condvar::new()
+    }
+}
+
+impl fmt::Debug for Condvar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Condvar").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,203 @@
+//! `Mutex`, the mirror of `std::sync::Mutex`: same signatures, poisoning included.
+
+use std::cell::UnsafeCell;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
+use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};
+
+use lockcheck_events::LockKind;
+
+use super::poison::{Entered, Flag};
+use super::raw::RawTracked;
+use crate::rt::Token;
+
+/// A watched mutual-exclusion lock; see [`std::sync::Mutex`].
+pub struct Mutex<T: ?Sized> {
+    raw: RawTracked,
+    poison: Flag,
+    data: UnsafeCell<T>,
+}
+
+// SAFETY: as std's: the lock hands the data from thread to thread, one at a time.
+unsafe impl<T: ?Sized + Send> Send for Mutex<T> {}
+// SAFETY: as above.
+unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
+
+impl<T: ?Sized> UnwindSafe for Mutex<T> {}
+impl<T: ?Sized> RefUnwindSafe for Mutex<T> {}
+
+/// Access to the data of a locked [`Mutex`]; see [`std::sync::MutexGuard`].
+#[must_use = "if unused the Mutex will immediately unlock"]
+#[clippy::has_significant_drop]
+pub struct MutexGuard<'a, T: ?Sized + 'a> {
+    lock: &'a Mutex<T>,
+    token: Token,
+    entered: Entered,
+    not_send: PhantomData<*const ()>,
+}
+
+// SAFETY: as std's: a shared guard gives no more than `&T`.
+unsafe impl<T: ?Sized + Sync> Sync for MutexGuard<'_, T> {}
+
+impl<T> Mutex<T> {
+    /// A new, unlocked mutex. The calling line is its creation site.
+    #[inline]
+    #[track_caller]
+    pub const fn new(value: T) -> Mutex<T> {
+        Mutex { raw: RawTracked::new(), poison: Flag::new(), data: UnsafeCell::new(value) }
+    }
+
+    /// Consumes the mutex and gives its data.
+    ///
+    /// # Errors
+    ///
+    /// If a holder panicked; the error carries the data.
+    pub fn into_inner(self) -> LockResult<T> {
+        let poisoned = self.poison.get();
+        let data = self.data.into_inner();
+        if poisoned { Err(PoisonError::new(data)) } else { Ok(data) }
+    }
+
+    /// Gives the mutex a name for reports.
+    #[must_use]
+    pub fn named(self, name: &str) -> Mutex<T> {
+        self.raw.name(LockKind::Mutex, name);
+        self
+    }
+}
+
+impl<T: ?Sized> Mutex<T> {
+    /// Locks it, blocking as long as it takes.
+    ///
+    /// # Errors
+    ///
+    /// If a holder panicked; the error carries the guard.
+    ///
+    /// # Panics
+    ///
+    /// With `LOCKCHECK_ON_DEADLOCK=panic`, if this call closes a deadlock.
+    #[inline]
+    #[track_caller]
+    pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
+        self.guard(self.raw.lock(LockKind::Mutex, Location::caller()))
+    }
+
+    /// Locks it if that is possible at once.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` if it is locked; `Poisoned` if a holder panicked.
+    #[inline]
+    #[track_caller]
+    pub fn try_lock(&self) -> TryLockResult<MutexGuard<'_, T>> {
+        let token = self.raw.try_lock(LockKind::Mutex, Location::caller());
+        Ok(self.guard(token.ok_or(TryLockError::WouldBlock)?)?)
+    }
+
+    #[inline]
+    fn guard(&self, token: Token) -> LockResult<MutexGuard<'_, T>> {
+        let guard = MutexGuard { lock: self, token, entered: Entered::now(), not_send: PhantomData };
+        self.poison.wrap(guard)
+    }
+
+    /// Whether a holder panicked.
+    #[inline]
+    pub fn is_poisoned(&self) -> bool {
+        self.poison.get()
+    }
+
+    /// Declares the data sound again.
+    #[inline]
+    pub fn clear_poison(&self) {
+        self.poison.clear();
+    }
+
+    /// The data, without locking: the borrow proves that nobody else has it.
+    ///
+    /// # Errors
+    ///
+    /// If a holder panicked; the error carries the reference.
+    pub fn get_mut(&mut self) -> LockResult<&mut T> {
+        let poisoned = self.poison.get();
+        let data = self.data.get_mut();
+        if poisoned { Err(PoisonError::new(data)) } else { Ok(data) }
+    }
+}
+
+impl<'a, T: ?Sized> MutexGuard<'a, T> {
+    /// Lets go of the lock for the time of `wait` and takes it back, at `site`.
+    pub(super) fn unlocked<R>(self, site: &'static Location<'static>, wait: impl FnOnce() -> R) -> (LockResult<Self>, R) {
+        let lock = self.lock;
+        drop(self);
+        let result = wait();
+        let token = lock.raw.lock(LockKind::Mutex, site);
+        (lock.guard(token), result)
+    }
+}
+
+impl<T: ?Sized> Drop for MutexGuard<'_, T> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.lock.poison.leave(self.entered);
+        // SAFETY: the guard stands for one acquisition and is dropped once.
+        unsafe { self.lock.raw.unlock(self.token) };
+    }
+}
+
+impl<T: ?Sized> Deref for MutexGuard<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: the guard proves that the lock is held.
+        unsafe { &*self.lock.data.get() }
+    }
+}
+
+impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as above, and the guard is borrowed exclusively.
+        unsafe { &mut *self.lock.data.get() }
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<T: ?Sized + fmt::Display> fmt::Display for MutexGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<T> From<T> for Mutex<T> {
+    #[track_caller]
+    fn from(value: T) -> Mutex<T> {
+        Mutex::new(value)
+    }
+}
+
+impl<T: Default> Default for Mutex<T> {
+    #[track_caller]
+    fn default() -> Mutex<T> {
+        Mutex::new(T::default())
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut fields = f.debug_struct("Mutex");
+        match self.try_lock() {
+            Ok(guard) => fields.field("data", &&*guard),
+            Err(TryLockError::Poisoned(error)) => fields.field("data", &&**error.get_ref()),
+            Err(TryLockError::WouldBlock) => fields.field("data", &format_args!("<locked>")),
+        };
+        fields.field("poisoned", &self.poison.get()).finish_non_exhaustive()
+    }
+}
