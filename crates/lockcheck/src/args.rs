@@ -1,0 +1,337 @@
+//! What was typed: the command line as clap reads it, and its help texts. What it means is `config`'s business.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use lockcheck_checker::{Code, Tier};
+
+use crate::exit::Exit;
+
+const EXAMPLES: &str = "\
+Examples:
+  lockcheck run .                          build the package here instrumented, run it, report
+  lockcheck run bank -- --fast             the fixture `bank` under fixtures/, with an argument
+  lockcheck run -- cargo nextest run       watch any command
+  lockcheck test -- --lib                  the package's tests, with findings per test
+  lockcheck run . --message-format json    the report as one JSON object, the last line of stdout
+  lockcheck explain LC0001                 what a finding means and what to do about it
+
+Environment: LOCKCHECK=off|check, LOCKCHECK_OUT, LOCKCHECK_BACKTRACE=0|1|full, LOCKCHECK_ON_DEADLOCK=report|panic|abort.
+";
+
+/// Finds deadlocks in Rust programs, also those that did not happen in this run.
+#[derive(Debug, Parser)]
+#[command(name = "lockcheck", version, max_term_width = 110, after_help = help_tail())]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// The form of the report. `human` and `short` go to stderr; `json` is the last line of stdout.
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value_t = Format::Human)]
+    pub message_format: Format,
+
+    /// When to use colour.
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
+    pub color: Color,
+}
+
+fn help_tail() -> String {
+    format!("{EXAMPLES}\n{}", Exit::table())
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Build a package instrumented, run it and report; or watch any command.
+    #[command(after_help = Exit::table())]
+    Run(RunArgs),
+    /// Build the package's tests instrumented, run them and report, finding by finding with the test's name.
+    #[command(after_help = Exit::table())]
+    Test(TestArgs),
+    /// Judge recorded traces.
+    #[command(after_help = Exit::table())]
+    Analyze(AnalyzeArgs),
+    /// Print the lock-order graph of traces as DOT: `lockcheck graph TRACE | dot -Tsvg`.
+    Graph {
+        /// Traces (`.lctrace`), or folders with traces.
+        #[arg(value_name = "TRACE", required = true)]
+        traces: Vec<PathBuf>,
+    },
+    /// Explain a finding code; without one, list them all.
+    Explain {
+        /// `LC0001` or `lock-order-cycle`, in any case.
+        #[arg(value_name = "CODE")]
+        code: Option<Code>,
+    },
+    /// Run every fixture under a folder against its own lockcheck.toml.
+    #[command(after_help = Exit::table())]
+    Verify(VerifyArgs),
+}
+
+/// `lockcheck run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The package: a folder with a Cargo.toml, the Cargo.toml itself, or the name of a fixture under `fixtures/`
+    /// here or in a folder above. Left out: the command behind `--` is watched.
+    #[arg(value_name = "PATH|FIXTURE", required_unless_present = "rest")]
+    pub target: Option<PathBuf>,
+
+    /// Arguments for the program; without PATH, the command to watch and its arguments.
+    ///
+    /// Processes that outlive the command are ended one second after it.
+    #[arg(last = true, value_name = "ARGS")]
+    pub rest: Vec<OsString>,
+
+    #[command(flatten)]
+    pub select: SelectArgs,
+
+    /// Take the program for hung when no thread of it or its children has run for this long (`30`, `500ms`, `2m`),
+    /// report which calls they wait in, and end it.
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub hang_after: Option<Duration>,
+
+    /// What to do when the program deadlocks: `kill` reports and ends it within a second; `report` leaves it alone.
+    ///
+    /// Defaults to `kill`, and to `report` where LOCKCHECK_ON_DEADLOCK is set: then the program acts by itself.
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub on_deadlock: Option<OnDeadlock>,
+
+    #[command(flatten)]
+    pub judge: JudgeArgs,
+}
+
+/// Which program of a package, built how: as `cargo run` has them.
+#[derive(Debug, Default, Clone, Args)]
+#[command(next_help_heading = "Package")]
+pub struct SelectArgs {
+    /// The binary to run.
+    #[arg(long, value_name = "NAME", conflicts_with = "example")]
+    pub bin: Option<String>,
+    /// The example to run.
+    #[arg(long, value_name = "NAME")]
+    pub example: Option<String>,
+    /// The package of a workspace.
+    #[arg(long, short, value_name = "NAME")]
+    pub package: Option<String>,
+    /// Build with optimisations.
+    #[arg(long, short)]
+    pub release: bool,
+    /// Features to turn on, separated by comma or space.
+    #[arg(long, short = 'F', value_name = "FEATURES")]
+    pub features: Vec<String>,
+    /// Turn all features on.
+    #[arg(long)]
+    pub all_features: bool,
+    /// Leave the default features off.
+    #[arg(long)]
+    pub no_default_features: bool,
+}
+
+/// `lockcheck test`.
+#[derive(Debug, Args)]
+pub struct TestArgs {
+    /// Arguments for `cargo test`: `lockcheck test -- --lib -- --nocapture`.
+    #[arg(last = true, value_name = "CARGO TEST ARGS")]
+    pub rest: Vec<OsString>,
+
+    /// As for `run`.
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub hang_after: Option<Duration>,
+
+    /// As for `run`.
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub on_deadlock: Option<OnDeadlock>,
+
+    #[command(flatten)]
+    pub judge: JudgeArgs,
+}
+
+/// `lockcheck analyze`.
+#[derive(Debug, Args)]
+pub struct AnalyzeArgs {
+    /// Traces (`.lctrace`), or folders with traces. All of them together are one run.
+    #[arg(value_name = "TRACE", required = true)]
+    pub traces: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub judge: JudgeArgs,
+}
+
+/// `lockcheck verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Where to look for fixtures: packages with a lockcheck.toml, at any depth.
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+
+    /// How many fixtures run at a time; as many as there are processors, if left out.
+    #[arg(long, short, value_name = "N")]
+    pub jobs: Option<std::num::NonZeroUsize>,
+
+    /// How long one fixture may take, its build left out, before it is ended and fails with `timeout`.
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "60")]
+    pub timeout: Duration,
+}
+
+/// What counts, and where the report goes.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Report")]
+pub struct JudgeArgs {
+    /// The least sure tier that makes the call fail: order, likely, predicted, confirmed, actual; or `never`.
+    ///
+    /// Lints never count unless `--deny` names them.
+    #[arg(long, value_name = "TIER|never", default_value = "likely")]
+    pub fail_on: FailOn,
+
+    /// A code (or kind) that counts at whatever tier, lints too. May be repeated.
+    #[arg(long, value_name = "CODE")]
+    pub deny: Vec<Code>,
+
+    /// Findings that are known: a report.json, a JSON list of fingerprints, or a text file with one per line.
+    ///
+    /// They do not count and are left out of the human and short report, which says how many there were; the JSON
+    /// report keeps them, marked `"known":true`, so that it can serve as the next baseline.
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+
+    /// Keep the traces here, and write report.json beside them.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+
+    /// Write the findings here in the form of code-scanning services (SARIF 2.1.0).
+    #[arg(long, value_name = "FILE")]
+    pub sarif: Option<PathBuf>,
+
+    /// Leave nothing out: every side of a large cycle and every frame of a long stack.
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// `--fail-on`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FailOn(pub Option<Tier>);
+
+impl Default for FailOn {
+    fn default() -> FailOn {
+        FailOn(Some(Tier::Likely))
+    }
+}
+
+impl std::str::FromStr for FailOn {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<FailOn, String> {
+        match text {
+            "never" => Ok(FailOn(None)),
+            _ => text.parse().map(|tier| FailOn(Some(tier))).map_err(|error| format!("{error}, or `never`")),
+        }
+    }
+}
+
+/// `--message-format`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub enum Format {
+    /// With source snippets, for people.
+    #[default]
+    Human,
+    /// One clickable line per finding.
+    Short,
+    /// One object, for programs.
+    Json,
+}
+
+/// `--color`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub enum Color {
+    /// Where the terminal takes it.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// `--on-deadlock`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum OnDeadlock {
+    /// Report and leave the program alone.
+    Report,
+    /// Report and end the program.
+    Kill,
+}
+
+/// `10`, `10s`, `500ms`, `2m`.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let unit_ms = match &text[digits..] {
+        "" | "s" => 1_000,
+        "ms" => 1,
+        "m" | "min" => 60_000,
+        _ => return Err("expected a number and `ms`, `s` or `m`, for instance `30s`".to_owned()),
+    };
+    let number: u64 =
+        text[..digits].parse().map_err(|_| "expected a whole number, for instance `30s`".to_owned())?;
+    match number.checked_mul(unit_ms) {
+        None => Err("that is too long".to_owned()),
+        Some(0) => Err("must be more than nothing".to_owned()),
+        Some(ms) => Ok(Duration::from_millis(ms)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split_whitespace())
+    }
+
+    #[test]
+    fn run_takes_a_package_or_a_command_and_not_nothing() {
+        let Command::Run(run) = parse("lockcheck run bank --release -- a --b").unwrap().command else {
+            panic!()
+        };
+        assert_eq!((run.target, run.rest.len(), run.select.release), (Some("bank".into()), 2, true));
+        let Command::Run(run) = parse("lockcheck run -- cargo test --lib").unwrap().command else { panic!() };
+        assert_eq!((run.target, run.rest[0].clone()), (None, "cargo".into()));
+        assert_eq!(parse("lockcheck run").unwrap_err().exit_code(), 2);
+        assert_eq!(parse("lockcheck run a b").unwrap_err().exit_code(), 2);
+    }
+
+    #[test]
+    fn formats_may_stand_anywhere() {
+        assert_eq!(parse("lockcheck --message-format json run x").unwrap().message_format, Format::Json);
+        assert_eq!(parse("lockcheck run x --message-format json").unwrap().message_format, Format::Json);
+        assert_eq!(parse("lockcheck run x").unwrap().message_format, Format::Human);
+    }
+
+    #[test]
+    fn durations_tiers_and_codes_say_what_they_expect() {
+        assert_eq!(parse_duration("2m"), Ok(Duration::from_secs(120)));
+        assert_eq!(parse_duration("250ms"), Ok(Duration::from_millis(250)));
+        for wrong in ["", "s", "1h", "0", "-1", "99999999999999999999", "9999999999999999999m"] {
+            assert!(parse_duration(wrong).is_err(), "{wrong}");
+        }
+        let message = parse("lockcheck run x --fail-on maybe").unwrap_err().to_string();
+        assert!(message.contains("predicted") && message.contains("never"), "{message}");
+        let message = parse("lockcheck run x --deny LC9999").unwrap_err().to_string();
+        assert!(message.contains("lockcheck explain"), "{message}");
+    }
+
+    #[test]
+    fn the_help_holds_the_exit_codes() {
+        let help = Cli::command().render_long_help().to_string();
+        assert!(help.contains("101  it did not build"), "{help}");
+    }
+}

@@ -1,0 +1,227 @@
+//! What the command line means: files read, folders made, defaults settled. What was typed is in `args`; after this,
+//! nobody looks at flags again.
+
+use std::collections::BTreeSet;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use lockcheck_checker::{Code, Finding, Tier};
+use lockcheck_report::Backtrace;
+
+use crate::args::{Color, FailOn, Format, JudgeArgs, OnDeadlock};
+use crate::error::{CliError, Result};
+
+/// A baseline above this size counts as a mistake.
+const BASELINE_BYTES_MAX: u64 = 64 << 20;
+/// Columns to lay a report out for where no terminal says otherwise.
+const WIDTH: usize = 140;
+
+/// How results are shown, whatever the command.
+#[derive(Clone, Copy, Debug)]
+pub struct Style {
+    /// The form of the report.
+    pub format: Format,
+    /// Whether stderr gets colour.
+    pub color: bool,
+    /// Columns of the terminal.
+    pub width: usize,
+    /// How much of a stack is shown.
+    pub backtrace: Backtrace,
+}
+
+impl Style {
+    /// From the flags and the environment.
+    pub fn new(format: Format, color: Color) -> Style {
+        let color = match color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never,
+        };
+        let setting = std::env::var("LOCKCHECK_BACKTRACE").unwrap_or_default();
+        Style { format, color, width: terminal_width(), backtrace: Backtrace::from_setting(&setting) }
+    }
+}
+
+fn terminal_width() -> usize {
+    let stderr = std::io::stderr();
+    let columns = if stderr.is_terminal() {
+        rustix::termios::tcgetwinsize(&stderr).map_or(0, |size| usize::from(size.ws_col))
+    } else {
+        0
+    };
+    if columns == 0 { WIDTH } else { columns.max(40) }
+}
+
+/// What counts, and where the report goes.
+#[derive(Clone, Debug)]
+pub struct Judgement {
+    /// The least sure tier that counts; `None`: none does.
+    pub fail_on: Option<Tier>,
+    /// Codes that count at whatever tier.
+    pub deny: BTreeSet<Code>,
+    /// Fingerprints that are known and do not count.
+    pub known: BTreeSet<String>,
+    /// Where the known ones come from.
+    pub baseline: Option<PathBuf>,
+    /// An existing folder, absolute.
+    pub out: Option<PathBuf>,
+    /// Where the SARIF form goes.
+    pub sarif: Option<PathBuf>,
+    /// Whether every instance is shown.
+    pub all: bool,
+}
+
+impl Judgement {
+    /// Reads the baseline and makes the output folder.
+    pub fn new(args: &JudgeArgs) -> Result<Judgement> {
+        let FailOn(fail_on) = args.fail_on;
+        let known = args.baseline.as_deref().map(read_baseline).transpose()?.unwrap_or_default();
+        let out = args.out.as_deref().map(make_folder).transpose()?;
+        Ok(Judgement {
+            fail_on,
+            deny: args.deny.iter().copied().collect(),
+            known,
+            baseline: args.baseline.clone(),
+            out,
+            sarif: args.sarif.clone(),
+            all: args.all,
+        })
+    }
+
+    /// Whether the baseline has it.
+    pub fn is_known(&self, finding: &Finding) -> bool {
+        self.known.contains(&finding.fingerprint)
+    }
+
+    /// Whether the call fails because of it.
+    pub fn counts(&self, finding: &Finding) -> bool {
+        let by_tier = !finding.code.is_lint() && self.fail_on.is_some_and(|least| finding.tier >= least);
+        !self.is_known(finding) && (by_tier || self.deny.contains(&finding.code))
+    }
+}
+
+fn make_folder(path: &Path) -> Result<PathBuf> {
+    let absolute = std::path::absolute(path).map_err(|error| CliError::io("use", path, &error))?;
+    std::fs::create_dir_all(&absolute).map_err(|error| CliError::io("make the folder", path, &error))?;
+    Ok(absolute)
+}
+
+fn read_baseline(path: &Path) -> Result<BTreeSet<String>> {
+    let size = std::fs::metadata(path).map_err(|error| CliError::io("read", path, &error))?.len();
+    if size > BASELINE_BYTES_MAX {
+        let message = format!("the baseline has {size} bytes; at most {BASELINE_BYTES_MAX} are read");
+        return Err(CliError::usage("baseline", message).at(path, 0, 0));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| CliError::io("read", path, &error))?;
+    parse_baseline(&text).map_err(|(line, column, what)| {
+        CliError::usage("baseline", format!("malformed baseline: {what}")).at(path, line, column).help(
+            "a baseline is a report.json, a JSON list of fingerprints, or a text file with one per line",
+        )
+    })
+}
+
+/// An error with its line and column.
+type TextError = (usize, usize, String);
+
+fn parse_baseline(text: &str) -> std::result::Result<BTreeSet<String>, TextError> {
+    match text.trim_start().chars().next() {
+        Some('{' | '[') => parse_json_baseline(text),
+        _ => text
+            .lines()
+            .enumerate()
+            .map(|(index, line)| (index + 1, line.split('#').next().unwrap_or_default().trim()))
+            .filter(|(_, word)| !word.is_empty())
+            .map(|(line, word)| fingerprint(word).map_err(|what| (line, 1, what)))
+            .collect(),
+    }
+}
+
+fn parse_json_baseline(text: &str) -> std::result::Result<BTreeSet<String>, TextError> {
+    let value: serde_json::Value =
+        serde_json::from_str(text).map_err(|error| (error.line(), error.column(), error.to_string()))?;
+    let fault = |what: String| (1, 1, what);
+    let words: Vec<Option<&str>> = match (&value, value.get("findings")) {
+        (serde_json::Value::Array(list), _) => list.iter().map(serde_json::Value::as_str).collect(),
+        (_, Some(serde_json::Value::Array(findings))) => {
+            findings.iter().map(|finding| finding.get("fingerprint")?.as_str()).collect()
+        }
+        _ => return Err(fault("it has no list `findings`".to_owned())),
+    };
+    let words =
+        words.into_iter().map(|word| word.ok_or_else(|| fault("an entry has no fingerprint".to_owned())));
+    words.map(|word| fingerprint(word?).map_err(fault)).collect()
+}
+
+fn fingerprint(word: &str) -> std::result::Result<String, String> {
+    match word.len() == 16 && word.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        true => Ok(word.to_ascii_lowercase()),
+        false => Err(format!("`{word}` is not a fingerprint (16 hex digits)")),
+    }
+}
+
+/// What to do about a deadlock: as asked, else as the program does by itself, else end it.
+pub fn on_deadlock(asked: Option<OnDeadlock>) -> OnDeadlock {
+    let by_itself = std::env::var_os("LOCKCHECK_ON_DEADLOCK").is_some_and(|setting| !setting.is_empty());
+    asked.unwrap_or(if by_itself { OnDeadlock::Report } else { OnDeadlock::Kill })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judgement(fail_on: &str, deny: &[Code]) -> Judgement {
+        let args =
+            JudgeArgs { fail_on: fail_on.parse().unwrap(), deny: deny.to_vec(), ..JudgeArgs::default() };
+        Judgement::new(&args).unwrap()
+    }
+
+    fn finding(code: Code, tier: Tier) -> Finding {
+        Finding {
+            code,
+            kind: code.kind().to_owned(),
+            tier,
+            fingerprint: "0123456789abcdef".to_owned(),
+            instances: 1,
+            scope: None,
+            message: String::new(),
+            advice: String::new(),
+            schedule: None,
+            locks: Vec::new(),
+            evidence: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn tiers_lints_and_the_baseline_decide_what_counts() {
+        let likely = finding(Code::LockOrderCycle, Tier::Likely);
+        let order = finding(Code::LockOrderCycle, Tier::Order);
+        let lint = finding(Code::MaskedByTimeout, Tier::Likely);
+        let usual = judgement("likely", &[]);
+        assert!(usual.counts(&likely) && !usual.counts(&order) && !usual.counts(&lint));
+        let strict = judgement("order", &[Code::MaskedByTimeout]);
+        assert!(strict.counts(&likely) && strict.counts(&order) && strict.counts(&lint));
+        let never = judgement("never", &[Code::MaskedByTimeout]);
+        assert!(!never.counts(&likely) && never.counts(&lint));
+        let mut known = judgement("order", &[Code::LockOrderCycle]);
+        known.known.insert(likely.fingerprint.clone());
+        assert!(!known.counts(&likely));
+    }
+
+    #[test]
+    fn a_baseline_has_three_forms() {
+        let expected = BTreeSet::from(["0123456789abcdef".to_owned()]);
+        for text in [
+            r#"{"schema":"lockcheck.report.v1","findings":[{"fingerprint":"0123456789abcdef"}]}"#,
+            r#"["0123456789ABCDEF"]"#,
+            "# known\n\n  0123456789abcdef  # since May\n",
+        ] {
+            assert_eq!(parse_baseline(text), Ok(expected.clone()), "{text}");
+        }
+        assert_eq!(parse_baseline(""), Ok(BTreeSet::new()));
+        assert_eq!(parse_baseline("# a\nxyz").unwrap_err().0, 2);
+        for wrong in ["{", "{}", "[1]", r#"{"findings":[{}]}"#, r#"["short"]"#] {
+            assert!(parse_baseline(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(parse_baseline("[\n\"0123456789abcdef\",\n]").unwrap_err().0, 3);
+    }
+}

@@ -1,0 +1,235 @@
+//! The traces of a run's processes: reads them, lets the checker judge each, and puts the verdicts together.
+//!
+//! Nothing is decided here about what counts; that is `outcome`'s business.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use lockcheck_checker::{Finding, Judge, Report, Stats};
+use lockcheck_events::source::SourceMap;
+use lockcheck_events::trace_file::{EXTENSION, TraceError, TraceReader};
+
+use crate::error::{CliError, Result};
+use crate::records::Records;
+use crate::symbols::Symbols;
+
+/// How many processes of one run are judged. Beyond that, the report says that there were more.
+const PROCESSES_MAX: usize = 4096;
+
+/// All processes of one run that left a trace.
+#[derive(Default)]
+pub struct Traces {
+    /// In the order in which they were started.
+    processes: Vec<Judged>,
+    /// What went wrong with single traces.
+    notes: Vec<String>,
+}
+
+struct Judged {
+    path: PathBuf,
+    records: Records,
+    judge: Judge,
+}
+
+impl Traces {
+    /// Reads these traces. A process that was killed before it wrote anything is no error.
+    pub fn read(paths: &[PathBuf]) -> Result<Traces> {
+        let mut traces = Traces::default();
+        for path in paths.iter().take(PROCESSES_MAX) {
+            match read_one(path, &mut traces.notes) {
+                Ok(judged) => traces.processes.push(judged),
+                Err(TraceError::Empty { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if paths.len() > PROCESSES_MAX {
+            let left_out = paths.len() - PROCESSES_MAX;
+            traces
+                .notes
+                .push(format!("{left_out} processes beyond the first {PROCESSES_MAX} were not judged"));
+        }
+        let started =
+            |judged: &Judged| judged.records.process.as_ref().map_or(0, |process| process.started_ns);
+        traces.processes.sort_by(|a, b| (started(a), &a.path).cmp(&(started(b), &b.path)));
+        Ok(traces)
+    }
+
+    /// Whether no process was watched.
+    pub fn is_empty(&self) -> bool {
+        self.processes.is_empty()
+    }
+
+    /// How many stuck sets the processes have reported.
+    pub fn stuck(&self) -> usize {
+        self.processes.iter().map(|judged| judged.records.stuck).sum()
+    }
+
+    /// Where the source files are: from the caller's hints, and from where the processes were started. Text that
+    /// has changed since the first of them started is not shown.
+    pub fn sources(&self, hints: impl IntoIterator<Item = PathBuf>) -> SourceMap {
+        let processes = self.processes.iter().filter_map(|judged| judged.records.process.as_ref());
+        let folders = processes.clone().flat_map(|process| {
+            let exe = Path::new(&process.exe).parent().map(Path::to_owned);
+            [Some(PathBuf::from(&process.cwd)), exe].into_iter().flatten()
+        });
+        let map = SourceMap::new(hints.into_iter().chain(folders));
+        let started = processes.map(|process| process.started_ns).filter(|&ns| ns != 0).min();
+        match started.and_then(|ns| SystemTime::UNIX_EPOCH.checked_add(Duration::from_nanos(ns))) {
+            Some(moment) => map.not_after(moment),
+            None => map,
+        }
+    }
+
+    /// One report over all processes: counts summed, findings by fingerprint. The verdict is left to the caller.
+    pub fn report(&self, target: &str, sources: &SourceMap, symbols: &Symbols) -> Report {
+        let mut merged = Report::empty(target);
+        let mut findings: BTreeMap<String, Finding> = BTreeMap::new();
+        for (index, judged) in self.processes.iter().enumerate() {
+            let context = judged.records.context(index as u32, sources, symbols);
+            let report = judged.judge.report(target, &context);
+            add(&mut merged.stats, &report.stats);
+            for note in report.notes {
+                if !merged.notes.contains(&note) {
+                    merged.notes.push(note);
+                }
+            }
+            for finding in report.findings {
+                match findings.get_mut(&finding.fingerprint) {
+                    Some(known) => combine(known, finding),
+                    None => drop(findings.insert(finding.fingerprint.clone(), finding)),
+                }
+            }
+        }
+        merged.findings = findings.into_values().collect();
+        merged.stats.processes = self.processes.len() as u64;
+        merged.notes.extend(self.notes.iter().cloned());
+        merged
+    }
+}
+
+fn read_one(path: &Path, notes: &mut Vec<String>) -> std::result::Result<Judged, TraceError> {
+    let mut reader = TraceReader::open(path)?;
+    let mut judged = Judged { path: path.to_owned(), records: Records::default(), judge: Judge::new() };
+    for record in reader.by_ref() {
+        let record = record?;
+        judged.records.feed(&record);
+        judged.judge.feed(&record);
+    }
+    if reader.truncated() {
+        notes.push(format!(
+            "{}: the trace ends in the middle of a record, at byte {}; what follows is missing",
+            path.display(),
+            reader.position()
+        ));
+    }
+    Ok(judged)
+}
+
+/// The same problem in another process: its instances are others.
+fn combine(known: &mut Finding, other: Finding) {
+    known.instances += other.instances;
+    known.tier = known.tier.max(other.tier);
+    if known.scope != other.scope {
+        known.scope = None;
+    }
+}
+
+fn add(sum: &mut Stats, stats: &Stats) {
+    sum.threads += stats.threads;
+    sum.locks += stats.locks;
+    sum.events += stats.events;
+    sum.edges += stats.edges;
+    sum.dropped += stats.dropped;
+}
+
+/// The traces that these paths mean: files as they are, of folders every trace that lies directly in them.
+pub fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            found.extend(in_folder(path)?);
+        } else if path.exists() {
+            found.push(path.clone());
+        } else {
+            let message = format!("there is no file or folder `{}`", path.display());
+            return Err(CliError::usage("no-such-path", message)
+                .at(path, 0, 0)
+                .help("name a trace, or a folder with traces (what LOCKCHECK_OUT or --out named)"));
+        }
+    }
+    found.sort();
+    found.dedup();
+    Ok(found)
+}
+
+/// The traces directly in a folder, by name.
+pub fn in_folder(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder).map_err(|error| CliError::io("read", folder, &error))?;
+    let paths = entries.filter_map(|entry| entry.ok()).map(|entry| entry.path());
+    let is_trace = |path: &PathBuf| path.extension().is_some_and(|extension| extension == EXTENSION);
+    let mut traces: Vec<PathBuf> = paths.filter(is_trace).collect();
+    traces.sort();
+    Ok(traces)
+}
+
+#[cfg(test)]
+mod tests {
+    use lockcheck_events::trace_file::TraceWriter;
+    use lockcheck_events::{Record, ThreadId};
+
+    use super::*;
+
+    fn write(dir: &Path, pid: u32, records: &[Record]) -> PathBuf {
+        let mut writer = TraceWriter::create(dir, pid).unwrap();
+        for record in records {
+            writer.append(record).unwrap();
+        }
+        writer.path().to_owned()
+    }
+
+    fn process(pid: u32, started_ns: u64) -> Record {
+        Record::Process { pid, exe: "/x/y".to_owned(), cwd: "/x".to_owned(), started_ns }
+    }
+
+    #[test]
+    fn processes_stand_in_the_order_of_their_start() {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), 10, &[process(10, 200)]);
+        write(dir.path(), 20, &[process(20, 100), Record::ThreadEnd { thread: ThreadId(1) }]);
+        std::fs::write(dir.path().join("5-0.lctrace"), "").unwrap();
+        std::fs::write(dir.path().join("report.json"), "{}").unwrap();
+        let traces = Traces::read(&expand(&[dir.path().to_owned()]).unwrap()).unwrap();
+        let starts: Vec<u64> = traces
+            .processes
+            .iter()
+            .map(|judged| judged.records.process.as_ref().unwrap().started_ns)
+            .collect();
+        assert_eq!(starts, [100, 200]);
+        let report = traces.report("t", &traces.sources([]), &Symbols::default());
+        assert_eq!((report.stats.processes, report.target.as_str()), (2, "t"));
+    }
+
+    #[test]
+    fn a_cut_trace_is_judged_and_said_to_be_cut() {
+        let dir = tempfile::tempdir().unwrap();
+        // Only its own process gives a trace the length of what is in it.
+        let path = write(dir.path(), std::process::id(), &[process(10, 1), process(10, 2)]);
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() - 20]).unwrap();
+        let traces = Traces::read(&[path]).unwrap();
+        let report = traces.report("t", &traces.sources([]), &Symbols::default());
+        assert!(report.notes.iter().any(|note| note.contains("middle of a record")), "{:?}", report.notes);
+    }
+
+    #[test]
+    fn what_is_no_trace_is_an_error_with_its_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.lctrace");
+        std::fs::write(&path, "something else entirely").unwrap();
+        let error = Traces::read(std::slice::from_ref(&path)).err().unwrap();
+        assert_eq!(error.place.unwrap().file, path);
+        assert!(error.message.contains("not a trace file"));
+        assert!(expand(&[dir.path().join("none")]).unwrap_err().message.contains("no file or folder"));
+    }
+}
