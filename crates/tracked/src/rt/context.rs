@@ -402,7 +402,8 @@ impl Thread {
     #[inline(always)]
     pub(crate) fn push_first(&self, hold: HeldLock) -> Token {
         self.inline[0].write(hold);
-        self.set_word(self.word().wrapping_add(EVENT + 1));
+        let word = u64::from(hold.event) << 32;
+        self.set_word(word.wrapping_add(EVENT + 1));
         Token { thread: self, index: 0 }
     }
 
@@ -427,9 +428,7 @@ impl Thread {
         let (word, index) = (thread.word(), token.index as usize);
         let youngest = (word & NOT_IDLE) == u64::from(token.index) + 1;
         if youngest && index < HELD_INLINE && thread.inline[index].id.load(Ordering::Relaxed) == id {
-            if thread.hashed.get() > token.index {
-                thread.unhash(index);
-            }
+            thread.unhash(index);
             thread.set_word(word - 1);
         } else {
             thread.pop(id);
@@ -459,31 +458,41 @@ impl Thread {
     }
 
     /// Takes entry `index`, which is about to go, out of the context.
-    #[inline(never)]
+    #[inline(always)]
     fn unhash(&self, index: usize) {
         let hashed = self.hashed.get() as usize;
-        if hashed == 1 && index == 0 {
-            self.context.set(0);
-            self.hashed.set(0);
-        } else if index < hashed {
-            self.context.set(self.context.get().wrapping_sub(self.entry(index).fingerprint()));
-            self.hashed.set(hashed as u32 - 1);
+        if index < hashed {
+            if index == 0 && hashed == 1 {
+                self.context.set(0);
+                self.hashed.set(0);
+            } else {
+                self.unhash_one(index);
+            }
         }
+    }
+
+    #[inline(never)]
+    fn unhash_one(&self, index: usize) {
+        self.context.set(self.context.get().wrapping_sub(self.entry(index).fingerprint()));
+        self.hashed.set(self.hashed.get() - 1);
     }
 
     /// The key under which what `wanted` teaches in the present hold set is known.
     #[inline(always)]
     pub(crate) fn key(&self, wanted: &HeldLock) -> u64 {
-        let len = self.held_len();
-        for index in self.hashed.get() as usize..len {
-            self.context.set(self.context.get().wrapping_add(self.entry(index).fingerprint()));
+        let (len, hashed) = (self.held_len(), self.hashed.get() as usize);
+        let mut context = self.context.get();
+        if hashed < len {
+            for index in hashed..len {
+                context = context.wrapping_add(self.entry(index).fingerprint());
+            }
+            self.context.set(context);
+            self.hashed.set(len as u32);
         }
-        self.hashed.set(len as u32);
         let manner = pack(0, wanted.mode, wanted.attempt, wanted.kind);
         let wanted = mix(wanted.id.0, ptr::from_ref(wanted.site) as u64, manner);
-        // The held side must not be exchangeable with the wanted one; the rotation keeps them apart.
-        let key = self.context.get().rotate_left(17) ^ wanted;
-        key.max(1)
+        // The held side must not be exchangeable with the wanted one; the rotation keeps them apart. 0 is no key.
+        (context.rotate_left(17) ^ wanted) | 1 << 63
     }
 
     /// All holds, oldest first. On another thread's `Thread`, only as true as the wait slot's sequence says.

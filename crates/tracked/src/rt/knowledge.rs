@@ -39,11 +39,15 @@ pub(crate) struct Known {
 impl Known {
     #[inline(always)]
     pub(crate) fn contains(&self, key: u64) -> bool {
-        if self.keys.is_empty() {
-            return false;
-        }
-        let mask = self.keys.len() - 1;
-        (0..PROBES).any(|probe| self.keys[(key as usize).wrapping_add(probe) & mask] == key)
+        // An empty table has no first place; a key that was never displaced stands at it.
+        let home = (key as usize) & self.keys.len().wrapping_sub(1);
+        self.keys.get(home) == Some(&key) || self.contains_displaced(key)
+    }
+
+    #[inline(never)]
+    fn contains_displaced(&self, key: u64) -> bool {
+        let mask = self.keys.len().wrapping_sub(1);
+        (1..PROBES).any(|probe| self.keys.get((key as usize).wrapping_add(probe) & mask) == Some(&key))
     }
 
     fn insert(&mut self, key: u64) {
