@@ -239,11 +239,11 @@ impl Run<'_> {
             let node = queue[at];
             at += 1;
             let distance = self.search.places[node as usize].distance + 1;
-            let mut next = self.graph.nodes[node].first_in;
+            let mut next = self.graph.first_in(node);
             while next != NONE {
                 self.steps += 1;
                 let edge = &self.graph.edges[next];
-                next = edge.next_in;
+                next = self.graph.next_in(node, next);
                 if edge.from == NONE || self.graph.nodes[edge.from].component != self.component {
                     continue;
                 }
@@ -310,7 +310,7 @@ impl Run<'_> {
             self.deeper = true;
             self.graph.find_between(wanted, self.goal).unwrap_or(NONE)
         } else {
-            self.graph.nodes[wanted].first_out
+            self.graph.first_out(wanted)
         };
         self.set_on_path(wanted, true);
     }
@@ -332,7 +332,7 @@ impl Run<'_> {
             self.skip_edge();
             return;
         }
-        let Some(&ask) = self.graph.evidence(step.next).get(step.piece) else {
+        let Some(ask) = self.graph.evidence(step.next).get(step.piece) else {
             if closing {
                 self.set_next(NONE);
             } else {
@@ -367,7 +367,8 @@ impl Run<'_> {
 
     fn skip_edge(&mut self) {
         if let Some(last) = self.search.path.last_mut() {
-            last.next = self.graph.edges[last.next].next_out;
+            let wanted = self.graph.edges[last.side.edge].to;
+            last.next = self.graph.next_out(wanted, last.next);
             last.piece = 0;
         }
     }
