@@ -435,8 +435,8 @@ impl Graph {
             for &other in &cycle[1..] {
                 self.splice(first, other);
             }
-            self.set_position(first, position);
-            self.set_component(first, self.components);
+            let component = self.components;
+            self.for_members(first, |member| (member.position, member.component) = (position, component));
         }
         for (&(_, node), &position) in scratch.ahead.iter().rev().zip(slots.iter().rev()) {
             self.set_position(node, position);
@@ -454,10 +454,6 @@ impl Graph {
 
     fn set_position(&mut self, node: u32, position: i64) {
         self.for_members(node, |member| member.position = position);
-    }
-
-    fn set_component(&mut self, node: u32, component: u64) {
-        self.for_members(node, |member| member.component = component);
     }
 
     fn for_members(&mut self, node: u32, mut change: impl FnMut(&mut Node)) {

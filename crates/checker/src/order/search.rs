@@ -15,6 +15,9 @@ use lockcheck_events::Attempt;
 /// Complete cycles that one search gives back.
 pub const CYCLES_MAX: usize = 32;
 
+/// Comparisons of holds that count as one more step.
+const COMPARISONS_A_STEP: u64 = 32;
+
 /// Where a search begins and how far it may go.
 pub struct Start {
     /// The edge.
@@ -84,6 +87,8 @@ struct Step {
     hard: bool,
     /// Some request up to here is timed.
     timed: bool,
+    /// Holds of all requests up to here: what one more request is compared with.
+    holds: u64,
     /// The edge to try next from the wanted lock, and which piece of its evidence.
     next: u32,
     piece: usize,
@@ -137,6 +142,7 @@ impl Search {
             distinct: true,
             hard: true,
             timed: evidence.manner(start.ask).attempt() == Attempt::Timed,
+            holds: evidence.depth(start.ask),
             next: NONE,
             piece: 0,
         };
@@ -284,10 +290,11 @@ impl Run<'_> {
         place.stamp == self.search.stamp && place.on_path
     }
 
-    /// Depth-first search for all cycles of exactly this length. The path keeps its first side.
+    /// Depth-first search for all cycles of exactly this length. The path keeps its first side. The shortest
+    /// possible cycles take one look-up and are never cut.
     fn walk(&mut self, length: u32) {
         self.open(length);
-        while self.steps < self.limit && self.cycles.len() < CYCLES_MAX {
+        while (self.steps < self.limit || length == 2) && self.cycles.len() < CYCLES_MAX {
             match self.search.path.last() {
                 Some(&step) if step.next != NONE => self.advance(step, length),
                 Some(_) if self.search.path.len() > 1 => self.close(),
@@ -340,7 +347,7 @@ impl Run<'_> {
             }
             return;
         };
-        self.steps += 1 + u64::from(depth / 8);
+        self.steps += 1 + step.holds * self.evidence.depth(ask) / COMPARISONS_A_STEP;
         self.set_piece(step.piece + 1);
         let side = Side { edge: step.next, ask };
         let Some(next) = self.extend(step, side, closing) else { return };
@@ -412,6 +419,7 @@ impl Run<'_> {
             distinct: last.distinct && path.iter().all(|step| step.thread != thread),
             hard: last.hard && conflict == Conflict::Blocks,
             timed: last.timed || evidence.manner(side.ask).attempt() == Attempt::Timed,
+            holds: last.holds + evidence.depth(side.ask),
             next: NONE,
             piece: 0,
         };

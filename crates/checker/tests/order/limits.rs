@@ -60,6 +60,20 @@ fn a_ring_is_found_among_many_other_orders() {
     assert_eq!(checker.notes(), Vec::<String>::new());
 }
 
+/// Two threads that hold hundreds of locks: each comparison is dear, so there are fewer of them.
+#[test]
+fn deep_hold_sets_are_judged() {
+    let mut checker = OrderChecker::new();
+    let up: Vec<u64> = (1..=400).collect();
+    let down: Vec<u64> = (1..=400).rev().collect();
+    for count in 2..=400 {
+        assert!(checker.request(&request(1, &up[..count], 11)).is_empty());
+    }
+    let findings: Vec<_> =
+        (2..=400).flat_map(|count| checker.request(&request(2, &down[..count], 21))).collect();
+    assert!(findings.iter().any(|finding| finding.tier == Tier::Likely));
+}
+
 #[test]
 fn evidence_that_differs_is_kept_when_much_of_the_same_comes() {
     let mut checker = OrderChecker::new();

@@ -20,10 +20,7 @@ impl Graph {
     /// The lock makes no more edges. It goes at once if no cycle can pass through it any more, and with it all
     /// dropped locks for which that becomes true; their evidence is added to `released`.
     pub fn drop_lock(&mut self, lock: u64, released: &mut Vec<u32>) {
-        let nodes = &self.nodes;
-        let Some(&node) = self.node_index.find(mix(lock, 1), |&node| nodes[node].lock == lock) else {
-            return;
-        };
+        let Some(node) = self.find_node(lock) else { return };
         if self.nodes[node].is_dropped() {
             return;
         }
