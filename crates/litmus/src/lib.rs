@@ -11,12 +11,29 @@ mod compile;
 mod error;
 mod lex;
 pub mod limits;
+mod machine;
 mod parse;
+mod predict;
 mod print;
+mod reduce;
 mod scope;
+mod search;
+mod sequential;
+mod state;
+mod stuck;
+mod verdict;
+mod witness;
 
 pub use code::Code;
 pub use error::{ErrorCode, ParseError, Position};
+pub use machine::Remark;
+pub use predict::{PredictedCycle, PredictedRequest, Prediction, Tier, Want, predict};
+pub use search::Limits;
+pub use sequential::{Pending, SequentialRun, SequentialStep, sequential};
+pub use state::Mode;
+pub use stuck::Class;
+pub use verdict::{Finding, FindingKind, Held, Place, ThreadStory, Verdict, WaitsFor, search};
+pub use witness::WitnessStep;
 
 /// A sketch without errors: its tree and what it compiles to.
 #[derive(Debug, Clone)]

@@ -1,0 +1,343 @@
+//! Partial-order reduction: which threads it suffices to let move next. Not the search itself.
+//!
+//! The sets are *persistent sets* computed from conflicting transitions (Godefroid, "Partial-Order Methods for the
+//! Verification of Concurrent Systems", LNCS 1032, algorithm 1), with static knowledge of what each thread may still
+//! touch. A set P of threads is good if no thread outside P can ever again touch an object in a way that conflicts
+//! with the next step of a thread in P, and some thread of P can move. Then no run without P's next steps can
+//! influence them: whatever happens first commutes with them.
+//!
+//! Why every verdict survives (runs are finite, so no transition is ignored for ever):
+//!
+//! * *deadlock, self, lost_wakeup, finally, can_finish* are about final states, and persistent sets reach all of them;
+//! * *assertion, misuse, leak* belong to a step, and depend only on the thread's own state and on objects the step
+//!   touches. Every maximal run has an equivalent one (same steps, conflicting ones in the same order) in the reduced
+//!   graph, where the step sees the same;
+//! * *race* asks for a state in which two conflicting accesses are both next. Let such a state be reachable from a
+//!   visited state by w. If w contains a step of P, it can be moved to the front. If not, and P contains one of the
+//!   two threads, then also the other (its future conflicts), neither moves in w, and the visited state itself
+//!   qualifies. Otherwise a step of P commutes with w and both accesses. By induction the race is seen.
+
+use crate::ast::{Attempt, Kind};
+use crate::code::{Code, ObjectId, Op, Pc, Role, ThreadId};
+use crate::machine::Machine;
+use crate::state::{State, Status};
+use std::collections::HashMap;
+
+/// How a step touches something. Two touches commute if both only read, or both only add.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Touch {
+    Read,
+    Add,
+    Write,
+}
+
+/// A thing steps can conflict on: an object, the life of a declared thread, the finished tasks of a pool, or the
+/// numbering of tasks.
+type Resource = usize;
+
+/// What a step touches.
+type Touches = Vec<(Resource, Touch)>;
+
+/// Index into `Reducer::futures`.
+type FutureId = u32;
+
+/// Static knowledge about one program.
+pub(crate) struct Reducer<'m, 'c> {
+    m: &'m Machine<'c>,
+    /// Words in a third of a future.
+    width: usize,
+    /// Sets of resources that may still be touched: read, added to, written, `width` words each.
+    futures: Vec<Box<[u64]>>,
+    /// What may still happen from an instruction on, itself included.
+    future_of: Vec<FutureId>,
+    /// What a worker without a task may still do, by pool.
+    idle_future: HashMap<ObjectId, FutureId>,
+    /// The step of this instruction may finish its body.
+    may_end: Vec<bool>,
+}
+
+impl<'m, 'c> Reducer<'m, 'c> {
+    pub(crate) fn new(m: &'m Machine<'c>) -> Self {
+        let code = m.code;
+        let resources = 2 * code.objects.len() + code.declared + 1;
+        let width = resources.div_ceil(64);
+        let mut reducer = Reducer {
+            m,
+            width,
+            futures: Vec::new(),
+            future_of: vec![0; code.instructions.len()],
+            idle_future: HashMap::new(),
+            may_end: may_end(code),
+        };
+        reducer.compute_futures();
+        reducer
+    }
+
+    /// Backward over the code until nothing changes; only `wait ... until` and task ends lead back.
+    fn compute_futures(&mut self) {
+        let code = self.m.code;
+        let mut interner = Interner { ids: HashMap::new(), sets: Vec::new() };
+        let empty = interner.id(vec![0; 3 * self.width]);
+        self.future_of.fill(empty);
+        let pools = code.object_ids().filter(|&o| code.kind(o) == Kind::Pool);
+        self.idle_future = pools.map(|pool| (pool, empty)).collect();
+        let mut changed = true;
+        while changed {
+            changed = false;
+            for index in (0..code.instructions.len()).rev() {
+                let pc = Pc(index as u32);
+                let mut set = vec![0; 3 * self.width];
+                for (resource, touch) in self.touches_of(code.op(pc)) {
+                    set[self.word(resource, touch)] |= 1 << (resource % 64);
+                }
+                for next in code.successors(pc) {
+                    interner.join(&mut set, self.future_of[next.index()]);
+                }
+                if let Op::TaskEnd(pool) = code.op(pc) {
+                    interner.join(&mut set, self.idle_future[&pool]);
+                }
+                let id = interner.id(set);
+                changed |= id != self.future_of[index];
+                self.future_of[index] = id;
+            }
+            changed |= self.update_idle(&mut interner);
+        }
+        self.futures = interner.sets;
+    }
+
+    fn update_idle(&mut self, interner: &mut Interner) -> bool {
+        let code = self.m.code;
+        let mut sets: HashMap<ObjectId, Vec<u64>> = HashMap::new();
+        for &pool in self.idle_future.keys() {
+            let mut set = vec![0; 3 * self.width];
+            for (resource, touch) in self.task_touches(pool) {
+                set[self.word(resource, touch)] |= 1 << (resource % 64);
+            }
+            sets.insert(pool, set);
+        }
+        for instruction in &code.instructions {
+            if let Op::Submit { pool, body, .. } = instruction.op {
+                let set = sets.get_mut(&pool).expect("every pool has a set");
+                interner.join(set, self.future_of[body.entry.index()]);
+            }
+        }
+        let mut changed = false;
+        for (pool, set) in sets {
+            let id = interner.id(set);
+            changed |= self.idle_future.insert(pool, id) != Some(id);
+        }
+        changed
+    }
+
+    fn word(&self, resource: Resource, touch: Touch) -> usize {
+        touch as usize * self.width + resource / 64
+    }
+
+    fn life(&self, t: ThreadId) -> Resource {
+        self.m.code.objects.len() + t.index()
+    }
+
+    fn finished_tasks(&self, pool: ObjectId) -> Resource {
+        self.m.code.objects.len() + self.m.code.declared + pool.index()
+    }
+
+    fn task_numbers(&self) -> Resource {
+        2 * self.m.code.objects.len() + self.m.code.declared
+    }
+
+    /// Starting or finishing a task of this pool.
+    fn task_touches(&self, pool: ObjectId) -> Touches {
+        vec![(pool.index(), Touch::Write), (self.finished_tasks(pool), Touch::Add)]
+    }
+
+    /// What the instruction itself touches; not what finishing the body touches.
+    fn touches_of(&self, op: Op) -> Touches {
+        let one = |o: ObjectId, touch: Touch| vec![(o.index(), touch)];
+        match op {
+            Op::Lock(o) | Op::Unlock(o) | Op::UpgradableRead(o) | Op::Write(o) | Op::Upgrade(o) => {
+                one(o, Touch::Write)
+            }
+            Op::Downgrade(o) | Op::Acquire(o) | Op::Notify(o) | Op::NotifyAll(o) => one(o, Touch::Write),
+            Op::Set(o) | Op::Clear(o) | Op::Arrive(o) | Op::OnceDone(o) | Op::Close(o) => {
+                one(o, Touch::Write)
+            }
+            Op::Once { once: o, .. } | Op::Send { channel: o, .. } | Op::Recv { channel: o, .. } => {
+                one(o, Touch::Write)
+            }
+            Op::Put { queue: o, .. } | Op::Get { queue: o, .. } | Op::TaskDone(o) => one(o, Touch::Write),
+            Op::Store { object, .. } => one(object, Touch::Write),
+            Op::Read(o) | Op::ReadRecursive(o) | Op::EventWait(o) | Op::QueueJoin(o) => one(o, Touch::Read),
+            Op::Load { object, .. } => one(object, Touch::Read),
+            Op::Try { attempt: Attempt::TryRead, object, .. } => one(object, Touch::Read),
+            Op::Try { object, .. } => one(object, Touch::Write),
+            // Whether a bounded release is misuse depends on the others.
+            Op::Release(o) if self.m.code.objects[o.index()].bounded => one(o, Touch::Write),
+            Op::Release(o) => one(o, Touch::Add),
+            Op::Add { object, .. } => one(object, Touch::Add),
+            Op::CondWait { condvar, lock, .. } => {
+                vec![(condvar.index(), Touch::Write), (lock.index(), Touch::Write)]
+            }
+            Op::Spawn(t) => vec![(self.life(t), Touch::Write)],
+            Op::Join(t) => vec![(self.life(t), Touch::Read)],
+            Op::Submit { pool, .. } => {
+                vec![(pool.index(), Touch::Write), (self.task_numbers(), Touch::Write)]
+            }
+            Op::Await { .. } => {
+                let pools = self.m.code.object_ids().filter(|&o| self.m.code.kind(o) == Kind::Pool);
+                pools.map(|pool| (self.finished_tasks(pool), Touch::Read)).collect()
+            }
+            Op::TaskEnd(pool) => self.task_touches(pool),
+            // The end of a thread touches its life; which thread it is, the code does not know (bodies are shared).
+            Op::End | Op::Yield | Op::Sleep | Op::Branch { .. } | Op::Jump(_) | Op::Assert { .. } => {
+                Vec::new()
+            }
+        }
+    }
+
+    /// What the next step of a thread touches, or would touch if it could be taken.
+    fn next_touches(&self, s: &State, t: ThreadId) -> Touches {
+        let thread = s.thread(t);
+        let pool = self.m.code.pool_of(t);
+        let mut touches = match (thread.status, pool) {
+            (Status::Idle, Some(pool)) => return self.task_touches(pool),
+            (Status::Unborn, _) => return vec![(self.life(t), Touch::Write)],
+            (Status::Notified, _) => match self.m.code.op(thread.pc) {
+                Op::CondWait { lock, .. } => vec![(lock.index(), Touch::Write)],
+                op => unreachable!("{op:?} is not notified"),
+            },
+            _ => self.touches_of(self.m.code.op(thread.pc)),
+        };
+        if self.may_end[thread.pc.index()] {
+            match pool {
+                Some(pool) => touches.extend(self.task_touches(pool)),
+                None => touches.push((self.life(t), Touch::Write)),
+            }
+        }
+        touches
+    }
+
+    /// The thread may still do something that conflicts with one of these touches.
+    fn may_conflict(&self, s: &State, t: ThreadId, touches: &Touches) -> bool {
+        let future = match (s.thread(t).status, self.m.code.threads[t.index()].role) {
+            (Status::Finished, _) => return false,
+            (Status::Idle, Role::Worker(pool)) => self.idle_future[&pool],
+            (Status::Unborn, Role::Spawned(body)) => self.future_of[body.entry.index()],
+            _ => self.future_of[s.thread(t).pc.index()],
+        };
+        let set = &self.futures[future as usize];
+        let touched =
+            |resource: Resource, how: Touch| set[self.word(resource, how)] >> (resource % 64) & 1 != 0;
+        touches.iter().any(|&(resource, touch)| {
+            resource == self.life(t) && t.index() < self.m.code.declared
+                || touched(resource, Touch::Write)
+                || (touch != Touch::Read && touched(resource, Touch::Read))
+                || (touch != Touch::Add && touched(resource, Touch::Add))
+        })
+    }
+
+    /// Threads that suffice to be moved in this state; `ready` are all that can move. Not empty unless `ready` is.
+    pub(crate) fn persistent(&self, s: &State, ready: &[ThreadId]) -> Vec<ThreadId> {
+        if ready.len() < 2 {
+            return ready.to_vec();
+        }
+        let alive = self.alive(s);
+        let touches: Vec<Touches> = alive.iter().map(|&t| self.next_touches(s, t)).collect();
+        let mut best = ready.to_vec();
+        for &seed in ready.iter().take(SEEDS) {
+            let set = self.closure(s, &alive, &touches, seed);
+            let moving: Vec<_> = ready.iter().copied().filter(|t| set.contains(t)).collect();
+            if moving.len() < best.len() {
+                best = moving;
+            }
+            if best.len() == 1 {
+                break;
+            }
+        }
+        best
+    }
+
+    /// The threads that can still move or be made to. Of the idle workers of a pool that hold nothing only the first
+    /// is needed: all of them have the same next step and the same future.
+    fn alive(&self, s: &State) -> Vec<ThreadId> {
+        let mut idle_pools = Vec::new();
+        let mut alive = Vec::new();
+        for t in self.m.code.thread_ids() {
+            match (s.thread(t).status, self.m.code.pool_of(t)) {
+                (Status::Finished, _) => continue,
+                (Status::Idle, Some(pool)) if self.m.holds(s, t).is_empty() => {
+                    if idle_pools.contains(&pool) {
+                        continue;
+                    }
+                    idle_pools.push(pool);
+                }
+                _ => {}
+            }
+            alive.push(t);
+        }
+        alive
+    }
+
+    /// The smallest good set with this thread in it.
+    fn closure(&self, s: &State, alive: &[ThreadId], touches: &[Touches], seed: ThreadId) -> Vec<ThreadId> {
+        let mut inside = vec![seed];
+        let mut outside: Vec<ThreadId> = alive.iter().copied().filter(|&t| t != seed).collect();
+        let mut done = 0;
+        while done < inside.len() {
+            let index = alive.iter().position(|&t| t == inside[done]).expect("it is alive");
+            done += 1;
+            outside.retain(|&t| {
+                let joins = self.may_conflict(s, t, &touches[index]);
+                if joins {
+                    inside.push(t);
+                }
+                !joins
+            });
+        }
+        inside
+    }
+}
+
+/// How many ready threads are tried as the start of a set: with many threads the search would spend its time here.
+const SEEDS: usize = 16;
+
+/// Stores equal sets once.
+struct Interner {
+    ids: HashMap<Box<[u64]>, FutureId>,
+    sets: Vec<Box<[u64]>>,
+}
+
+impl Interner {
+    fn id(&mut self, set: Vec<u64>) -> FutureId {
+        if let Some(&id) = self.ids.get(set.as_slice()) {
+            return id;
+        }
+        let id = self.sets.len() as FutureId;
+        self.sets.push(set.clone().into());
+        self.ids.insert(set.into(), id);
+        id
+    }
+
+    fn join(&self, set: &mut [u64], other: FutureId) {
+        set.iter_mut().zip(&self.sets[other as usize]).for_each(|(a, b)| *a |= b);
+    }
+}
+
+/// For each instruction: its step, with the pure instructions behind it, may finish the body.
+fn may_end(code: &Code) -> Vec<bool> {
+    // `ends[pc]`: from pc on, pure instructions may lead to the end.
+    let mut ends = vec![false; code.instructions.len()];
+    let mut changed = true;
+    while changed {
+        changed = false;
+        for index in (0..ends.len()).rev() {
+            let pc = Pc(index as u32);
+            let op = code.op(pc);
+            let end = matches!(op, Op::End | Op::TaskEnd(_))
+                || (op.is_pure() && code.successors(pc).any(|next| ends[next.index()]));
+            changed |= end != ends[index];
+            ends[index] = end;
+        }
+    }
+    let step = |index: usize| code.successors(Pc(index as u32)).any(|next| ends[next.index()]);
+    (0..ends.len()).map(step).collect()
+}
