@@ -414,7 +414,7 @@ impl<'c, 'a> BodyCompiler<'c, 'a> {
                 self.two_way(at, then, otherwise, line)?;
             }
             Action::If(condition, then, otherwise) => {
-                let condition = self.formula(condition, line)?;
+                let condition = self.formula(condition)?;
                 let at = self.emit(Op::Branch { condition, otherwise: Pc(0) }, line);
                 self.two_way(at, then, otherwise, line)?;
             }
@@ -438,7 +438,7 @@ impl<'c, 'a> BodyCompiler<'c, 'a> {
             }
             Action::Assert(condition) => {
                 let text = self.c.text(condition.to_string());
-                let condition = self.formula(condition, line)?;
+                let condition = self.formula(condition)?;
                 self.emit(Op::Assert { condition, text }, line);
             }
             Action::Yield => drop(self.emit(Op::Yield, line)),
@@ -453,11 +453,11 @@ impl<'c, 'a> BodyCompiler<'c, 'a> {
         let op = match action {
             Action::Send(name, value) => {
                 let channel = self.c.object(name, &[Kind::Channel], "send")?;
-                Op::Send { channel, value: self.value_or_one(value.as_ref(), line)? }
+                Op::Send { channel, value: self.value_or_one(value.as_ref())? }
             }
             Action::Put(name, value) => {
                 let queue = self.c.object(name, &[Kind::Queue], "put")?;
-                Op::Put { queue, value: self.value_or_one(value.as_ref(), line)? }
+                Op::Put { queue, value: self.value_or_one(value.as_ref())? }
             }
             Action::Recv(name, into) => {
                 let channel = self.c.object(name, &[Kind::Channel], "recv")?;
@@ -473,7 +473,7 @@ impl<'c, 'a> BodyCompiler<'c, 'a> {
             }
             Action::Store(name, value) => {
                 let object = self.c.object(name, &STORES, "store")?;
-                Op::Store { object, value: self.formula(value, line)? }
+                Op::Store { object, value: self.formula(value)? }
             }
             Action::Add(name, value) => return self.add(name, value, line),
             Action::Await(name) => self.await_task(name)?,
@@ -542,7 +542,7 @@ impl<'c, 'a> BodyCompiler<'c, 'a> {
         let branch = match until {
             Some(condition) => {
                 // The branch leaves the loop when the negated condition is false.
-                let condition = self.negated(condition, line)?;
+                let condition = self.negated(condition)?;
                 Some(self.emit(Op::Branch { condition, otherwise: Pc(0) }, line))
             }
             None => None,
@@ -613,12 +613,12 @@ impl<'c, 'a> BodyCompiler<'c, 'a> {
     fn add(&mut self, name: &'a Name, value: &'a Expr, line: u32) -> Compiled<()> {
         let object = self.c.object(name, &STORES, "add")?;
         if self.c.objects[object.index()].kind == Kind::Atomic {
-            let value = self.formula(value, line)?;
+            let value = self.formula(value)?;
             self.emit(Op::Add { object, value }, line);
             return Ok(());
         }
         let mut terms = Vec::new();
-        self.terms(value, line, &mut terms)?;
+        self.terms(value, &mut terms)?;
         let own = self.load_temporary(object, line);
         terms.extend([own, Term::Binary(crate::ast::BinaryOp::Plus)]);
         let value = self.c.formula(terms);
@@ -679,28 +679,28 @@ impl<'c, 'a> BodyCompiler<'c, 'a> {
         Ok(self.scope.add(&name.text, holds))
     }
 
-    fn value_or_one(&mut self, value: Option<&'a Expr>, line: u32) -> Compiled<FormulaId> {
+    fn value_or_one(&mut self, value: Option<&'a Expr>) -> Compiled<FormulaId> {
         match value {
-            Some(value) => self.formula(value, line),
+            Some(value) => self.formula(value),
             None => Ok(self.c.formula(vec![Term::Number(1)])),
         }
     }
 
     /// Emits the loads of an expression and returns what remains to be computed.
-    fn formula(&mut self, e: &'a Expr, line: u32) -> Compiled<FormulaId> {
+    fn formula(&mut self, e: &'a Expr) -> Compiled<FormulaId> {
         let mut terms = Vec::new();
-        self.terms(e, line, &mut terms)?;
+        self.terms(e, &mut terms)?;
         Ok(self.c.formula(terms))
     }
 
-    fn negated(&mut self, e: &'a Expr, line: u32) -> Compiled<FormulaId> {
+    fn negated(&mut self, e: &'a Expr) -> Compiled<FormulaId> {
         let mut terms = Vec::new();
-        self.terms(e, line, &mut terms)?;
+        self.terms(e, &mut terms)?;
         terms.push(Term::Not);
         Ok(self.c.formula(terms))
     }
 
-    fn terms(&mut self, e: &'a Expr, line: u32, terms: &mut Vec<Term>) -> Compiled<()> {
+    fn terms(&mut self, e: &'a Expr, terms: &mut Vec<Term>) -> Compiled<()> {
         match e {
             Expr::Number(n) => terms.push(Term::Number(*n)),
             Expr::Name(name) => {
@@ -708,16 +708,16 @@ impl<'c, 'a> BodyCompiler<'c, 'a> {
                 terms.push(term);
             }
             Expr::Negate(e) => {
-                self.terms(e, line, terms)?;
+                self.terms(e, terms)?;
                 terms.push(Term::Negate);
             }
             Expr::Not(e) => {
-                self.terms(e, line, terms)?;
+                self.terms(e, terms)?;
                 terms.push(Term::Not);
             }
             Expr::Binary(op, left, right) => {
-                self.terms(left, line, terms)?;
-                self.terms(right, line, terms)?;
+                self.terms(left, terms)?;
+                self.terms(right, terms)?;
                 terms.push(Term::Binary(*op));
             }
         }

@@ -9,7 +9,8 @@ use crate::machine::{Machine, Remark};
 use crate::sequential::{SequentialStep, drive, pending};
 use crate::state::{Mode, State, Status, TaskStatus};
 use crate::stuck::reachable;
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::fmt;
 
 /// How sure a prediction is.
@@ -126,8 +127,53 @@ enum Actor {
     Task(usize),
 }
 
-/// A vector clock; missing entries are 0.
-type Clock = BTreeMap<Actor, u64>;
+/// A stretch of one actor's steps without synchronisation in between.
+type Segment = usize;
+
+/// Which segments come before which by `spawn`, `join`, `submit`, `await` and barrier rounds: a graph, because vector
+/// clocks over thousands of tasks would take more memory than the sketch deserves.
+#[derive(Default)]
+struct Order {
+    /// For each segment the ones directly before it; all have lower numbers.
+    before: Vec<Vec<Segment>>,
+    /// For the segments that were asked about, a bit for each segment that comes before.
+    past: RefCell<HashMap<Segment, Box<[u64]>>>,
+}
+
+impl Order {
+    fn segment(&mut self, before: Vec<Segment>) -> Segment {
+        self.before.push(before);
+        self.before.len() - 1
+    }
+
+    /// The first segment is the second, or comes before it.
+    fn precedes(&self, one: Segment, other: Segment) -> bool {
+        if one >= other {
+            return one == other;
+        }
+        let mut past = self.past.borrow_mut();
+        let bits = past.entry(other).or_insert_with(|| self.past_of(other));
+        bits[one / 64] >> (one % 64) & 1 != 0
+    }
+
+    fn past_of(&self, segment: Segment) -> Box<[u64]> {
+        let mut bits = vec![0_u64; segment / 64 + 1];
+        let mut open = vec![segment];
+        while let Some(at) = open.pop() {
+            for &before in &self.before[at] {
+                let bit = 1 << (before % 64);
+                if bits[before / 64] & bit == 0 {
+                    bits[before / 64] |= bit;
+                    open.push(before);
+                }
+            }
+        }
+        bits.into()
+    }
+}
+
+/// The locks a thread holds, with their modes.
+type HeldSet = BTreeSet<(ObjectId, Mode)>;
 
 /// A recorded request.
 struct Request {
@@ -136,22 +182,11 @@ struct Request {
     pc: Pc,
     wants: ObjectId,
     mode: Want,
-    held: BTreeSet<(ObjectId, Mode)>,
-    clock: Clock,
+    held: HeldSet,
+    segment: Segment,
 }
 
 impl Request {
-    fn now(&self) -> u64 {
-        self.clock[&self.actor]
-    }
-
-    /// One request happened before the other.
-    fn ordered(&self, other: &Request) -> bool {
-        let knows =
-            |one: &Request, other: &Request| one.clock.get(&other.actor).is_some_and(|&c| c >= other.now());
-        knows(self, other) || knows(other, self)
-    }
-
     fn gated(&self, other: &Request) -> bool {
         let shared = |&(o, mode): &(ObjectId, Mode)| {
             other.held.iter().any(|&(other, with)| other == o && excludes(mode, with))
@@ -170,23 +205,27 @@ pub fn predict(program: &Program) -> Prediction {
     for pending in &stuck {
         recorder.request(&last, pending.thread);
     }
-    let requests = recorder.requests;
+    let Recorder { requests, order, .. } = recorder;
     let mut cycles = own_holds(program.code(), &requests);
-    let mut finder = Finder::new(&requests);
+    let finder = Finder::new(&requests, &order);
     cycles.extend(finder.find().map(|(tier, links)| describe(program.code(), &requests, tier, &links)));
     let tier = cycles.iter().map(|cycle| cycle.tier).max().unwrap_or(Tier::None);
-    Prediction { tier, cycles, run_finished: stuck.is_empty(), truncated: finder.budget == 0 }
+    Prediction { tier, cycles, run_finished: stuck.is_empty(), truncated: finder.budget.get() == 0 }
 }
 
 /// Watches the run: requests and the order of threads.
 struct Recorder<'m, 'c> {
     m: &'m Machine<'c>,
     requests: Vec<Request>,
-    clocks: HashMap<Actor, Clock>,
-    /// The submitter's clock, by task.
-    submitted: HashMap<usize, Clock>,
-    /// The clock at the end, by task.
-    ended: HashMap<usize, Clock>,
+    /// What makes two requests the same; of those only the first is kept.
+    seen: HashSet<(Segment, ObjectId, Want, HeldSet)>,
+    order: Order,
+    /// The segment each actor is in.
+    now: HashMap<Actor, Segment>,
+    /// The submitter's segment, by task.
+    submitted: HashMap<usize, Segment>,
+    /// The last segment, by task.
+    ended: HashMap<usize, Segment>,
     /// The barriers whose rounds order what is before and after them.
     ordering: BTreeSet<ObjectId>,
 }
@@ -196,7 +235,9 @@ impl<'m, 'c> Recorder<'m, 'c> {
         Recorder {
             m,
             requests: Vec::new(),
-            clocks: HashMap::new(),
+            seen: HashSet::new(),
+            order: Order::default(),
+            now: HashMap::new(),
             submitted: HashMap::new(),
             ended: HashMap::new(),
             ordering: ordering_barriers(m.code),
@@ -217,29 +258,24 @@ impl<'m, 'c> Recorder<'m, 'c> {
         if workers > 1 { Actor::Task(task) } else { Actor::Thread(worker) }
     }
 
-    fn clock(&mut self, actor: Actor) -> &mut Clock {
-        self.clocks.entry(actor).or_insert_with(|| Clock::from([(actor, 1)]))
+    fn now(&mut self, actor: Actor) -> Segment {
+        *self.now.entry(actor).or_insert_with(|| self.order.segment(Vec::new()))
     }
 
-    fn tick(&mut self, actor: Actor) {
-        *self.clock(actor).entry(actor).or_insert(0) += 1;
-    }
-
-    fn learn(&mut self, actor: Actor, from: &Clock) {
-        let clock = self.clock(actor);
-        for (&other, &time) in from {
-            let known = clock.entry(other).or_insert(0);
-            *known = (*known).max(time);
-        }
+    /// The actor enters a new segment, after its own last one and after `others`.
+    fn advance(&mut self, actor: Actor, others: &[Segment]) {
+        let mut before = vec![self.now(actor)];
+        before.extend(others);
+        let segment = self.order.segment(before);
+        self.now.insert(actor, segment);
     }
 
     fn step(&mut self, before: &State, after: &State, step: &SequentialStep) {
         let t = step.thread;
         if let Some(task) = step.starts_task {
             let actor = self.task_actor(t, task);
-            let from = self.submitted.get(&task).cloned().unwrap_or_default();
-            self.learn(actor, &from);
-            self.tick(actor);
+            let from = self.submitted.remove(&task);
+            self.advance(actor, from.as_slice());
             self.note_ended(before, after, t, task);
             return;
         }
@@ -267,25 +303,23 @@ impl<'m, 'c> Recorder<'m, 'c> {
                 self.round(actor, parked);
             }
             Op::Spawn(other) if step.remark != Remark::Misuse => {
-                let clock = self.clock(actor).clone();
-                self.learn(Actor::Thread(other), &clock);
-                self.tick(actor);
+                let now = self.now(actor);
+                self.advance(Actor::Thread(other), &[now]);
+                self.advance(actor, &[]);
             }
             Op::Join(other) => {
-                let clock = self.clock(Actor::Thread(other)).clone();
-                self.learn(actor, &clock);
-                self.tick(actor);
+                let end = self.now(Actor::Thread(other));
+                self.advance(actor, &[end]);
             }
             Op::Submit { .. } => {
-                let clock = self.clock(actor).clone();
-                self.submitted.insert(before.tasks.len(), clock);
-                self.tick(actor);
+                let now = self.now(actor);
+                self.submitted.insert(before.tasks.len(), now);
+                self.advance(actor, &[]);
             }
             Op::Await { task, .. } if step.remark != Remark::Misuse => {
                 let number = before.thread(step.thread).locals[task.index()] as usize - 1;
-                let clock = self.ended.get(&number).cloned().unwrap_or_default();
-                self.learn(actor, &clock);
-                self.tick(actor);
+                let end = self.ended.get(&number).copied();
+                self.advance(actor, end.as_slice());
             }
             _ => {}
         }
@@ -293,22 +327,17 @@ impl<'m, 'c> Recorder<'m, 'c> {
 
     /// Everything before the arrivals of a round comes before everything after them.
     fn round(&mut self, last: Actor, parked: Vec<Actor>) {
-        for &actor in &parked {
-            let clock = self.clock(actor).clone();
-            self.learn(last, &clock);
-        }
-        let all = self.clock(last).clone();
-        for actor in parked.into_iter().chain([last]) {
-            self.learn(actor, &all);
-            self.tick(actor);
-        }
+        let all: Vec<Actor> = parked.into_iter().chain([last]).collect();
+        let arrivals = all.iter().map(|&actor| self.now(actor)).collect();
+        let opening = self.order.segment(arrivals);
+        all.into_iter().for_each(|actor| self.advance(actor, &[opening]));
     }
 
     fn note_ended(&mut self, before: &State, after: &State, worker: ThreadId, task: usize) {
         if after.tasks[task] == TaskStatus::Done && before.tasks[task] != TaskStatus::Done {
             let actor = self.task_actor(worker, task);
-            let clock = self.clock(actor).clone();
-            self.ended.insert(task, clock);
+            let now = self.now(actor);
+            self.ended.insert(task, now);
         }
     }
 
@@ -335,15 +364,13 @@ impl<'m, 'c> Recorder<'m, 'c> {
         if matches!(op, Op::Upgrade(_)) && !held.remove(&(wants, Mode::Upgradable)) {
             return;
         }
+        if held.is_empty() {
+            return; // It can be no part of a cycle.
+        }
         let actor = self.actor(s, t);
-        let clock = self.clock(actor).clone();
-        let request = Request { actor, thread: t, pc: s.thread(t).pc, wants, mode, held, clock };
-        let same = |other: &Request| {
-            (other.actor, other.wants, other.mode, other.now()) == (actor, wants, mode, request.now())
-                && other.held == request.held
-        };
-        if !self.requests.iter().any(same) {
-            self.requests.push(request);
+        let segment = self.now(actor);
+        if self.seen.insert((segment, wants, mode, held.clone())) {
+            self.requests.push(Request { actor, thread: t, pc: s.thread(t).pc, wants, mode, held, segment });
         }
     }
 }
@@ -426,25 +453,37 @@ struct Demands {
 
 struct Finder<'r> {
     requests: &'r [Request],
-    /// Links by the lock they are made under.
+    order: &'r Order,
+    /// Links by the lock they are made under; only those that lie on some cycle of locks.
     by_lock: BTreeMap<ObjectId, Vec<Link>>,
+    /// Locks wanted while holding each lock.
+    wanted_under: BTreeMap<ObjectId, BTreeSet<ObjectId>>,
     /// Extensions left.
-    budget: usize,
+    budget: Cell<usize>,
 }
 
 impl<'r> Finder<'r> {
-    fn new(requests: &'r [Request]) -> Self {
+    fn new(requests: &'r [Request], order: &'r Order) -> Self {
         let mut by_lock: BTreeMap<ObjectId, Vec<Link>> = BTreeMap::new();
+        let mut wanted_under: BTreeMap<ObjectId, BTreeSet<ObjectId>> = BTreeMap::new();
         for (index, request) in requests.iter().enumerate() {
             for &(via, mode) in request.held.iter().filter(|(via, _)| *via != request.wants) {
                 by_lock.entry(via).or_default().push(Link { request: index, via, mode });
+                wanted_under.entry(via).or_default().insert(request.wants);
             }
         }
-        Finder { requests, by_lock, budget: BUDGET }
+        let mut finder = Finder { requests, order, by_lock, wanted_under, budget: Cell::new(BUDGET) };
+        let mut by_lock = std::mem::take(&mut finder.by_lock);
+        by_lock.retain(|&via, links| {
+            let distances = finder.distances_to(via, ObjectId(0));
+            links.retain(|link| distances.contains_key(&requests[link.request].wants));
+            !links.is_empty()
+        });
+        Finder { by_lock, ..finder }
     }
 
     /// A cycle of the highest tier there is.
-    fn find(&mut self) -> Option<(Tier, Vec<Link>)> {
+    fn find(&self) -> Option<(Tier, Vec<Link>)> {
         let demands = |different_threads: bool, all_block: bool| Demands { different_threads, all_block };
         if let Some(cycle) = self.shortest(demands(true, true)) {
             return Some((Tier::Likely, cycle));
@@ -454,15 +493,15 @@ impl<'r> Finder<'r> {
     }
 
     /// Iterative deepening over the length; each cycle is sought from its lowest lock.
-    fn shortest(&mut self, demands: Demands) -> Option<Vec<Link>> {
+    fn shortest(&self, demands: Demands) -> Option<Vec<Link>> {
         let starts: Vec<ObjectId> = self.by_lock.keys().copied().collect();
-        let distances: Vec<_> = starts.iter().map(|&start| self.distances_to(start)).collect();
-        let actors: BTreeSet<Actor> = self.requests.iter().map(|r| r.actor).collect();
+        let distances: Vec<_> = starts.iter().map(|&start| self.distances_to(start, start)).collect();
+        let actors: BTreeSet<Actor> =
+            self.by_lock.values().flatten().map(|link| self.requests[link.request].actor).collect();
         let longest = if demands.different_threads { starts.len().min(actors.len()) } else { starts.len() };
         for length in 2..=longest {
             for (start, distances) in starts.iter().zip(&distances) {
-                let links = self.by_lock[start].clone();
-                for link in links {
+                for &link in &self.by_lock[start] {
                     let mut path = vec![link];
                     if self.extend(&mut path, length, demands, distances) {
                         return Some(path);
@@ -473,18 +512,14 @@ impl<'r> Finder<'r> {
         None
     }
 
-    /// How many more requests it takes at least to come from a lock to the start, over no lock below it.
-    fn distances_to(&self, start: ObjectId) -> HashMap<ObjectId, usize> {
-        let mut wanted_from: HashMap<ObjectId, BTreeSet<ObjectId>> = HashMap::new();
-        for link in self.by_lock.range(start..).flat_map(|(_, links)| links) {
-            wanted_from.entry(self.requests[link.request].wants).or_default().insert(link.via);
-        }
-        let mut distances = HashMap::from([(start, 0)]);
-        let mut open = VecDeque::from([start]);
+    /// How many more requests it takes at least to come from a lock to `end`, over no lock below `lowest`.
+    fn distances_to(&self, end: ObjectId, lowest: ObjectId) -> HashMap<ObjectId, usize> {
+        let mut distances = HashMap::from([(end, 0)]);
+        let mut open = VecDeque::from([end]);
         while let Some(lock) = open.pop_front() {
             let next = distances[&lock] + 1;
-            for &via in wanted_from.get(&lock).into_iter().flatten() {
-                if !distances.contains_key(&via) {
+            for (&via, wanted) in self.wanted_under.range(lowest..) {
+                if wanted.contains(&lock) && !distances.contains_key(&via) {
                     distances.insert(via, next);
                     open.push_back(via);
                 }
@@ -495,30 +530,29 @@ impl<'r> Finder<'r> {
 
     /// Completes the path to a cycle of this length.
     fn extend(
-        &mut self,
+        &self,
         path: &mut Vec<Link>,
         length: usize,
         demands: Demands,
         distances: &HashMap<ObjectId, usize>,
     ) -> bool {
-        if self.budget == 0 {
+        let last = &self.requests[path[path.len() - 1].request];
+        // The end is not reached before the last request, and can be reached with it.
+        let closes = last.wants == path[0].via;
+        let near = distances.get(&last.wants).is_some_and(|d| path.len() + d <= length);
+        if !near || closes != (path.len() == length) || self.budget.get() == 0 {
             return false;
         }
-        self.budget -= 1;
-        let last = &self.requests[path[path.len() - 1].request];
+        self.budget.set(self.budget.get() - 1);
         let links = |held: Mode| match blocking(held, last.mode) {
             Blocking::Yes => true,
             Blocking::Maybe => !demands.all_block,
             Blocking::No => false,
         };
-        if path.len() == length {
-            return last.wants == path[0].via && links(path[0].mode);
+        if closes {
+            return links(path[0].mode);
         }
-        if last.wants == path[0].via || distances.get(&last.wants).is_none_or(|d| path.len() + d > length) {
-            return false;
-        }
-        let candidates = self.by_lock.get(&last.wants).cloned().unwrap_or_default();
-        for link in candidates {
+        for &link in self.by_lock.get(&last.wants).into_iter().flatten() {
             let fits = links(link.mode)
                 && path.iter().all(|other| other.via != link.via && self.together(*other, link, demands));
             if !fits {
@@ -539,6 +573,7 @@ impl<'r> Finder<'r> {
         if one.actor == other.actor {
             return !demands.different_threads && !one.gated(other);
         }
-        !one.ordered(other) && !one.gated(other)
+        let (a, b) = (one.segment, other.segment);
+        !one.gated(other) && !self.order.precedes(a, b) && !self.order.precedes(b, a)
     }
 }

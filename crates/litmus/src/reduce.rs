@@ -2,9 +2,10 @@
 //!
 //! The sets are *persistent sets* computed from conflicting transitions (Godefroid, "Partial-Order Methods for the
 //! Verification of Concurrent Systems", LNCS 1032, algorithm 1), with static knowledge of what each thread may still
-//! touch. A set P of threads is good if no thread outside P can ever again touch an object in a way that conflicts
-//! with the next step of a thread in P, and some thread of P can move. Then no run without P's next steps can
-//! influence them: whatever happens first commutes with them.
+//! touch. A set P of threads is good if some thread of P can move, and each thread outside P is *held back* (it
+//! waits for what only a thread in P can give up, for instance a mutex) or can never again touch an object in a way
+//! that conflicts with the next step of a thread in P. Then no run without P's next steps can influence them: who is
+//! held back does not move in it, and whatever else happens first commutes with them.
 //!
 //! Why every verdict survives (runs are finite, so no transition is ignored for ever):
 //!
@@ -14,13 +15,13 @@
 //!   graph, where the step sees the same;
 //! * *race* asks for a state in which two conflicting accesses are both next. Let such a state be reachable from a
 //!   visited state by w. If w contains a step of P, it can be moved to the front. If not, and P contains one of the
-//!   two threads, then also the other (its future conflicts), neither moves in w, and the visited state itself
-//!   qualifies. Otherwise a step of P commutes with w and both accesses. By induction the race is seen.
+//!   two threads, then also the other (its future conflicts, and held back it would not be at its access), neither
+//!   moves in w, and the visited state itself qualifies. Otherwise a step of P commutes with w and both accesses. By induction the race is seen.
 
 use crate::ast::{Attempt, Kind};
 use crate::code::{Code, ObjectId, Op, Pc, Role, ThreadId};
 use crate::machine::Machine;
-use crate::state::{State, Status};
+use crate::state::{Mode, State, Status};
 use std::collections::HashMap;
 
 /// How a step touches something. Two touches commute if both only read, or both only add.
@@ -154,6 +155,8 @@ impl<'m, 'c> Reducer<'m, 'c> {
     fn touches_of(&self, op: Op) -> Touches {
         let one = |o: ObjectId, touch: Touch| vec![(o.index(), touch)];
         match op {
+            // Giving up a read hold commutes with readers; who has a stronger hold is looked up in the state.
+            Op::Unlock(o) if self.m.code.kind(o) == Kind::RwLock => one(o, Touch::Read),
             Op::Lock(o) | Op::Unlock(o) | Op::UpgradableRead(o) | Op::Write(o) | Op::Upgrade(o) => {
                 one(o, Touch::Write)
             }
@@ -205,7 +208,10 @@ impl<'m, 'c> Reducer<'m, 'c> {
                 Op::CondWait { lock, .. } => vec![(lock.index(), Touch::Write)],
                 op => unreachable!("{op:?} is not notified"),
             },
-            _ => self.touches_of(self.m.code.op(thread.pc)),
+            _ => match self.m.code.op(thread.pc) {
+                Op::Unlock(o) if has_strong_hold(s, t, o) => vec![(o.index(), Touch::Write)],
+                op => self.touches_of(op),
+            },
         };
         if self.may_end[thread.pc.index()] {
             match pool {
@@ -232,7 +238,14 @@ impl<'m, 'c> Reducer<'m, 'c> {
                 || touched(resource, Touch::Write)
                 || (touch != Touch::Read && touched(resource, Touch::Read))
                 || (touch != Touch::Add && touched(resource, Touch::Add))
+                || (touch == Touch::Read && self.gives_up_strong_hold(s, t, resource))
         })
+    }
+
+    /// The resource is an rwlock on which the thread has more than read holds: its next `unlock` is no reader's.
+    fn gives_up_strong_hold(&self, s: &State, t: ThreadId, resource: Resource) -> bool {
+        let is_rwlock = self.m.code.objects.get(resource).is_some_and(|o| o.kind == Kind::RwLock);
+        is_rwlock && has_strong_hold(s, t, ObjectId(resource as u16))
     }
 
     /// Threads that suffice to be moved in this state; `ready` are all that can move. Not empty unless `ready` is.
@@ -277,7 +290,38 @@ impl<'m, 'c> Reducer<'m, 'c> {
         alive
     }
 
-    /// The smallest good set with this thread in it.
+    /// The thread cannot move before one of `by` gives up what it waits for.
+    fn is_held_back(&self, s: &State, t: ThreadId, by: &[ThreadId]) -> bool {
+        let owner = |o: ObjectId| s.owner(o).is_some_and(|(owner, _)| owner != t && by.contains(&owner));
+        let holder = |o: ObjectId, modes: &[Mode]| {
+            s.holds_on(o).any(|(holder, mode)| holder != t && modes.contains(&mode) && by.contains(&holder))
+        };
+        let Some(op) = self.m.at(s, t) else { return false };
+        match (s.thread(t).status, op) {
+            (Status::Runs, Op::Lock(o)) => owner(o),
+            // Notified or not, a condvar waiter needs its lock back before anything else.
+            (Status::Parked | Status::Notified, Op::CondWait { lock, .. }) => owner(lock),
+            (Status::Runs, Op::Read(o) | Op::ReadRecursive(o)) => holder(o, &[Mode::Exclusive]),
+            (Status::Runs, Op::UpgradableRead(o)) => holder(o, &[Mode::Exclusive, Mode::Upgradable]),
+            // Before it is parked, it can take the step by which it registers.
+            (Status::Parked, Op::Write(o) | Op::Upgrade(o)) => {
+                holder(o, &[Mode::Exclusive, Mode::Upgradable, Mode::Read])
+            }
+            (Status::Runs, Op::Once { once, .. }) => {
+                s.once_runner(once).is_some_and(|runner| runner != t && by.contains(&runner))
+            }
+            (Status::Runs, Op::Join(other)) => {
+                other != t && s.thread(other).is_under_way() && by.contains(&other)
+            }
+            (Status::Runs, Op::Await { task, .. }) => {
+                let number = s.thread(t).locals[task.index()];
+                number != 0 && by.iter().any(|&other| i64::from(s.thread(other).task) == number)
+            }
+            _ => false,
+        }
+    }
+
+    /// A good set with this thread in it; not always the smallest.
     fn closure(&self, s: &State, alive: &[ThreadId], touches: &[Touches], seed: ThreadId) -> Vec<ThreadId> {
         let mut inside = vec![seed];
         let mut outside: Vec<ThreadId> = alive.iter().copied().filter(|&t| t != seed).collect();
@@ -286,7 +330,7 @@ impl<'m, 'c> Reducer<'m, 'c> {
             let index = alive.iter().position(|&t| t == inside[done]).expect("it is alive");
             done += 1;
             outside.retain(|&t| {
-                let joins = self.may_conflict(s, t, &touches[index]);
+                let joins = self.may_conflict(s, t, &touches[index]) && !self.is_held_back(s, t, &inside);
                 if joins {
                     inside.push(t);
                 }
@@ -295,6 +339,11 @@ impl<'m, 'c> Reducer<'m, 'c> {
         }
         inside
     }
+}
+
+/// The thread has an upgradable or write hold on this rwlock.
+fn has_strong_hold(s: &State, t: ThreadId, o: ObjectId) -> bool {
+    s.newest_hold(o, t, &[Mode::Upgradable, Mode::Exclusive]).is_some()
 }
 
 /// How many ready threads are tried as the start of a set: with many threads the search would spend its time here.

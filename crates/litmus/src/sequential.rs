@@ -4,7 +4,7 @@
 use crate::Program;
 use crate::code::{Code, Pc, ThreadId};
 use crate::machine::{Machine, Remark};
-use crate::state::{State, Status};
+use crate::state::{State, Status, ThreadState};
 
 /// The steps of the sequential run, and what is still pending when nobody can move any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,10 +44,7 @@ pub struct Pending {
 pub fn sequential(program: &Program) -> SequentialRun {
     let mut run = SequentialRun { steps: Vec::new(), pending: Vec::new() };
     let m = Machine::new(program.code());
-    let last = drive(&m, |before, _, step| {
-        let _ = before;
-        run.steps.push(*step);
-    });
+    let last = drive(&m, |_, _, step| run.steps.push(*step));
     run.pending = pending(program.code(), &last);
     run
 }
@@ -62,8 +59,6 @@ pub(crate) fn pending(code: &Code, last: &State) -> Vec<Pending> {
         })
         .collect()
 }
-
-use crate::state::ThreadState;
 
 /// Takes the first possible step of the thread whose turn it is until nobody can move. `watch` sees each step with the
 /// states before and after it. Returns the last state.
