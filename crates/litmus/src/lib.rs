@@ -1,9 +1,30 @@
 //! The litmus notation: a locking protocol in a few lines of text, and every interleaving of it judged.
 //!
-//! The notation is defined in `docs/litmus-notation.md`; "section N" below means a section of it. This crate parses a
-//! sketch ([`parse`]), searches all its runs for deadlocks, races and the like, and predicts from one sequential run
-//! what others could do. It is a pure library: no files, no threads, no clock; the same bytes give the same answer.
-//! It does not run sketches with real locks; [`Code`] is public so that another crate can.
+//! The notation is defined in `docs/litmus-notation.md`; "section N" in this crate means a section of it. It is a pure
+//! library: no files, no threads, no clock, and the same bytes give the same answer. It does not run sketches with
+//! real locks; [`Code`] and [`sequential`] are public so that another crate can.
+//!
+//! | question | answer |
+//! |---|---|
+//! | everything about one file, ready to print | [`judge`], [`Judgement::render`], [`Judgement::flags`] |
+//! | is it well-formed? | [`parse`] gives a [`Program`] or a [`ParseError`] with line, column and code |
+//! | what can any run do? | [`search`] gives a [`Verdict`] with a witness for each finding |
+//! | what does one run foretell? | [`predict`] gives a [`Prediction`] with the requests as evidence |
+//! | which steps does the sequential run take? | [`sequential`] |
+//!
+//! ```
+//! use lockcheck_litmus::{judge, Limits};
+//!
+//! let sketch = b"mutex a b\nthread T1: lock a; lock b; unlock b; unlock a\nthread T2: lock b; lock a; unlock a; unlock b\n";
+//! let judgement = judge("abba.litmus", sketch, &Limits::default())?;
+//! assert!(judgement.verdict.deadlock && judgement.verdict.complete);
+//! assert_eq!(judgement.verdict.findings[0].witness[0].to_string(), "T1:lock a");
+//! # Ok::<(), lockcheck_litmus::ParseError>(())
+//! ```
+//!
+//! The way of a sketch through the modules: `lex`, `parse` ([`ast`]), `compile` ([`code`]), then `machine` says what a
+//! step does to a `state`; `search` (with `reduce` and `stuck`) takes all steps, `sequential` one after the other.
+//! `witness` and `verdict` turn what was seen into findings, `render` into text; `predict` judges the sequential run.
 
 pub mod ast;
 pub mod code;
@@ -66,7 +87,7 @@ impl std::fmt::Display for Program {
 }
 
 /// Reads a sketch. `file` is only named in errors. Any bytes give a program or an error; time and memory are bounded
-/// by the limits of section 10.
+/// by the limits of section 10 ([`limits`]).
 pub fn parse(file: &str, bytes: &[u8]) -> Result<Program, ParseError> {
     let tree = parse::parse_tree(bytes).map_err(|fault| fault.in_file(file))?;
     let code = compile::compile(&tree).map_err(|fault| fault.in_file(file))?;

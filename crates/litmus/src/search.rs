@@ -28,7 +28,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { states: 2_000_000, bytes: 1 << 29, findings: 10, reduce: true }
+        Limits { states: 1_000_000, bytes: 1 << 29, findings: 10, reduce: true }
     }
 }
 
