@@ -47,7 +47,7 @@ impl fmt::Display for Tier {
 pub struct Prediction {
     /// The highest tier of `cycles`.
     pub tier: Tier,
-    /// Requests against an own hold, then one cycle of the highest tier that has one.
+    /// The first ten requests against an own hold, then one cycle of the highest tier that has one.
     pub cycles: Vec<PredictedCycle>,
     /// The sequential run itself ended with every thread finished.
     pub run_finished: bool,
@@ -392,20 +392,20 @@ fn ordering_barriers(code: &Code) -> BTreeSet<ObjectId> {
     users.into_keys().collect()
 }
 
-/// Requests that block or may block against the thread's own hold of the same lock.
+/// Requests against own holds that are kept.
+const OWN_HOLDS: usize = 10;
+
+/// Requests that block or may block against the thread's own hold of the same lock, the surest first.
 fn own_holds(code: &Code, requests: &[Request]) -> Vec<PredictedCycle> {
     let mut cycles = Vec::new();
-    for (index, request) in requests.iter().enumerate() {
-        for &(o, mode) in request.held.iter().filter(|(o, _)| *o == request.wants) {
-            let tier = match blocking(mode, request.mode) {
-                Blocking::No => continue,
-                Blocking::Maybe => Tier::OrderOnly,
-                Blocking::Yes => Tier::Likely,
-            };
-            let link = Link { request: index, via: o, mode };
-            let cycle = describe(code, requests, tier, &[link]);
-            if !cycles.contains(&cycle) {
-                cycles.push(cycle);
+    for (wanted, tier) in [(Blocking::Yes, Tier::Likely), (Blocking::Maybe, Tier::OrderOnly)] {
+        for (index, request) in requests.iter().enumerate() {
+            let own = request.held.iter().filter(|(o, _)| *o == request.wants);
+            for &(via, mode) in own.filter(|(_, mode)| blocking(*mode, request.mode) == wanted) {
+                let cycle = describe(code, requests, tier, &[Link { request: index, via, mode }]);
+                if cycles.len() < OWN_HOLDS && !cycles.contains(&cycle) {
+                    cycles.push(cycle);
+                }
             }
         }
     }

@@ -254,10 +254,15 @@ impl<'m, 'c> Reducer<'m, 'c> {
             return ready.to_vec();
         }
         let alive = self.alive(s);
-        let touches: Vec<Touches> = alive.iter().map(|&t| self.next_touches(s, t)).collect();
+        let count = alive.len();
+        let mut conflicts = Vec::with_capacity(count * count);
+        for &t in &alive {
+            let touches = self.next_touches(s, t);
+            conflicts.extend(alive.iter().map(|&other| self.may_conflict(s, other, &touches)));
+        }
         let mut best = ready.to_vec();
         for &seed in ready.iter().take(SEEDS) {
-            let set = self.closure(s, &alive, &touches, seed);
+            let set = self.closure(s, &alive, &conflicts, seed);
             let moving: Vec<_> = ready.iter().copied().filter(|t| set.contains(t)).collect();
             if moving.len() < best.len() {
                 best = moving;
@@ -321,18 +326,20 @@ impl<'m, 'c> Reducer<'m, 'c> {
         }
     }
 
-    /// A good set with this thread in it; not always the smallest.
-    fn closure(&self, s: &State, alive: &[ThreadId], touches: &[Touches], seed: ThreadId) -> Vec<ThreadId> {
+    /// A good set with this thread in it; not always the smallest. `conflicts` has a row for each alive thread: who
+    /// may conflict with its next step.
+    fn closure(&self, s: &State, alive: &[ThreadId], conflicts: &[bool], seed: ThreadId) -> Vec<ThreadId> {
         let mut inside = vec![seed];
-        let mut outside: Vec<ThreadId> = alive.iter().copied().filter(|&t| t != seed).collect();
+        let place = |t: ThreadId| alive.iter().position(|&other| other == t).expect("it is alive");
+        let mut outside: Vec<usize> = (0..alive.len()).filter(|&index| alive[index] != seed).collect();
         let mut done = 0;
         while done < inside.len() {
-            let index = alive.iter().position(|&t| t == inside[done]).expect("it is alive");
+            let row = place(inside[done]) * alive.len();
             done += 1;
-            outside.retain(|&t| {
-                let joins = self.may_conflict(s, t, &touches[index]) && !self.is_held_back(s, t, &inside);
+            outside.retain(|&index| {
+                let joins = conflicts[row + index] && !self.is_held_back(s, alive[index], &inside);
                 if joins {
-                    inside.push(t);
+                    inside.push(alive[index]);
                 }
                 !joins
             });

@@ -187,6 +187,7 @@ struct Search<'m, 'c> {
     seen_incidents: HashSet<(IncidentKind, ThreadId, u32)>,
     seen_races: HashSet<(ObjectId, ThreadId, u32, ThreadId, u32)>,
     seen_stuck: HashSet<Vec<(ThreadId, Pc, bool)>>,
+    seen_finals: Vec<bool>,
     /// Buffers.
     next: State,
     bytes: Vec<u8>,
@@ -216,6 +217,7 @@ impl<'m, 'c> Search<'m, 'c> {
             seen_incidents: HashSet::new(),
             seen_races: HashSet::new(),
             seen_stuck: HashSet::new(),
+            seen_finals: vec![false; m.code.finals.len()],
             next: State::default(),
             bytes: Vec::new(),
         }
@@ -295,8 +297,9 @@ impl<'m, 'c> Search<'m, 'c> {
         let Some(diagnosis) = self.doctor.diagnose(state) else {
             self.found.can_finish = true;
             for (index, last) in self.m.code.finals.iter().enumerate() {
-                let known = self.found.false_finals.iter().any(|(other, _)| *other == index);
-                if last.condition.value(&[], &[], |o| state.word(o)) == 0 && !known {
+                let holds = last.condition.value(&[], &[], |o| state.word(o)) != 0;
+                if !holds && !self.seen_finals[index] && self.room(self.found.false_finals.len()) {
+                    self.seen_finals[index] = true;
                     self.found.false_finals.push((index, sighting));
                 }
             }

@@ -77,8 +77,8 @@ pub(crate) struct Diagnosis {
 /// Diagnoses stuck states of one program; remembers what the code could still do.
 pub(crate) struct Doctor<'m, 'c> {
     m: &'m Machine<'c>,
-    /// Whether something that ends the wait at the first pc can be reached from (after) the second.
-    can_end: HashMap<(Pc, Pc), bool>,
+    /// For each kind of wait, a bit for each instruction after which something that ends it can be reached.
+    can_end: HashMap<WaitKey, Box<[u64]>>,
 }
 
 impl<'m, 'c> Doctor<'m, 'c> {
@@ -123,10 +123,51 @@ impl<'m, 'c> Doctor<'m, 'c> {
     /// After `from`, without it, an instruction that ends the wait can be reached.
     fn reaches(&mut self, wait: Pc, from: Pc) -> bool {
         let code = self.m.code;
-        *self.can_end.entry((wait, from)).or_insert_with(|| {
-            let target = code.op(wait);
-            reachable(code, from).into_iter().any(|pc| ends_wait(target, code.op(pc)))
-        })
+        let wait = code.op(wait);
+        let bits = self.can_end.entry(wait_key(wait)).or_insert_with(|| before_enders(code, wait));
+        bits[from.index() / 64] >> (from.index() % 64) & 1 != 0
+    }
+}
+
+/// What distinguishes open waits: the statement and its object or thread.
+type WaitKey = (std::mem::Discriminant<Op>, u16);
+
+fn wait_key(wait: Op) -> WaitKey {
+    let on = match wait {
+        Op::CondWait { condvar: o, .. } | Op::EventWait(o) | Op::Arrive(o) | Op::Acquire(o) => o.0,
+        Op::QueueJoin(o) | Op::Send { channel: o, .. } | Op::Recv { channel: o, .. } => o.0,
+        Op::Put { queue: o, .. } | Op::Get { queue: o, .. } => o.0,
+        Op::Join(t) => t.0,
+        other => unreachable!("{other:?} is no open wait"),
+    };
+    (std::mem::discriminant(&wait), on)
+}
+
+/// A bit for each instruction after which, in its body or in a task submitted there, the wait can be ended. Backward
+/// over the code until nothing changes.
+fn before_enders(code: &Code, wait: Op) -> Box<[u64]> {
+    let mut bits = vec![0_u64; code.instructions.len().div_ceil(64)];
+    let has = |bits: &[u64], pc: Pc| bits[pc.index() / 64] >> (pc.index() % 64) & 1 != 0;
+    let mut changed = true;
+    while changed {
+        changed = false;
+        for index in (0..code.instructions.len()).rev() {
+            let pc = Pc(index as u32);
+            let ends = |next: Pc| ends_wait(wait, code.op(next)) || has(&bits, next);
+            if !has(&bits, pc) && code.successors(pc).chain(submitted(code, pc)).any(ends) {
+                bits[index / 64] |= 1 << (index % 64);
+                changed = true;
+            }
+        }
+    }
+    bits.into()
+}
+
+/// The task that an instruction submits.
+fn submitted(code: &Code, pc: Pc) -> Option<Pc> {
+    match code.op(pc) {
+        Op::Submit { body, .. } => Some(body.entry),
+        _ => None,
     }
 }
 
@@ -135,10 +176,7 @@ pub(crate) fn reachable(code: &Code, from: Pc) -> HashSet<Pc> {
     let mut seen = HashSet::new();
     let mut open = vec![from];
     while let Some(pc) = open.pop() {
-        let task = match code.op(pc) {
-            Op::Submit { body, .. } => Some(body.entry),
-            _ => None,
-        };
+        let task = submitted(code, pc);
         open.extend(code.successors(pc).chain(task).filter(|&next| seen.insert(next)));
     }
     seen
