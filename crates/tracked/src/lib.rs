@@ -14,8 +14,9 @@ mod vocabulary;
 
 mod assert;
 #[cfg(instrumented)]
+#[doc(hidden)]
 #[path = "thread.rs"]
-mod watched_thread;
+pub mod watched_thread;
 
 /// The mirror of `std::thread`: with `check` off, std's own.
 pub mod thread {
