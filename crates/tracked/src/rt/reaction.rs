@@ -62,7 +62,9 @@ pub(crate) fn self_deadlock(thread: &Thread, wanted: &HeldLock, own: &HeldLock) 
 
 /// A circle has closed. The calling thread is blocked on its last side; `wait` is its published wait.
 pub(crate) fn deadlock(circle: Circle, wait: Published) {
-    if !is_first_report(&circle) {
+    // A thread that waits for itself has said so, by [`self_deadlock`], before it blocked.
+    let is_self_deadlock = circle.sides.len() == 1;
+    if is_self_deadlock || !is_first_report(&circle) {
         return;
     }
     let detected_after_ns = circle.seen.0.elapsed().as_nanos() as u64;
