@@ -6,10 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lockcheck_events::{Hold, Record, Request, SiteId, StuckKind, StuckThread, ThreadId};
+use lockcheck_events::{Hold, LockId, Record, Request, SiteId, StuckKind, StuckThread, ThreadId};
 
 use crate::finding::{Context, CycleLink, Finding, Report, Stats, Verdict};
-use crate::order::{OrderChecker, OrderFinding, locks_key};
+use crate::order::{Novelty, OrderChecker, OrderFinding, locks_key};
 use crate::{Code, Tier};
 
 /// Stuck sets that are told apart in one process; further ones are counted as lost.
@@ -27,6 +27,24 @@ pub struct Collection {
     stuck: Vec<Collected>,
     /// Stuck sets beyond `STUCK_MAX`.
     lost: u64,
+}
+
+/// A problem seen for the first time, or at a higher tier than before.
+#[derive(Clone, Debug)]
+pub struct News {
+    /// What kind of problem.
+    pub code: Code,
+    /// How sure it is.
+    pub tier: Tier,
+    /// The evidence.
+    pub links: Vec<CycleLink>,
+}
+
+impl News {
+    /// The finding that a report would show.
+    pub fn finding(&self, context: &dyn Context) -> Finding {
+        Finding::from_cycle(self.code, self.tier, &self.links, context)
+    }
 }
 
 struct Collected {
@@ -62,22 +80,38 @@ impl Collection {
         }
     }
 
-    /// Takes a stuck set, its members in the order of the circle.
-    pub fn stuck(&mut self, kind: StuckKind, threads: &[StuckThread]) {
+    /// Takes a stuck set, its members in the order of the circle; gives it as news.
+    pub fn stuck(&mut self, kind: StuckKind, threads: &[StuckThread]) -> Option<News> {
         let code = match kind {
             StuckKind::Deadlock => Code::Deadlock,
             StuckKind::SelfDeadlock => Code::SelfDeadlock,
         };
         let links = stuck_links(threads);
         if links.is_empty() {
-            return;
+            return None;
         }
         if self.stuck.len() >= STUCK_MAX {
             self.lost += 1;
-            return;
+            return None;
         }
         let locks = BTreeSet::from([locks_key(&links)]);
+        let news = News { code, tier: Tier::Actual, links: links.clone() };
         self.stuck.push(Collected { code, tier: Tier::Actual, links, locks });
+        Some(news)
+    }
+
+    /// Whether a finding names the lock.
+    pub fn mentions_lock(&self, lock: LockId) -> bool {
+        self.sides().any(|request| request.lock == lock || request.holds.iter().any(|hold| hold.lock == lock))
+    }
+
+    /// Whether a finding names the thread.
+    pub fn mentions_thread(&self, thread: ThreadId) -> bool {
+        self.sides().any(|request| request.thread == thread)
+    }
+
+    fn sides(&self) -> impl Iterator<Item = &Request> {
+        self.stuck.iter().chain(self.cycles.values()).flat_map(|found| &found.links).map(|link| &link.request)
     }
 
     /// Whether some threads are stuck.
@@ -217,9 +251,10 @@ impl Judge {
         Judge::default()
     }
 
-    /// Takes the next record.
-    pub fn feed(&mut self, record: &Record) {
+    /// Takes the next record; gives what it brings to light.
+    pub fn feed(&mut self, record: &Record) -> Vec<News> {
         self.records += 1;
+        let mut news = Vec::new();
         match record {
             Record::ThreadStart { .. } => self.threads += 1,
             Record::ThreadEnd { thread } => self.order.ended(*thread),
@@ -230,9 +265,13 @@ impl Judge {
             Record::Request(request) => {
                 for finding in self.order.request(request) {
                     self.found.take(&finding);
+                    if finding.novelty != Novelty::Locks {
+                        let OrderFinding { code, tier, links, .. } = finding;
+                        news.push(News { code, tier, links });
+                    }
                 }
             }
-            Record::Stuck { kind, threads, .. } => self.found.stuck(*kind, threads),
+            Record::Stuck { kind, threads, .. } => news.extend(self.found.stuck(*kind, threads)),
             Record::Dropped { what } => {
                 self.dropped += 1;
                 if self.notes.len() < NOTES_MAX && !self.notes.contains(what) {
@@ -251,6 +290,12 @@ impl Judge {
             // Names and places: the context's.
             Record::Process { .. } | Record::Module { .. } | Record::Site { .. } | Record::Stack { .. } => {}
         }
+        news
+    }
+
+    /// What was found so far, before it is put into words.
+    pub fn found(&self) -> &Collection {
+        &self.found
     }
 
     /// What was found so far. The verdict is that of the records alone: how the program ended, and whether
@@ -275,7 +320,8 @@ impl Judge {
         report
     }
 
-    fn stats(&self) -> Stats {
+    /// Counts.
+    pub fn stats(&self) -> Stats {
         let ended = self.ended.unwrap_or_default();
         Stats {
             threads: self.threads.max(ended.threads),

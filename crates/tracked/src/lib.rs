@@ -34,5 +34,6 @@ pub use sync::{
     Barrier, Condvar, LazyLock, Mutex, MutexGuard, Once, OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard,
 };
 pub use vocabulary::{
-    BoundedSemaphore, Condition, ConditionGuard, Event, Guard, Lock, OverRelease, Permit, RLock, RLockGuard, Semaphore,
+    BoundedSemaphore, Condition, ConditionGuard, Event, Guard, Lock, OverRelease, Permit, RLock, RLockGuard,
+    Semaphore,
 };

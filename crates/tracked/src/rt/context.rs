@@ -11,9 +11,10 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use lockcheck_events::{Attempt, LockId, LockKind, Mode, ThreadId};
 
+use super::lifecycle;
+use super::stack::Captured;
 use super::thread::Ended;
 use super::waits::WaitSlot;
-use super::lifecycle;
 
 /// A place in the user's source, by the compiler.
 pub(crate) type Place = &'static Location<'static>;
@@ -166,6 +167,8 @@ pub(crate) struct Thread {
     id_limit: Cell<u64>,
     /// Keys of (hold set, request) pairs that the detector has already learned from.
     known: UnsafeCell<super::knowledge::Known>,
+    /// The stacks captured so far.
+    captured: UnsafeCell<Captured>,
     /// Where the current user's end is to be noted, if anybody may join it.
     ended: Cell<Option<Ended>>,
     /// The current user's id; 0 between two users.
@@ -242,6 +245,7 @@ impl Thread {
             next_id: Cell::new(0),
             id_limit: Cell::new(0),
             known: UnsafeCell::default(),
+            captured: UnsafeCell::default(),
             ended: Cell::new(None),
             id: AtomicU32::new(0),
             slot,
@@ -258,6 +262,7 @@ impl Thread {
         self.hashed.set(0);
         self.context.set(0);
         self.known().forget();
+        self.captured().clear();
         self.id.store(id.0, Ordering::Relaxed);
         // Release pairs with the Acquire in `is_alive`: whoever sees it alive sees the new id and the empty hold set.
         self.alive.store(1, Ordering::Release);
@@ -350,6 +355,12 @@ impl Thread {
         unsafe { &mut *self.known.get() }
     }
 
+    #[expect(clippy::mut_from_ref, reason = "owner-thread-only interior state, see `unsafe impl Sync`")]
+    pub(crate) fn captured(&self) -> &mut Captured {
+        // SAFETY: as in `known`; a captured stack is in no way the business of whoever walks it.
+        unsafe { &mut *self.captured.get() }
+    }
+
     /// How many locks the thread holds.
     #[inline(always)]
     pub(crate) fn held_len(&self) -> usize {
@@ -433,7 +444,8 @@ impl Thread {
     }
 
     fn pop_below(&self, id: u64, len: usize) -> bool {
-        let Some(index) = (0..len).rev().find(|&index| self.entry(index).id.load(Ordering::Relaxed) == id) else {
+        let Some(index) = (0..len).rev().find(|&index| self.entry(index).id.load(Ordering::Relaxed) == id)
+        else {
             return false;
         };
         self.unhash(index);

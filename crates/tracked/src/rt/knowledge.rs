@@ -5,10 +5,11 @@
 //! hold one of them while it waits here and while the holder of the mutex wants memory. Knowledge that could not be
 //! filed in time is not marked as known, so the next such acquisition brings it again.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use lockcheck_checker::{Judge, OrderFinding, Report};
+use lockcheck_checker::{Judge, News, Report};
 use lockcheck_events::trace_file::TraceWriter;
 use lockcheck_events::{Attempt, Hold, LockId, Record, Request, StackId, ThreadId, TokenId};
 use parking_lot::Mutex;
@@ -25,7 +26,7 @@ const KNOWN_FIRST: usize = 256;
 const KNOWN_MAX: usize = 1 << 18;
 /// Neighbouring places where a key may stand.
 const PROBES: usize = 8;
-/// Dropped locks whose description is kept for findings to come.
+/// Dropped locks, and ended threads, whose description is kept for findings to come.
 const GONE_MAX: usize = 65_536;
 
 /// The keys a thread has learned from: an open-addressing table of bare 64-bit keys, 0 meaning free.
@@ -81,7 +82,9 @@ struct Knowledge {
     judge: Judge,
     trace: Option<TraceWriter>,
     /// Announced locks that were dropped, oldest first; their descriptions are kept so long.
-    gone: std::collections::VecDeque<LockId>,
+    gone_locks: VecDeque<LockId>,
+    /// The same for threads that have ended.
+    gone_threads: VecDeque<ThreadId>,
 }
 
 static KNOWLEDGE: Mutex<Option<Knowledge>> = Mutex::new(None);
@@ -91,24 +94,37 @@ static UNFILED: AtomicU64 = AtomicU64::new(0);
 
 impl Knowledge {
     fn new() -> Knowledge {
-        let mut knowledge =
-            Knowledge { judge: Judge::new(), trace: output::open_trace(), gone: Default::default() };
-        for record in output::process_records() {
-            knowledge.file(&record);
-        }
+        let mut knowledge = Knowledge {
+            judge: Judge::new(),
+            trace: output::open_trace(),
+            gone_locks: VecDeque::new(),
+            gone_threads: VecDeque::new(),
+        };
+        knowledge.file_all(&output::process_records());
         knowledge
     }
 
-    /// Hands the record to the judge and to the trace.
-    fn file(&mut self, record: &Record) {
-        self.judge.feed(record);
+    /// Hands the record to the judge and to the trace; gives what it brings to light.
+    fn file(&mut self, record: &Record) -> Vec<News> {
+        let news = self.judge.feed(record);
         if let Some(trace) = &mut self.trace
             && trace.append(record).is_err()
         {
             // The writer has said so in the file and takes nothing more; the judge goes on.
             self.trace = None;
         }
+        news
     }
+
+    fn file_all(&mut self, records: &[Record]) -> Vec<News> {
+        records.iter().flat_map(|record| self.file(record)).collect()
+    }
+}
+
+/// Takes note that the description of `gone` may be wanted no more; gives one that is old enough to be forgotten.
+fn retire<T>(queue: &mut VecDeque<T>, gone: T) -> Option<T> {
+    queue.push_back(gone);
+    if queue.len() > GONE_MAX { queue.pop_front() } else { None }
 }
 
 /// Runs `work` on the knowledge; `None` where it could not be had in time.
@@ -154,7 +170,9 @@ pub(crate) fn describe(hold: &HeldLock) -> Hold {
 fn announce(thread: &Thread, wanted: &HeldLock, records: &mut Vec<Record>) {
     for lock in thread.holds().chain([*wanted]) {
         if let Some(entry) = registry::announce_lock(lock.id, lock.kind, lock.created) {
-            site_record(entry.created, records);
+            if registry::announce_site(entry.created) {
+                site_record(entry.created, records);
+            }
             records.push(Record::Lock {
                 lock: lock.id,
                 kind: entry.kind,
@@ -171,24 +189,15 @@ fn site_record(site: lockcheck_events::SiteId, records: &mut Vec<Record>) {
     }
 }
 
-/// Announces the locks and sites of a request and captures its stack if one of its pairs of sites has none.
+/// The request, with its stack, and the records that must stand before it.
 pub(crate) fn prepare(thread: &Thread, wanted: &HeldLock) -> (Request, Vec<Record>) {
     let mut records = Vec::new();
     announce(thread, wanted, &mut records);
-    let mut request = request(thread, wanted, StackId(0));
-    let mut fresh = None;
-    for hold in request.holds.iter().rev() {
-        let pair = (hold.site, request.site);
-        let known = registry::STACK_OF.get(&pair).map(|stack| *stack);
-        let stack = known.unwrap_or_else(|| {
-            site_record(hold.site, &mut records);
-            site_record(request.site, &mut records);
-            let stack = *fresh.get_or_insert_with(|| stack::capture(&mut records));
-            registry::STACK_OF.insert(pair, stack);
-            stack
-        });
-        if request.stack == StackId(0) {
-            request.stack = stack;
+    let stack = stack::of_request(thread, wanted, &mut records);
+    let request = request(thread, wanted, stack);
+    for site in request.holds.iter().map(|hold| hold.site).chain([request.site]) {
+        if registry::announce_site(site) {
+            site_record(site, &mut records);
         }
     }
     (request, records)
@@ -205,31 +214,22 @@ pub(crate) fn learn(thread: &Thread, wanted: &HeldLock, key: u64) {
         let _busy = thread.enter();
         let (request, records) = prepare(thread, wanted);
         let found = with(|knowledge| {
-            for record in &records {
-                knowledge.file(record);
-            }
-            knowledge.file(&Record::Request(request));
-            knowledge.judge.take_new()
+            knowledge.file_all(&records);
+            knowledge.file(&Record::Request(request))
         });
         if found.is_some() {
             thread.known().insert(key);
         }
         found
     };
-    for finding in found.unwrap_or_default() {
-        reaction::found(thread, &finding);
+    for news in found.unwrap_or_default() {
+        reaction::found(thread, &news);
     }
 }
 
 /// Files a stuck set with everything its records refer to.
-pub(crate) fn stuck(records: Vec<Record>) -> Vec<OrderFinding> {
-    with(|knowledge| {
-        for record in &records {
-            knowledge.file(record);
-        }
-        knowledge.judge.take_new()
-    })
-    .unwrap_or_default()
+pub(crate) fn stuck(records: &[Record]) -> Vec<News> {
+    with(|knowledge| knowledge.file_all(records)).unwrap_or_default()
 }
 
 /// The point of `thread`'s life that this is, for others to be ordered after. What the thread learned before is
@@ -258,10 +258,8 @@ pub(crate) fn lock_dropped(lock: LockId) {
         registry::lock_gone(lock);
         with(|knowledge| {
             knowledge.file(&Record::LockDropped { lock });
-            knowledge.gone.push_back(lock);
-            if knowledge.gone.len() > GONE_MAX
-                && let Some(oldest) = knowledge.gone.pop_front()
-                && !knowledge.judge.mentions(oldest)
+            if let Some(oldest) = retire(&mut knowledge.gone_locks, lock)
+                && !knowledge.judge.found().mentions_lock(oldest)
             {
                 registry::LOCKS.remove(&oldest);
             }
@@ -270,12 +268,14 @@ pub(crate) fn lock_dropped(lock: LockId) {
     drop(busy);
 }
 
-/// A thread has ended; its name is kept only if a finding may need it.
+/// A thread has ended; its name is kept as long as a finding may need it.
 pub(crate) fn thread_ended(thread: ThreadId) {
     with(|knowledge| {
         knowledge.file(&Record::ThreadEnd { thread });
-        if !knowledge.judge.has_evidence_of(thread) {
-            registry::THREADS.remove(&thread);
+        if let Some(oldest) = retire(&mut knowledge.gone_threads, thread)
+            && !knowledge.judge.found().mentions_thread(oldest)
+        {
+            registry::THREADS.remove(&oldest);
         }
     });
 }

@@ -31,5 +31,7 @@ pub(crate) mod thread;
 pub(crate) mod waits;
 
 pub(crate) use context::{HeldLock, Place, Token, current};
-pub(crate) use operation::{Manner, Meta, Owner, Raw, Target, downgraded, lock, lock_for, released, try_lock};
+pub(crate) use operation::{
+    Manner, Meta, Owner, Raw, Target, downgraded, lock, lock_for, released, try_lock,
+};
 pub(crate) use waits::{Wait, publish};

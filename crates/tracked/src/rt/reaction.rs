@@ -4,7 +4,7 @@
 
 use std::sync::OnceLock;
 
-use lockcheck_checker::{Finding, OrderFinding, Tier};
+use lockcheck_checker::{Finding, News, Tier};
 use lockcheck_events::{Record, StuckKind, StuckThread};
 use parking_lot::Mutex;
 
@@ -41,16 +41,12 @@ fn on_deadlock() -> OnDeadlock {
 }
 
 /// A new problem in the lock order. Notes are kept for reports that ask for them.
-pub(crate) fn found(thread: &Thread, found: &OrderFinding) {
-    if found.tier < Tier::Likely || output::under_cli() {
+pub(crate) fn found(thread: &Thread, news: &News) {
+    if news.tier < Tier::Likely || output::under_cli() {
         return;
     }
     let _busy = thread.enter();
-    output::print(&output::render(&[finding(found)]));
-}
-
-fn finding(found: &OrderFinding) -> Finding {
-    Finding::from_cycle(found.code, found.tier, &found.links, &Names)
+    output::print(&output::render(&[news.finding(&Names)]));
 }
 
 /// The thread is about to wait for what only it could give up.
@@ -59,7 +55,7 @@ pub(crate) fn self_deadlock(thread: &Thread, wanted: &HeldLock, own: &HeldLock) 
     let (request, mut records) = knowledge::prepare(thread, wanted);
     let side = StuckThread { waits_for: vec![(thread.id(), knowledge::describe(own))], request };
     records.push(Record::Stuck { kind: StuckKind::SelfDeadlock, threads: vec![side], detected_after_ns: 0 });
-    let text = report(knowledge::stuck(records));
+    let text = report(&knowledge::stuck(&records));
     drop(busy);
     react(text);
 }
@@ -70,9 +66,8 @@ pub(crate) fn deadlock(circle: Circle, wait: Published<'_>) {
         return;
     }
     let detected_after_ns = circle.seen.0.elapsed().as_nanos() as u64;
-    let records =
-        vec![Record::Stuck { kind: StuckKind::Deadlock, threads: circle.sides, detected_after_ns }];
-    let text = report(knowledge::stuck(records));
+    let records = vec![Record::Stuck { kind: StuckKind::Deadlock, threads: circle.sides, detected_after_ns }];
+    let text = report(&knowledge::stuck(&records));
     if on_deadlock() == OnDeadlock::Panic {
         drop(wait);
     }
@@ -94,8 +89,8 @@ fn is_first_report(circle: &Circle) -> bool {
 }
 
 /// Tells the CLI, or else the terminal; gives the text.
-fn report(found: Vec<OrderFinding>) -> String {
-    let findings: Vec<Finding> = found.iter().map(finding).collect();
+fn report(news: &[News]) -> String {
+    let findings: Vec<Finding> = news.iter().map(|news| news.finding(&Names)).collect();
     let text = output::render(&findings);
     if output::under_cli() {
         output::notify();

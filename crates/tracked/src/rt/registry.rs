@@ -33,10 +33,12 @@ pub(crate) struct ThreadEntry {
 
 pub(crate) static LOCKS: Map<LockId, LockEntry> = LazyLock::new(DashMap::default);
 pub(crate) static THREADS: Map<ThreadId, ThreadEntry> = LazyLock::new(DashMap::default);
-/// One stack for each pair of held site and wanted site.
-pub(crate) static STACK_OF: Map<(SiteId, SiteId), StackId> = LazyLock::new(DashMap::default);
 pub(crate) static STACKS: Map<StackId, Vec<u64>> = LazyLock::new(DashMap::default);
+/// Stacks by content.
+static STACK_IDS: Map<Vec<u64>, StackId> = LazyLock::new(DashMap::default);
 static SITES: Map<SiteId, RawSite> = LazyLock::new(DashMap::default);
+/// The sites that the knowledge (and the trace) has heard of.
+static ANNOUNCED_SITES: Map<SiteId, ()> = LazyLock::new(DashMap::default);
 /// Sites by content; the same line compiled into two crates is one site.
 static SITE_IDS: Map<RawSite, SiteId> = LazyLock::new(DashMap::default);
 /// The same by address, to find them quickly.
@@ -93,6 +95,24 @@ pub(crate) fn site(place: Place) -> SiteId {
 /// Where a site is.
 pub(crate) fn raw_site(site: SiteId) -> Option<RawSite> {
     SITES.get(&site).map(|raw| raw.clone())
+}
+
+/// Whether the knowledge must hear of the site now.
+pub(crate) fn announce_site(site: SiteId) -> bool {
+    !ANNOUNCED_SITES.contains_key(&site) && ANNOUNCED_SITES.insert(site, ()).is_none()
+}
+
+/// The id of a stack, and whether it is new.
+pub(crate) fn stack(addresses: &[u64]) -> (StackId, bool) {
+    if let Some(id) = STACK_IDS.get(addresses) {
+        return (*id, false);
+    }
+    // Relaxed: only uniqueness matters. From 1: 0 is no stack.
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    let id = StackId(NEXT.fetch_add(1, Ordering::Relaxed));
+    STACKS.insert(id, addresses.to_vec());
+    STACK_IDS.insert(addresses.to_vec(), id);
+    (id, true)
 }
 
 /// Buckets of the filter below; a power of two.
@@ -170,6 +190,8 @@ pub(crate) fn count_dropped_hold() {
 pub(crate) fn dropped_holds() -> Option<String> {
     match DROPPED_HOLDS.load(Ordering::Relaxed) {
         0 => None,
-        count => Some(format!("{count} holds were not kept: a thread held more than {HELD_MAX} locks at once")),
+        count => {
+            Some(format!("{count} holds were not kept: a thread held more than {HELD_MAX} locks at once"))
+        }
     }
 }

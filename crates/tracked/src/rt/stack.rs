@@ -1,22 +1,55 @@
 //! Raw stacks: captured as addresses, resolved only when a report needs them.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::OnceLock;
 
 use lockcheck_events::{Frame, Record, StackId};
 use lockcheck_report::Backtrace;
 
+use super::context::{HeldLock, Thread};
 use super::{names, registry};
 
 /// Frames kept of a stack.
 const FRAMES_MAX: usize = 64;
+/// Stacks that a thread captures for one set of held sites and wanted site; requests beyond share the last. Many
+/// locks taken at the same lines by one thread cost no more than this.
+const CAPTURES_MAX: u8 = 8;
+
+/// The stacks a thread has captured: by its held sites and the wanted one, how many so far and the last.
+pub(crate) type Captured = HashMap<u64, (u8, StackId)>;
+
+/// What tells apart the sites of requests, not their locks.
+fn sites_key(thread: &Thread, wanted: &HeldLock) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for hold in thread.holds().chain([*wanted]) {
+        std::ptr::from_ref(hold.site).hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+/// The stack of a request that teaches something: captured now, unless its lines have had their share.
+pub(crate) fn of_request(thread: &Thread, wanted: &HeldLock, records: &mut Vec<Record>) -> StackId {
+    let (count, last) = thread.captured().entry(sites_key(thread, wanted)).or_default();
+    if *count < CAPTURES_MAX {
+        *count += 1;
+        *last = capture(records);
+    }
+    *last
+}
+
+/// The stack last captured for a request at these lines, by the calling thread.
+pub(crate) fn last_at(thread: &Thread, wanted: &HeldLock) -> StackId {
+    if thread.held_len() == 0 {
+        return StackId(0);
+    }
+    thread.captured().get(&sites_key(thread, wanted)).map_or(StackId(0), |(_, last)| *last)
+}
 
 /// What `LOCKCHECK_BACKTRACE` asks for; the user's frames without it.
 pub(crate) fn wanted() -> Backtrace {
     static WANTED: OnceLock<Backtrace> = OnceLock::new();
-    *WANTED.get_or_init(|| {
-        Backtrace::from_setting(&std::env::var("LOCKCHECK_BACKTRACE").unwrap_or_default())
-    })
+    *WANTED.get_or_init(|| Backtrace::from_setting(&std::env::var("LOCKCHECK_BACKTRACE").unwrap_or_default()))
 }
 
 /// Captures the caller's stack and adds the record that describes it. No lock of ours may be held: walking a stack
@@ -40,11 +73,10 @@ pub(crate) fn capture(records: &mut Vec<Record>) -> StackId {
     if addresses.is_empty() {
         return StackId(0);
     }
-    // Relaxed: only uniqueness matters. From 1: 0 is no stack.
-    static NEXT: AtomicU32 = AtomicU32::new(1);
-    let stack = StackId(NEXT.fetch_add(1, Ordering::Relaxed));
-    registry::STACKS.insert(stack, addresses.clone());
-    records.push(Record::Stack { stack, addresses });
+    let (stack, new) = registry::stack(&addresses);
+    if new {
+        records.push(Record::Stack { stack, addresses });
+    }
     stack
 }
 

@@ -16,7 +16,7 @@ use lockcheck_events::{LockKind, StackId, StuckThread, ThreadId};
 
 use super::context::{Held, HeldLock, Thread};
 use super::operation::Owner;
-use super::{knowledge, registry};
+use super::{knowledge, registry, stack};
 
 /// Threads that an owner hint can name; the owners of locks beyond are looked for the slow way.
 const SLOTS: usize = 1024;
@@ -51,6 +51,8 @@ pub(crate) struct WaitSlot {
     enders: AtomicU32,
     /// The thread whose end is awaited, if `enders` says so.
     target: AtomicU32,
+    /// The stack last captured for a request at these lines.
+    stack: AtomicU32,
     wanted: Held,
 }
 
@@ -85,6 +87,7 @@ impl WaitSlot {
             sequence: AtomicU32::new(0),
             enders: AtomicU32::new(0),
             target: AtomicU32::new(0),
+            stack: AtomicU32::new(0),
             wanted: Held::EMPTY,
         }
     }
@@ -113,6 +116,7 @@ pub(crate) fn publish(thread: &Thread, wait: Wait) -> Published<'_> {
     let slot = &thread.wait;
     slot.enders.store(wait.enders, Ordering::Relaxed);
     slot.target.store(wait.target.0, Ordering::Relaxed);
+    slot.stack.store(stack::last_at(thread, &wait.wanted).0, Ordering::Relaxed);
     slot.wanted.write(wait.wanted);
     let sequence = slot.sequence.load(Ordering::Relaxed);
     // Release pairs with the Acquire in `read`: who sees the odd number sees the fields and the hold set.
@@ -182,7 +186,8 @@ fn read(thread: &Thread) -> Option<(Waiting, u32)> {
         ENDERS_END_OF => Enders::EndOf(ThreadId(slot.target.load(Ordering::Relaxed))),
         _ => Enders::Anyone,
     };
-    let request = knowledge::request(thread, &wanted, StackId(0));
+    let stack = StackId(slot.stack.load(Ordering::Relaxed));
+    let request = knowledge::request(thread, &wanted, stack);
     // Pairs with the Release fence in `Published::drop`.
     fence(Ordering::Acquire);
     (slot.sequence.load(Ordering::Relaxed) == sequence).then_some((Waiting { request, enders }, sequence))

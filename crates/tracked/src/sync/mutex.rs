@@ -128,7 +128,11 @@ impl<T: ?Sized> Mutex<T> {
 
 impl<'a, T: ?Sized> MutexGuard<'a, T> {
     /// Lets go of the lock for the time of `wait` and takes it back, at `site`.
-    pub(super) fn unlocked<R>(self, site: &'static Location<'static>, wait: impl FnOnce() -> R) -> (LockResult<Self>, R) {
+    pub(super) fn unlocked<R>(
+        self,
+        site: &'static Location<'static>,
+        wait: impl FnOnce() -> R,
+    ) -> (LockResult<Self>, R) {
         let lock = self.lock;
         drop(self);
         let result = wait();

@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use lock_api::{RawMutex as _, RawMutexTimed as _, RawRwLock as _, RawRwLockDowngrade as _, RawRwLockTimed as _};
+use lock_api::{
+    RawMutex as _, RawMutexTimed as _, RawRwLock as _, RawRwLockDowngrade as _, RawRwLockTimed as _,
+};
 use lockcheck_events::{LockKind, Mode};
 
 use crate::rt::{self, Manner, Meta, Owner, Place, Raw, Target, Token};
@@ -39,7 +41,12 @@ impl RawTracked {
         rt::try_lock(self.target(kind, site))
     }
 
-    pub(crate) fn lock_for(&self, kind: LockKind, site: Place, timeout: std::time::Duration) -> Option<Token> {
+    pub(crate) fn lock_for(
+        &self,
+        kind: LockKind,
+        site: Place,
+        timeout: std::time::Duration,
+    ) -> Option<Token> {
         rt::lock_for(self.target(kind, site), timeout)
     }
 
