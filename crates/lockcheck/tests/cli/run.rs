@@ -202,6 +202,17 @@ fn the_build_and_the_environment_are_cargo_run_s() {
     assert!(!package.path().join("target/debug").exists());
 }
 
+/// Flags for the target hide those for all builds, with the instrumentation as without it.
+#[test]
+fn flags_for_the_target_stay_in_force_and_hide_the_others() {
+    let main = "fn main() { print!(\"{} {} {}\", cfg!(lockcheck), cfg!(of_target), cfg!(of_build)) }";
+    let config = "[build]\nrustflags = ['--cfg', 'of_build']\n[target.'cfg(unix)']\nrustflags = ['--cfg', 'of_target']";
+    let package = Package::new("", &[("src/main.rs", main), (".cargo/config.toml", config)]);
+    assert_eq!(call_in(package.path(), &["run", "."]).assert_code(4).stdout, "true true false");
+    package.write(".cargo/config.toml", &config.replace("cfg(unix)", "cfg(windows)"));
+    assert_eq!(call_in(package.path(), &["run", "."]).assert_code(4).stdout, "true false true");
+}
+
 #[test]
 fn a_potential_deadlock_counts_and_is_told_in_every_form() {
     let package = package_with_trace(cycle, "");
