@@ -31,7 +31,7 @@ use lockcheck_events::{Attempt, LockId, Request, ThreadId, TokenId};
 use crate::finding::CycleLink;
 use crate::{Code, Tier};
 use evidence::Evidence;
-use graph::{Graph, Placed};
+use graph::{Graph, Pieces, Placed};
 use modes::{Conflict, Manner, conflict};
 use problems::Problems;
 pub(crate) use problems::locks_key;
@@ -108,7 +108,7 @@ impl OrderChecker {
             return request.holds.is_empty();
         };
         let Some(edge) = self.graph.find(hold.lock.0, request.lock.0) else { return false };
-        self.graph.evidence(edge).iter().rev().any(|&ask| self.evidence.is_same(ask, request))
+        self.graph.evidence(edge).iter_back().any(|ask| self.evidence.is_same(ask, request))
     }
 
     /// Takes note of a request made while holding other locks; gives the cycles that it is the first to close.
@@ -157,8 +157,13 @@ impl OrderChecker {
         self.evidence.history.ended(thread.0);
     }
 
-    /// Distinct (held, wanted) pairs of locks that are known now.
+    /// Distinct (held, wanted) pairs of locks seen so far, those of dropped locks included.
     pub fn edge_count(&self) -> usize {
+        self.graph.edges_seen
+    }
+
+    /// Distinct (held, wanted) pairs of locks that are kept.
+    pub fn live_edge_count(&self) -> usize {
         self.graph.edge_count()
     }
 
@@ -266,7 +271,7 @@ impl OrderChecker {
     }
 
     fn is_new_for(&self, edge: u32, request: &Request) -> bool {
-        !self.graph.evidence(edge).iter().any(|&known| self.evidence.is_same(known, request))
+        !self.graph.evidence(edge).iter_back().any(|known| self.evidence.is_same(known, request))
     }
 
     fn add_evidence(&mut self, edge: u32, ask: u32) {
@@ -282,7 +287,7 @@ impl OrderChecker {
 
     /// Which piece of evidence makes room for a new one, if one must, and whether there is another like it.
     fn victim(&self, edge: u32, new: u32) -> Option<(usize, bool)> {
-        let list = self.graph.evidence(edge);
+        let Pieces::Many(list) = self.graph.evidence(edge) else { return None };
         if list.len() < EVIDENCE_MAX {
             return None;
         }

@@ -35,12 +35,12 @@ pub trait Named: Sized {
 macro_rules! named {
     ($($type:ident $(<$param:ident>)?)*) => {$(
         impl $(<$param>)? Named for crate::$type $(<$param>)? {
-            #[cfg(instrumented)]
+            #[cfg(mirrored)]
             fn named(self, name: &str) -> Self {
                 <crate::$type $(<$param>)?>::named(self, name)
             }
 
-            #[cfg(not(instrumented))]
+            #[cfg(not(mirrored))]
             fn named(self, _name: &str) -> Self {
                 self
             }
@@ -50,16 +50,18 @@ macro_rules! named {
 
 named!(Mutex<T> RwLock<T> Condvar);
 
+/// All that was found in this process so far.
 #[cfg(instrumented)]
+pub fn report() -> lockcheck_checker::Report {
+    crate::rt::knowledge::report()
+}
+
+#[cfg(mirrored)]
 mod watched {
-    use lockcheck_checker::{Finding, Report, Tier};
+    use lockcheck_checker::{Finding, Tier};
 
-    use crate::rt::{knowledge, mode, output};
-
-    /// All that was found in this process so far.
-    pub fn report() -> Report {
-        knowledge::report()
-    }
+    use super::report;
+    use crate::rt::{mode, output};
 
     /// The body of [`assert_no_cycles!`](crate::assert_no_cycles).
     ///
@@ -93,10 +95,10 @@ mod watched {
     }
 }
 
-#[cfg(instrumented)]
-pub use watched::{assert_clean_now, assert_no_cycles_now, report};
+#[cfg(mirrored)]
+pub use watched::{assert_clean_now, assert_no_cycles_now};
 
-#[cfg(not(instrumented))]
+#[cfg(not(mirrored))]
 mod plain {
     /// The body of [`assert_no_cycles!`](crate::assert_no_cycles).
     ///
@@ -124,5 +126,5 @@ mod plain {
     }
 }
 
-#[cfg(not(instrumented))]
+#[cfg(not(mirrored))]
 pub use plain::{assert_clean_now, assert_no_cycles_now};

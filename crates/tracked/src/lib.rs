@@ -13,13 +13,26 @@ pub mod sync;
 mod vocabulary;
 
 mod assert;
-/// The mirror of `std::thread`: with `check` off, std's own.
 #[cfg(instrumented)]
-pub mod thread;
+#[doc(hidden)]
+#[path = "thread.rs"]
+pub mod watched_thread;
+
 /// The mirror of `std::thread`: with `check` off, std's own.
-#[cfg(not(instrumented))]
 pub mod thread {
+    #[cfg(mirrored)]
+    pub use crate::watched_thread::*;
+    #[cfg(not(mirrored))]
     pub use std::thread::*;
+}
+
+/// The watched types under names of their own, for tools that watch something other than themselves: the feature
+/// `runtime` alone leaves the mirrors std's.
+#[cfg(instrumented)]
+#[doc(hidden)]
+pub mod watched {
+    pub use crate::sync::watched as sync;
+    pub use crate::watched_thread as thread;
 }
 
 pub use assert::Named;

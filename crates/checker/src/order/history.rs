@@ -15,7 +15,8 @@ use super::slab::Slab;
 /// How many points can be waited for at the same time; of more, the oldest are forgotten.
 pub const TOKENS_MAX: usize = 1 << 20;
 
-/// After this many threads have lost their last evidence, clocks are cleared of their entries.
+/// After this many threads have lost their last evidence, clocks are cleared of their entries; after this many
+/// have ended without any, they are forgotten.
 const PRUNE_EVERY: usize = 64;
 
 /// A segment in which something was learned.
@@ -62,6 +63,8 @@ pub struct History {
     learned_from: usize,
     /// Threads that lost their last stored segment since the last pruning.
     faded: usize,
+    /// Threads that have ended and have no stored segment.
+    idle: usize,
     /// How many prunings there were.
     prunings: u64,
     /// Points forgotten because of `TOKENS_MAX`.
@@ -110,14 +113,14 @@ impl History {
         }
     }
 
-    /// The thread makes no more requests, and nobody names a point of its life any more.
+    /// The thread makes no more requests. Its end should have been named by then; what comes before it is kept a
+    /// little longer all the same.
     pub fn ended(&mut self, thread: u32) {
         let Some(state) = self.threads.get_mut(&thread) else { return };
-        state.ended = true;
-        state.clock = Clock::default();
-        state.advance(&mut self.segments);
-        if state.stored == 0 {
-            self.threads.remove(&thread);
+        if !std::mem::replace(&mut state.ended, true) {
+            state.advance(&mut self.segments);
+            self.idle += usize::from(state.stored == 0);
+            self.bury();
         }
     }
 
@@ -154,9 +157,8 @@ impl History {
         if state.stored == 0 {
             self.learned_from = self.learned_from.saturating_sub(1);
             self.faded += 1;
-            if state.ended {
-                self.threads.remove(&gone.thread);
-            }
+            self.idle += usize::from(state.ended);
+            self.bury();
         }
     }
 
@@ -189,6 +191,14 @@ impl History {
                 Some(oldest) => self.tokens_lost += u64::from(self.tokens.remove(&oldest).is_some()),
                 None => return,
             }
+        }
+    }
+
+    /// Forgets the threads that have ended and that nothing is known from, now and then.
+    fn bury(&mut self) {
+        if self.idle >= PRUNE_EVERY.max(self.learned_from) {
+            self.idle = 0;
+            self.threads.retain(|_, state| !state.ended || state.stored > 0);
         }
     }
 

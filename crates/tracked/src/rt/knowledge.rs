@@ -14,7 +14,7 @@ use lockcheck_events::trace_file::TraceWriter;
 use lockcheck_events::{Attempt, Hold, LockId, Record, Request, StackId, ThreadId, TokenId};
 use parking_lot::Mutex;
 
-use super::context::{HeldLock, Thread, current_if_known};
+use super::context::{HeldLock, HoldSet, Thread, current_if_known};
 use super::names::Names;
 use super::{output, reaction, registry, stack};
 
@@ -30,26 +30,33 @@ const PROBES: usize = 8;
 const GONE_MAX: usize = 65_536;
 
 /// The keys a thread has learned from: an open-addressing table of bare 64-bit keys, 0 meaning free.
-#[derive(Default)]
 pub(crate) struct Known {
-    keys: Box<[u64]>,
+    keys: Vec<u64>,
     used: usize,
 }
 
 impl Known {
+    pub(crate) const fn new() -> Known {
+        Known { keys: Vec::new(), used: 0 }
+    }
+
     #[inline(always)]
     pub(crate) fn contains(&self, key: u64) -> bool {
-        if self.keys.is_empty() {
-            return false;
-        }
-        let mask = self.keys.len() - 1;
-        (0..PROBES).any(|probe| self.keys[(key as usize).wrapping_add(probe) & mask] == key)
+        // An empty table has no first place; a key that was never displaced stands at it.
+        let home = (key as usize) & self.keys.len().wrapping_sub(1);
+        self.keys.get(home) == Some(&key) || self.contains_displaced(key)
+    }
+
+    #[inline(never)]
+    fn contains_displaced(&self, key: u64) -> bool {
+        let mask = self.keys.len().wrapping_sub(1);
+        (1..PROBES).any(|probe| self.keys.get((key as usize).wrapping_add(probe) & mask) == Some(&key))
     }
 
     fn insert(&mut self, key: u64) {
         if self.used * 2 >= self.keys.len() && self.keys.len() < KNOWN_MAX {
             let bigger = (self.keys.len() * 2).max(KNOWN_FIRST);
-            let old = std::mem::replace(&mut self.keys, vec![0; bigger].into());
+            let old = std::mem::replace(&mut self.keys, vec![0; bigger]);
             self.used = 0;
             for key in old.into_iter().filter(|&key| key != 0) {
                 self.place(key);
@@ -141,17 +148,17 @@ pub(crate) fn file(record: Record) {
     with(|knowledge| knowledge.file(&record));
 }
 
-/// A lock request as the checker knows it: with everything `thread` holds.
-pub(crate) fn request(thread: &Thread, wanted: &HeldLock, stack: StackId) -> Request {
+/// A lock request as the checker knows it: with everything the thread holds.
+pub(crate) fn request(thread: ThreadId, holds: &HoldSet, wanted: &HeldLock, stack: StackId) -> Request {
     Request {
-        thread: thread.id(),
+        thread,
         event: wanted.event,
         lock: wanted.id,
         mode: wanted.mode,
         attempt: wanted.attempt,
         site: registry::site(wanted.site),
         stack,
-        holds: thread.holds().map(|hold| describe(&hold)).collect(),
+        holds: holds.iter().map(|hold| describe(&hold)).collect(),
     }
 }
 
@@ -168,7 +175,7 @@ pub(crate) fn describe(hold: &HeldLock) -> Hold {
 
 /// The records that must stand before one that names these locks.
 fn announce(thread: &Thread, wanted: &HeldLock, records: &mut Vec<Record>) {
-    for lock in thread.holds().chain([*wanted]) {
+    for lock in thread.holds().iter().chain([*wanted]) {
         if let Some(entry) = registry::announce_lock(lock.id, lock.kind, lock.created) {
             if registry::announce_site(entry.created) {
                 site_record(entry.created, records);
@@ -194,7 +201,7 @@ pub(crate) fn prepare(thread: &Thread, wanted: &HeldLock) -> (Request, Vec<Recor
     let mut records = Vec::new();
     announce(thread, wanted, &mut records);
     let stack = stack::of_request(thread, wanted, &mut records);
-    let request = request(thread, wanted, stack);
+    let request = request(thread.id(), thread.holds(), wanted, stack);
     for site in request.holds.iter().map(|hold| hold.site).chain([request.site]) {
         if registry::announce_site(site) {
             site_record(site, &mut records);
@@ -320,7 +327,7 @@ mod tests {
 
     #[test]
     fn the_table_knows_what_it_was_told_and_nothing_else() {
-        let mut known = Known::default();
+        let mut known = Known::new();
         assert!(!known.contains(7));
         let key = |n: u64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
         for n in 1..=10_000 {

@@ -61,7 +61,7 @@ pub(crate) fn self_deadlock(thread: &Thread, wanted: &HeldLock, own: &HeldLock) 
 }
 
 /// A circle has closed. The calling thread is blocked on its last side; `wait` is its published wait.
-pub(crate) fn deadlock(circle: Circle, wait: Published<'_>) {
+pub(crate) fn deadlock(circle: Circle, wait: Published) {
     if !is_first_report(&circle) {
         return;
     }

@@ -54,9 +54,7 @@ impl Child {
     /// Runs the thread's closure, in the new thread.
     pub(crate) fn run<T>(self, f: impl FnOnce() -> T) -> T {
         let _returned = Returned(self.ended);
-        if let Some(origin) = self.origin {
-            lifecycle::start(origin);
-        }
+        self.origin.map(lifecycle::start);
         f()
     }
 }
