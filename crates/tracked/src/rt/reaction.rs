@@ -100,11 +100,15 @@ fn is_first_report(circle: &Circle) -> bool {
 
 /// Tells the CLI, or else the terminal; gives the text.
 fn report(news: &[News]) -> String {
-    let findings: Vec<Finding> = news.iter().map(|news| news.finding(&Names)).collect();
-    let text = output::render(&findings);
     if output::under_cli() {
         output::notify();
-    } else {
+        if on_deadlock() == OnDeadlock::Report {
+            return String::new();
+        }
+    }
+    let findings: Vec<Finding> = news.iter().map(|news| news.finding(&Names)).collect();
+    let text = output::render(&findings);
+    if !output::under_cli() {
         output::print(&text);
     }
     text
