@@ -295,7 +295,7 @@ fn block<R: Raw>(target: Target<'_, R>, thread: &Thread, hold: HeldLock) {
             return;
         }
         if waits::circle(thread).as_ref() == Some(&suspicion) {
-            reaction::deadlock(suspicion, wait);
+            reaction::deadlock(thread, suspicion, wait);
             let _wait = waits::publish(thread, Wait::for_lock(hold));
             return target.lock.acquire(target.manner.mode);
         }
@@ -307,7 +307,7 @@ fn block<R: Raw>(target: Target<'_, R>, thread: &Thread, hold: HeldLock) {
 pub(crate) fn wait_in_sight<R>(thread: &Thread, wait: Wait, block: impl FnOnce() -> R) -> R {
     let published = waits::publish(thread, wait);
     if let Some(circle) = lasting_circle(thread) {
-        reaction::deadlock(circle, published);
+        reaction::deadlock(thread, circle, published);
         let _published = waits::publish(thread, wait);
         return block();
     }
