@@ -8,7 +8,7 @@ use lockcheck_checker::{Finding, News, Tier};
 use lockcheck_events::{Record, StuckKind, StuckThread};
 use parking_lot::Mutex;
 
-use super::context::{HeldLock, Thread};
+use super::context::{HeldLock, Thread, current_if_known};
 use super::names::Names;
 use super::waits::{Circle, Published};
 use super::{knowledge, output};
@@ -51,6 +51,8 @@ pub(crate) fn found(thread: &Thread, news: &News) {
 
 /// The thread is about to wait for what only it could give up.
 pub(crate) fn self_deadlock(thread: &Thread, wanted: &HeldLock, own: &HeldLock) {
+    // The circle of one that will be seen when it blocks is this one.
+    is_first_report(vec![(thread.id().0, wanted.event)]);
     let busy = thread.enter();
     let (request, mut records) = knowledge::prepare(thread, wanted);
     let side = StuckThread { waits_for: vec![(thread.id(), knowledge::describe(own))], request };
@@ -60,9 +62,15 @@ pub(crate) fn self_deadlock(thread: &Thread, wanted: &HeldLock, own: &HeldLock) 
     react(text);
 }
 
-/// A circle has closed. The calling thread is blocked on its last side; `wait` is its published wait.
+/// A circle has closed. The calling thread is a member, or waits behind it; `wait` is its published wait.
 pub(crate) fn deadlock(circle: Circle, wait: Published<'_>) {
-    if !is_first_report(&circle) {
+    let mut members: Vec<(u32, u32)> =
+        circle.sides.iter().map(|side| (side.request.thread.0, side.request.event)).collect();
+    members.sort_unstable();
+    // A panic ends the deadlock only where it unwinds a member.
+    let own = current_if_known().map_or(0, |thread| thread.id().0);
+    let outside = !members.iter().any(|(thread, _)| *thread == own);
+    if outside && on_deadlock() == OnDeadlock::Panic || !is_first_report(members) {
         return;
     }
     let detected_after_ns = circle.seen.0.elapsed().as_nanos() as u64;
@@ -74,12 +82,9 @@ pub(crate) fn deadlock(circle: Circle, wait: Published<'_>) {
     react(text);
 }
 
-/// Two threads may see the same circle; one of them reports it.
-fn is_first_report(circle: &Circle) -> bool {
+/// Two threads may see the same circle; one of them reports it. `members`: thread and event of each, sorted.
+fn is_first_report(members: Vec<(u32, u32)>) -> bool {
     static REPORTED: Mutex<Vec<Vec<(u32, u32)>>> = Mutex::new(Vec::new());
-    let mut members: Vec<(u32, u32)> =
-        circle.sides.iter().map(|side| (side.request.thread.0, side.request.event)).collect();
-    members.sort_unstable();
     let mut reported = REPORTED.lock();
     let first = !reported.contains(&members);
     if first {
