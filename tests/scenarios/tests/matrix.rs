@@ -274,6 +274,53 @@ fn what_is_still_to_come_is_listed() {
     assert!(!listed.contains("actual"), "a case that works now must be entered as due:\n{listed}");
 }
 
+/// Left alone, a deadlocked program goes on hanging, and says so once.
+#[test]
+fn a_deadlock_is_said_once() {
+    let cases =
+        ["real-abba", "real-abba-with-one-behind", "self-relock", "read-then-write", "join-holding-a-lock"];
+    let cases = cases.map(|name| (name, Nothing));
+    let wrong = for_each(&cases, |name, _| {
+        let outcome = wait(start(name, "report"), SHORT_PATIENCE);
+        let said = outcome.stderr.matches("error[LC").count();
+        (said != 1 || outcome.status.is_some())
+            .then(|| format!("said {said} times, ended with {:?}\n{}", outcome.status, outcome.stderr))
+    });
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn a_deadlock_can_abort_the_process() {
+    use std::os::unix::process::ExitStatusExt;
+
+    for name in ["real-abba", "self-relock", "join-holding-a-lock"] {
+        let outcome = wait(start(name, "abort"), PATIENCE);
+        let signal = outcome.status.and_then(|status| status.signal());
+        assert_eq!(signal, Some(6), "{name}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains("error[LC000"), "{name}: {}", outcome.stderr);
+    }
+}
+
+/// Each report stands on lines of its own.
+#[test]
+fn reports_do_not_run_together() {
+    let outcome = wait(start("real-abba", "panic"), PATIENCE);
+    for line in outcome.stderr.lines().filter(|line| line.contains("[LC")) {
+        assert!(line.starts_with("warning[") || line.starts_with("error["), "{line}");
+    }
+}
+
+/// Those who wait behind a circle have nothing to give up: one of its members must give way, every time.
+#[test]
+fn a_member_of_the_circle_gives_way() {
+    let cases = [("real-abba-with-one-behind", Nothing); 40];
+    let wrong = for_each(&cases, |name, _| {
+        let outcome = wait(start(name, "panic"), PATIENCE);
+        findings(&outcome).err().map(|complaint| format!("{complaint}\n{}", outcome.stderr))
+    });
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
 #[test]
 fn every_scenario_is_in_the_table_once() {
     let outcome = wait(start("no such scenario", "panic"), PATIENCE);

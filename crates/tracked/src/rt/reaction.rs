@@ -46,7 +46,7 @@ pub(crate) fn found(thread: &Thread, news: &News) {
         return;
     }
     let _busy = thread.enter();
-    output::print(&output::render(&[news.finding(&Names)]));
+    output::print_report(&output::render(&[news.finding(&Names)]));
 }
 
 /// The thread is about to wait for what only it could give up.
@@ -100,7 +100,7 @@ fn report(news: &[News]) -> String {
     if output::under_cli() {
         output::notify();
     } else {
-        output::print(&text);
+        output::print_report(&text);
     }
     text
 }
