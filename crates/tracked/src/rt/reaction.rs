@@ -52,33 +52,38 @@ pub(crate) fn found(thread: &Thread, news: &News) {
     if news.tier < Tier::Likely || output::under_cli() || scope::is_in_open(thread.id()) {
         return;
     }
-    output::print(&output::render(&[news.finding(&Names)]));
+    output::print_report(&output::render(&[news.finding(&Names)]));
 }
 
 /// The thread is about to wait for what only it could give up.
 pub(crate) fn self_deadlock(thread: &Thread, wanted: &HeldLock, own: &HeldLock) {
+    // The circle of one that will be seen when it blocks is this one.
+    is_first_report(vec![(thread.id().0, wanted.event)]);
     let busy = thread.enter();
     let (request, mut records) = knowledge::prepare(thread, wanted);
     let side = StuckThread { waits_for: vec![(thread.id(), knowledge::describe(own))], request };
     records.push(Record::Stuck { kind: StuckKind::SelfDeadlock, threads: vec![side], detected_after_ns: 0 });
-    let text = report(&knowledge::stuck(&records));
     let reaction = on_deadlock(thread);
+    let text = report(reaction, &knowledge::stuck(&records));
     drop(busy);
     react(reaction, text);
 }
 
-/// A circle has closed. The calling thread is blocked on its last side; `wait` is its published wait.
+/// A circle has closed. The calling thread is a member, or waits behind it; `wait` is its published wait.
 pub(crate) fn deadlock(thread: &Thread, circle: Circle, wait: Published) {
-    // A thread that waits for itself has said so, by [`self_deadlock`], before it blocked.
-    let is_self_deadlock = circle.sides.len() == 1;
-    if is_self_deadlock || !is_first_report(&circle) {
+    let busy = thread.enter();
+    let reaction = on_deadlock(thread);
+    let mut members: Vec<(u32, u32)> =
+        circle.sides.iter().map(|side| (side.request.thread.0, side.request.event)).collect();
+    members.sort_unstable();
+    // A panic ends the deadlock only where it unwinds a member.
+    let outside = !members.iter().any(|(member, _)| *member == thread.id().0);
+    if outside && reaction == OnDeadlock::Panic || !is_first_report(members) {
         return;
     }
-    let busy = thread.enter();
     let detected_after_ns = circle.seen.0.elapsed().as_nanos() as u64;
     let records = vec![Record::Stuck { kind: StuckKind::Deadlock, threads: circle.sides, detected_after_ns }];
-    let text = report(&knowledge::stuck(&records));
-    let reaction = on_deadlock(thread);
+    let text = report(reaction, &knowledge::stuck(&records));
     if reaction == OnDeadlock::Panic {
         drop(wait);
     }
@@ -86,12 +91,9 @@ pub(crate) fn deadlock(thread: &Thread, circle: Circle, wait: Published) {
     react(reaction, text);
 }
 
-/// Two threads may see the same circle; one of them reports it.
-fn is_first_report(circle: &Circle) -> bool {
+/// Two threads may see the same circle; one of them reports it. `members`: thread and event of each, sorted.
+fn is_first_report(members: Vec<(u32, u32)>) -> bool {
     static REPORTED: Mutex<Vec<Vec<(u32, u32)>>> = Mutex::new(Vec::new());
-    let mut members: Vec<(u32, u32)> =
-        circle.sides.iter().map(|side| (side.request.thread.0, side.request.event)).collect();
-    members.sort_unstable();
     let mut reported = REPORTED.lock();
     let first = !reported.contains(&members);
     if first {
@@ -101,17 +103,17 @@ fn is_first_report(circle: &Circle) -> bool {
 }
 
 /// Tells the CLI, or else the terminal; gives the text.
-fn report(news: &[News]) -> String {
+fn report(reaction: OnDeadlock, news: &[News]) -> String {
     if output::under_cli() {
         output::notify();
-        if on_deadlock() == OnDeadlock::Report {
+        if reaction == OnDeadlock::Report {
             return String::new();
         }
     }
     let findings: Vec<Finding> = news.iter().map(|news| news.finding(&Names)).collect();
     let text = output::render(&findings);
     if !output::under_cli() {
-        output::print(&text);
+        output::print_report(&text);
     }
     text
 }
