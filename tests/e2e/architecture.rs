@@ -39,7 +39,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("lockcheck-bench", &["tracked"]),
+    ("scenarios", &["lockcheck-report", "tracked"]),
 ];
+
+/// Programs to be watched, besides the fixtures.
+const WATCHED: [&str; 2] = ["lockcheck-bench", "scenarios"];
 
 /// Who alone may use a library.
 const KEPT_BY: &[(&str, &str)] =
@@ -115,10 +119,10 @@ fn some_libraries_have_one_home() {
 
 /// Features unify: one crate that turned it on would turn it on for all.
 #[test]
-fn nobody_turns_check_on_but_fixtures_and_benchmarks() {
+fn nobody_turns_check_on_but_watched_programs() {
     for package in workspace().workspace_packages() {
         let name = package.name.as_str();
-        if is_fixture(package) || name == "lockcheck-bench" {
+        if is_fixture(package) || WATCHED.contains(&name) {
             continue;
         }
         let on = |dependency: &&Dependency| dependency.features.iter().any(|feature| feature == "check");
@@ -133,9 +137,10 @@ fn nobody_turns_check_on_but_fixtures_and_benchmarks() {
     }
     let defaults: Vec<String> =
         workspace().workspace_default_packages().iter().map(|package| package.name.to_string()).collect();
-    let fixtures = workspace().workspace_packages().into_iter().filter(|package| is_fixture(package));
-    for fixture in fixtures {
-        assert!(!defaults.contains(&fixture.name.to_string()), "`{}` is a default member", fixture.name);
+    for package in workspace().workspace_packages() {
+        let name = package.name.to_string();
+        let watched = is_fixture(package) || WATCHED.contains(&&*name);
+        assert_ne!(watched, defaults.contains(&name), "`{name}`: watched programs are no default members");
     }
 }
 
