@@ -164,6 +164,15 @@ fn nothing_else_lies_at_the_top() {
 }
 
 #[test]
+fn the_readme_s_test_command_is_the_one_that_ci_runs() {
+    let command = "cargo test --workspace";
+    for file in ["README.md", ".ci/run"] {
+        let text = fs::read_to_string(root().join(file)).unwrap();
+        assert!(text.lines().any(|line| line.starts_with(command)), "`{command}` in {file}");
+    }
+}
+
+#[test]
 fn every_finding_code_has_its_page() {
     let folder = root().join("docs/findings");
     for code in lockcheck_checker::Code::ALL {
