@@ -1,1 +1,3 @@
 //! Events in, findings out: lock order, waits, prediction
+
+pub mod trace;

@@ -288,7 +288,7 @@ fn encode(event: &Event) -> Result<u64, (String, &'static str)> {
     let Event { thread, target, location, op } = *event;
     if op > Op::Branch {
         return Err((
-            format!("{}", op.word()),
+            op.word().to_owned(),
             "the binary form has only acq, rel, r, w, fork, join, begin, end, req and branch: keep it as STD text",
         ));
     }

@@ -1,0 +1,252 @@
+//! The closure that every sound prediction here rests on, and the search for the first tuple of events it allows.
+//!
+//! A set of events is sync-preserving closed (Mathur, Pavlogiannis, Viswanathan, POPL 2021; Tunc et al., PLDI 2023) if
+//! it is closed under thread order, read-from, fork, join and wake-up, and if of two of its acquisitions of a lock that
+//! exclude each other the earlier one is released in it. Such a set, executed in the order of the trace, is a run the
+//! program could have had. Events are simultaneously reachable in a sync-preserving way exactly if none of them is in
+//! the smallest closed set that contains what precedes them in their threads.
+//!
+//! A closed set is a number of events for each thread. It only grows while a search moves its candidates forward, so
+//! a search costs one pass over the sections it includes, however many tuples it tries. What the closure does NOT see
+//! are runs that reverse the order of two critical sections.
+
+use super::history::{Dependencies, NEVER, SectionIndex};
+
+/// Something that grows a set of events until it is closed.
+pub(super) trait Ideal {
+    /// Starts again with no event.
+    fn clear(&mut self);
+    /// Includes the first `count` events of `thread`, and everything that these need, and that its being there needs:
+    /// even before its first event, that it was forked.
+    fn include(&mut self, thread: u32, count: u32);
+    /// How many events of `thread` are included.
+    fn included(&self, thread: u32) -> u32;
+}
+
+/// The smallest set closed under a partial order alone.
+pub(super) struct Downset<'a> {
+    /// The order.
+    order: &'a Dependencies,
+    /// By thread: events included.
+    counts: Vec<u32>,
+}
+
+impl<'a> Downset<'a> {
+    /// The empty set of a trace with `threads` threads.
+    pub(super) fn new(order: &'a Dependencies, threads: usize) -> Self {
+        Downset { order, counts: vec![0; threads] }
+    }
+}
+
+impl Ideal for Downset<'_> {
+    fn clear(&mut self) {
+        self.counts.fill(0);
+    }
+
+    fn include(&mut self, thread: u32, count: u32) {
+        let old = &mut self.counts[thread as usize];
+        if count > *old || count == 0 {
+            *old = count.max(*old);
+            for of in 0..self.order.width(thread) {
+                let known = self.order.known_at(thread, count, of);
+                let entry = &mut self.counts[of as usize];
+                *entry = (*entry).max(known);
+            }
+        }
+    }
+
+    fn included(&self, thread: u32) -> u32 {
+        self.counts[thread as usize]
+    }
+}
+
+/// The sync-preserving closure.
+pub(super) struct Closure<'a> {
+    /// Thread order, read-from, fork, join, wake-up.
+    order: &'a Dependencies,
+    /// All critical sections.
+    index: &'a SectionIndex<'a>,
+    /// By thread: events included.
+    counts: Vec<u32>,
+    /// By thread: events whose consequences have been drawn. Never more than `counts`.
+    settled: Vec<u32>,
+    /// Threads whose `settled` lags behind, each at least once.
+    lagging: Vec<u32>,
+    /// By slot: how many of its sections are included.
+    taken: Vec<u32>,
+    /// By lock: lines of the last included acquisition of any mode, and of the last exclusive one; 0 for none.
+    last: Vec<(u32, u32)>,
+    /// Slots whose lists grew, not yet checked.
+    touched: Vec<u32>,
+}
+
+impl<'a> Closure<'a> {
+    /// The empty set.
+    pub(super) fn new(order: &'a Dependencies, index: &'a SectionIndex<'a>) -> Self {
+        let threads = index.of_thread.len();
+        Closure {
+            order,
+            index,
+            counts: vec![0; threads],
+            settled: vec![0; threads],
+            lagging: Vec::new(),
+            taken: vec![0; index.slots.len()],
+            last: vec![(0, 0); index.of_lock.len()],
+            touched: Vec::new(),
+        }
+    }
+
+    /// The set as the number of events of each thread.
+    pub(super) fn counts(&self) -> &[u32] {
+        &self.counts
+    }
+
+    /// Includes the first `count` events of `thread`, consequences to be drawn later.
+    fn raise(&mut self, thread: u32, count: u32) {
+        if count > self.counts[thread as usize] {
+            if self.counts[thread as usize] == self.settled[thread as usize] {
+                self.lagging.push(thread);
+            }
+            self.counts[thread as usize] = count;
+        }
+    }
+
+    /// Draws the consequences of everything included, until there are none.
+    fn settle(&mut self) {
+        loop {
+            if let Some(thread) = self.lagging.pop() {
+                let count = self.counts[thread as usize];
+                let old = std::mem::replace(&mut self.settled[thread as usize], count);
+                for of in 0..self.order.width(thread) {
+                    let known = self.order.known_at(thread, count, of);
+                    self.raise(of, known);
+                }
+                self.take_sections(thread, old, count);
+            } else if let Some(slot) = self.touched.pop() {
+                self.close_sections(slot as usize);
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// Notes the sections that `thread` acquired after its event `old`, up to `count`: one by one if they are few,
+    /// else with a search in each lock's list.
+    fn take_sections(&mut self, thread: u32, old: u32, count: u32) {
+        let sections = &self.index.sections.of_thread[thread as usize];
+        let slots = self.index.of_thread[thread as usize].clone();
+        let from = sections.partition_point(|section| section.acquired <= old);
+        let near = sections.get(from..from + 4 * slots.len()).unwrap_or(&sections[from..]);
+        if near.last().is_none_or(|section| section.acquired > count) || from + near.len() == sections.len() {
+            for section in near.iter().take_while(|section| section.acquired <= count) {
+                let slot = self.index.slot_of_kind[section.kind as usize];
+                if slot != NEVER {
+                    self.taken[slot as usize] += 1;
+                    self.note(slot, section.line, self.index.shared_kind[section.kind as usize]);
+                }
+            }
+            return;
+        }
+        for slot in slots {
+            let numbers = &self.index.numbers(slot)[self.taken[slot] as usize..];
+            let more = numbers.partition_point(|&number| sections[number as usize].acquired <= count);
+            self.taken[slot] += more as u32;
+            for &number in numbers[..more].iter().rev() {
+                let section = &sections[number as usize];
+                let shared = self.index.shared_kind[section.kind as usize];
+                self.note(slot as u32, section.line, shared);
+                if !shared {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// An acquisition on `line` is now included.
+    fn note(&mut self, slot: u32, line: u32, shared: bool) {
+        let last = &mut self.last[self.index.slots[slot as usize].lock as usize];
+        last.0 = last.0.max(line);
+        if !shared {
+            last.1 = last.1.max(line);
+        }
+        if self.touched.last() != Some(&slot) {
+            self.touched.push(slot);
+        }
+    }
+
+    /// Includes the release of every section that a later included acquisition of the lock of `slot` excludes.
+    fn close_sections(&mut self, slot: usize) {
+        let lock = self.index.slots[slot].lock as usize;
+        let (last, last_exclusive) = self.last[lock];
+        for at in 0..self.index.of_lock[lock].len() {
+            let slot = self.index.of_lock[lock][at] as usize;
+            let Some(newest) = (self.taken[slot] as usize).checked_sub(1) else { continue };
+            let thread = self.index.slots[slot].thread;
+            let section = self.index.section(thread, self.index.numbers(slot)[newest]);
+            let shared = self.index.shared_kind[section.kind as usize];
+            let later = if shared { last_exclusive } else { last };
+            if later > section.line && section.released > self.counts[thread as usize] {
+                debug_assert_ne!(section.released, NEVER, "a well-formed trace releases it first");
+                self.raise(thread, section.released);
+            }
+        }
+    }
+}
+
+impl Ideal for Closure<'_> {
+    fn clear(&mut self) {
+        self.counts.fill(0);
+        self.settled.fill(0);
+        self.taken.fill(0);
+        self.last.fill((0, 0));
+    }
+
+    fn include(&mut self, thread: u32, count: u32) {
+        self.raise(thread, count);
+        if count == 0 {
+            for of in 0..self.order.width(thread) {
+                let known = self.order.known_at(thread, 0, of);
+                self.raise(of, known);
+            }
+        }
+        self.settle();
+    }
+
+    fn included(&self, thread: u32) -> u32 {
+        self.counts[thread as usize]
+    }
+}
+
+/// One event that may take part in a prediction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Candidate {
+    /// Its number among the events of its thread.
+    pub(super) index: u32,
+    /// Its line.
+    pub(super) line: u32,
+}
+
+/// The first tuple, one candidate of each list, that the ideal of what precedes them does not contain: positions in
+/// the lists. `lists` are pairs of a thread and its candidates in order; the threads differ.
+///
+/// A candidate inside the ideal stays inside as the others move forward, so each list is walked once (SPDOffline's
+/// phase 2). Afterwards `ideal` is the witness.
+pub(super) fn first_tuple(ideal: &mut impl Ideal, lists: &[(u32, &[Candidate])]) -> Option<Vec<usize>> {
+    ideal.clear();
+    let mut at = vec![0; lists.len()];
+    loop {
+        for (&(thread, list), &at) in lists.iter().zip(&at) {
+            ideal.include(thread, list.get(at)?.index - 1);
+        }
+        let mut moved = false;
+        for (&(thread, list), at) in lists.iter().zip(&mut at) {
+            let included = ideal.included(thread);
+            let inside = list[*at..].partition_point(|candidate| candidate.index <= included);
+            moved |= inside > 0;
+            *at += inside;
+        }
+        if !moved {
+            return Some(at);
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! What of a trace the sync-preserving closure needs: who depends on whom, and every critical section.
+//!
+//! [`Dependencies`] is a partial order over all events, kept as what each thread came to know of the others and
+//! when: eight bytes for each piece of news, nothing for an edge that brings none. [`Sections`] has sixteen bytes for
+//! each critical section, appended in the order of its thread. That is all the history there is: reads, writes and
+//! releases leave no record of their own.
+
+use super::holds::Hold;
+
+/// Marks a section that was not released.
+pub(super) const NEVER: u32 = u32::MAX;
+
+/// A partial order that contains the order of each thread, built by edges between events of different threads.
+///
+/// Events of a thread are numbered from 1; what a fork brings is known at 0, before the first one. The order is transitive by construction: an edge brings all that its source
+/// knew at that event.
+#[derive(Default)]
+pub(super) struct Dependencies {
+    /// `now[t][u]`: the events of `u` that come before the current event of `t`.
+    now: Vec<Vec<u32>>,
+    /// `past[t][u]`: pairs (event of `t`, value of `now[t][u]` from this event on), both strictly increasing.
+    past: Vec<Vec<Vec<(u32, u32)>>>,
+    /// By thread: the last event at which `now` changed.
+    changed: Vec<u32>,
+}
+
+impl Dependencies {
+    /// Has a place for `thread`.
+    pub(super) fn add_thread(&mut self, thread: u32) {
+        let threads = thread as usize + 1;
+        while self.now.len() < threads {
+            self.now.push(Vec::new());
+            self.past.push(Vec::new());
+            self.changed.push(0);
+        }
+    }
+
+    /// Whether event `index` of `of` comes before the current event of `thread`.
+    #[inline]
+    pub(super) fn knows(&self, thread: u32, of: u32, index: u32) -> bool {
+        self.now[thread as usize].get(of as usize).is_some_and(|&known| known >= index)
+    }
+
+    /// Event `source` of `from` comes before event `at` of `thread`. Returns whether that was news.
+    /// Preconditions: no edge came to a later event of `thread` before, the threads differ.
+    #[inline]
+    pub(super) fn add(&mut self, thread: u32, at: u32, from: u32, source: u32) -> bool {
+        if self.knows(thread, from, source) {
+            return false;
+        }
+        self.add_new(thread, at, from, source);
+        true
+    }
+
+    /// The slow half of [`Dependencies::add`].
+    fn add_new(&mut self, thread: u32, at: u32, from: u32, source: u32) {
+        let current = self.changed[from as usize] <= source;
+        for of in 0..self.now[from as usize].len() as u32 {
+            let known =
+                if current { self.now[from as usize][of as usize] } else { self.known_at(from, source, of) };
+            if of != thread && of != from {
+                self.learn(thread, at, of, known);
+            }
+        }
+        self.learn(thread, at, from, source);
+        self.changed[thread as usize] = at;
+    }
+
+    /// One entry of a clock rises to `value`, if it does.
+    fn learn(&mut self, thread: u32, at: u32, of: u32, value: u32) {
+        let (now, past) = (&mut self.now[thread as usize], &mut self.past[thread as usize]);
+        let of = of as usize;
+        if now.len() <= of {
+            now.resize(of + 1, 0);
+            past.resize(of + 1, Vec::new());
+        }
+        if value <= now[of] {
+            return;
+        }
+        now[of] = value;
+        match past[of].last_mut() {
+            Some(last) if last.0 == at => last.1 = value,
+            _ => past[of].push((at, value)),
+        }
+    }
+
+    /// How many events of `of` come before event `index` of `thread` (or are needed by it).
+    pub(super) fn known_at(&self, thread: u32, index: u32, of: u32) -> u32 {
+        let past = self.past[thread as usize].get(of as usize).map_or(&[][..], |past| past);
+        let upto = past.partition_point(|&(at, _)| at <= index);
+        if upto == 0 { 0 } else { past[upto - 1].1 }
+    }
+
+    /// How many entries the clock of `thread` has.
+    pub(super) fn width(&self, thread: u32) -> u32 {
+        self.now.get(thread as usize).map_or(0, |now| now.len() as u32)
+    }
+
+    /// Bytes of the history proper.
+    pub(super) fn bytes(&self) -> usize {
+        self.past.iter().flatten().map(|past| past.capacity() * size_of::<(u32, u32)>()).sum()
+    }
+}
+
+/// One outermost hold of a lock by a thread.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Section {
+    /// The abstract acquire it is an instance of (which has thread, lock, mode, hold set and location).
+    pub(super) kind: u32,
+    /// Number of the acquisition among the events of its thread.
+    pub(super) acquired: u32,
+    /// Number of the release, or [`NEVER`].
+    pub(super) released: u32,
+    /// Line of the acquisition; also its place in the order of all events.
+    pub(super) line: u32,
+}
+
+/// Every critical section of the trace.
+#[derive(Default)]
+pub(super) struct Sections {
+    /// By thread, in the order of acquisition.
+    pub(super) of_thread: Vec<Vec<Section>>,
+}
+
+impl Sections {
+    /// Has a place for `thread`.
+    pub(super) fn add_thread(&mut self, thread: u32) {
+        while self.of_thread.len() <= thread as usize {
+            self.of_thread.push(Vec::new());
+        }
+    }
+
+    /// A section begins; its number within the thread.
+    #[inline]
+    pub(super) fn open(&mut self, thread: u32, kind: u32, acquired: u32, line: u32) -> u32 {
+        let sections = &mut self.of_thread[thread as usize];
+        sections.push(Section { kind, acquired, released: NEVER, line });
+        sections.len() as u32 - 1
+    }
+
+    /// Section `number` of `thread` ends with event `released`.
+    #[inline]
+    pub(super) fn close(&mut self, thread: u32, number: u32, released: u32) {
+        self.of_thread[thread as usize][number as usize].released = released;
+    }
+
+    /// Bytes of the history proper.
+    pub(super) fn bytes(&self) -> usize {
+        self.of_thread.iter().map(|sections| sections.capacity() * size_of::<Section>()).sum()
+    }
+}
+
+/// Sections by thread and lock, for those locks that more than one thread uses: only these constrain anything.
+pub(super) struct SectionIndex<'a> {
+    /// All sections.
+    pub(super) sections: &'a Sections,
+    /// Every pair of a thread and a lock it uses, sorted by thread.
+    pub(super) slots: Vec<Slot>,
+    /// By thread: its range in `slots`.
+    pub(super) of_thread: Vec<std::ops::Range<usize>>,
+    /// By shared lock (dense numbers of its own): its slots.
+    pub(super) of_lock: Vec<Vec<u32>>,
+    /// By abstract acquire: its slot, or [`NEVER`] for a lock of one thread.
+    pub(super) slot_of_kind: Vec<u32>,
+    /// By abstract acquire: whether it is shared.
+    pub(super) shared_kind: Vec<bool>,
+    /// Numbers of sections within their thread, slot after slot, in the order of acquisition.
+    numbers: Vec<u32>,
+}
+
+/// One thread's sections of one lock.
+pub(super) struct Slot {
+    /// The thread.
+    pub(super) thread: u32,
+    /// The lock, in the dense numbers of [`SectionIndex::of_lock`].
+    pub(super) lock: u32,
+    /// Range in [`SectionIndex::numbers`].
+    range: std::ops::Range<usize>,
+}
+
+impl<'a> SectionIndex<'a> {
+    /// Sorts `sections`; `kinds` gives thread and hold of each abstract acquire that has sections, else `None`.
+    pub(super) fn new(sections: &'a Sections, kinds: &[Option<(u32, Hold)>]) -> SectionIndex<'a> {
+        let locks = kinds.iter().flatten().map(|(_, hold)| hold.lock() + 1).max().unwrap_or(0);
+        let dense = shared_locks(kinds, locks);
+        let mut pairs: Vec<(u32, u32)> = kinds
+            .iter()
+            .flatten()
+            .map(|&(thread, hold)| (thread, dense[hold.lock() as usize]))
+            .filter(|&(_, lock)| lock != NEVER)
+            .collect();
+        pairs.sort_unstable();
+        pairs.dedup();
+        let slot_of_kind: Vec<u32> = kinds
+            .iter()
+            .map(|kind| {
+                let (thread, hold) = (*kind)?;
+                pairs.binary_search(&(thread, dense[hold.lock() as usize])).ok()
+            })
+            .map(|slot| slot.map_or(NEVER, |slot| slot as u32))
+            .collect();
+        let shared_kind = kinds.iter().map(|kind| kind.is_some_and(|kind| kind.1.shared()));
+        let mut index = SectionIndex {
+            sections,
+            slots: Vec::new(),
+            of_thread: vec![0..0; sections.of_thread.len()],
+            of_lock: vec![Vec::new(); dense.iter().filter(|&&lock| lock != NEVER).count()],
+            shared_kind: shared_kind.collect(),
+            slot_of_kind,
+            numbers: Vec::new(),
+        };
+        index.fill(&pairs);
+        index
+    }
+
+    /// Counts and places the sections of each slot.
+    fn fill(&mut self, pairs: &[(u32, u32)]) {
+        let mut next = vec![0usize; pairs.len()];
+        for section in self.sections.of_thread.iter().flatten() {
+            if let Some(count) = next.get_mut(self.slot_of_kind[section.kind as usize] as usize) {
+                *count += 1;
+            }
+        }
+        let mut total = 0;
+        for (slot, &(thread, lock)) in pairs.iter().enumerate() {
+            let count = std::mem::replace(&mut next[slot], total);
+            self.slots.push(Slot { thread, lock, range: total..total + count });
+            self.of_lock[lock as usize].push(slot as u32);
+            let range = &mut self.of_thread[thread as usize];
+            *range = if range.end == 0 { slot..slot + 1 } else { range.start..slot + 1 };
+            total += count;
+        }
+        self.numbers = vec![0; total];
+        for sections in &self.sections.of_thread {
+            for (number, section) in sections.iter().enumerate() {
+                let slot = self.slot_of_kind[section.kind as usize];
+                if let Some(place) = next.get_mut(slot as usize) {
+                    self.numbers[*place] = number as u32;
+                    *place += 1;
+                }
+            }
+        }
+    }
+
+    /// The sections of `slot`, as numbers within their thread.
+    pub(super) fn numbers(&self, slot: usize) -> &[u32] {
+        &self.numbers[self.slots[slot].range.clone()]
+    }
+
+    /// Section `number` of `thread`.
+    pub(super) fn section(&self, thread: u32, number: u32) -> &Section {
+        &self.sections.of_thread[thread as usize][number as usize]
+    }
+}
+
+/// By lock: a dense number for the locks that several threads use, [`NEVER`] for the others.
+fn shared_locks(kinds: &[Option<(u32, Hold)>], locks: u32) -> Vec<u32> {
+    let mut user = vec![NEVER; locks as usize];
+    let mut dense = vec![NEVER; locks as usize];
+    let mut count = 0;
+    for &(thread, hold) in kinds.iter().flatten() {
+        let lock = hold.lock() as usize;
+        if user[lock] == NEVER {
+            user[lock] = thread;
+        } else if user[lock] != thread && dense[lock] == NEVER {
+            dense[lock] = count;
+            count += 1;
+        }
+    }
+    dense
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_edge_brings_what_its_source_knew_then() {
+        let mut order = Dependencies::default();
+        (0..3).for_each(|thread| order.add_thread(thread));
+        assert!(order.add(1, 3, 2, 7));
+        assert!(order.add(1, 5, 2, 9));
+        assert!(order.add(0, 2, 1, 4), "thread 1 knew 7 of thread 2 at its event 4");
+        assert_eq!((order.known_at(0, 1, 2), order.known_at(0, 2, 2)), (0, 7));
+        assert_eq!(order.known_at(0, 2, 1), 4);
+        assert!(!order.add(0, 3, 2, 6), "that is known already");
+        assert!(order.add(0, 3, 1, 5));
+        assert_eq!((order.known_at(0, 2, 2), order.known_at(0, 3, 2)), (7, 9));
+    }
+}
