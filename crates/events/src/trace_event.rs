@@ -437,7 +437,7 @@ impl fmt::Display for Violation {
             }
             Rule::ForkComesFirst => write!(
                 f,
-                "{thread} does fork({target}), expected a thread without events: it started on line {since}"
+                "{thread} does fork({target}), expected a thread that was not started: it was by line {since}"
             ),
             Rule::JoinComesLast if self.event.op == Op::Join && since == 0 => {
                 write!(f, "{thread} does join({target}), expected another thread than itself")
@@ -480,7 +480,7 @@ struct LockState {
 /// What a thread has been through. Lines are 0 for "not yet".
 #[derive(Clone, Copy, Debug, Default)]
 struct ThreadState {
-    /// Line of its fork or of its first event, whichever came first.
+    /// Line of its fork, its first event or its join, whichever came first.
     started: u32,
     /// Line of its first join.
     joined: u32,
@@ -545,6 +545,9 @@ impl WellFormed {
             }
             if other.joined == 0 {
                 other.joined = line;
+            }
+            if other.started == 0 {
+                other.started = line;
             }
         }
         Ok(Effect::None)
@@ -680,7 +683,7 @@ mod tests {
             ),
             (
                 "t2|w(x)|1\nt1|fork(t2)|1",
-                "t.std:2: t1 does fork(t2), expected a thread without events: it started on line 1",
+                "t.std:2: t1 does fork(t2), expected a thread that was not started: it was by line 1",
             ),
             (
                 "t1|join(t2)|1\nt2|begin|1",

@@ -417,7 +417,7 @@ impl Analysis {
         self.threads[child as usize].joined = true;
         let state = &mut self.threads[thread as usize];
         state.segment += 1;
-        if self.config.deadlocks && !state.holds.is_empty() {
+        if self.config.deadlocks {
             let (set, location) = (state.set, event.location);
             let kind = Kind { thread, want: Want::End(child), set, location };
             self.acquires.unfinished(kind, index, line);

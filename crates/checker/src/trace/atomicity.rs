@@ -69,6 +69,8 @@ struct ThreadClock {
     begin_place: Place,
     /// Whether the region was reported.
     reported: bool,
+    /// Who forked it, while it has done nothing itself: to that thread its end says nothing.
+    idle_child_of: Option<u32>,
     /// Cells that came to contain `begin` since.
     followers: Vec<CellId>,
     /// The last event of its own that received a clock, and the event that had left it.
@@ -153,6 +155,7 @@ impl Regions {
     fn active_event(&mut self, event: &Event, place: Place, outermost: bool) {
         let (thread, target) = (event.thread, event.target);
         self.add_thread(thread);
+        self.threads[thread as usize].idle_child_of = None;
         match event.op {
             Op::Acquire if outermost => {
                 self.receive(thread, CellId::Lock(target), place);
@@ -182,6 +185,7 @@ impl Regions {
                 self.add_thread(target);
                 let clock = self.threads[thread as usize].clock.clone();
                 join(&mut self.threads[target as usize].clock, &clock);
+                self.threads[target as usize].idle_child_of = Some(thread);
             }
             Op::Join => {
                 self.add_thread(target);
@@ -190,11 +194,23 @@ impl Regions {
                     place: Place { thread: target, ..place },
                     noted: Vec::new(),
                 };
-                self.receive_cell(thread, &cell, place);
+                if self.threads[target as usize].idle_child_of != Some(thread) {
+                    self.receive_cell(thread, &cell, place);
+                }
             }
             Op::Begin => self.begin(thread, place),
             Op::End => self.end(thread),
             _ => {}
+        }
+    }
+
+    /// The trace ends: so do the regions still open, for cycles among them show only then.
+    pub(super) fn finish(&mut self) {
+        for thread in 0..self.threads.len() {
+            if self.threads[thread].depth > 0 {
+                self.threads[thread].depth = 1;
+                self.end(thread as u32);
+            }
         }
     }
 

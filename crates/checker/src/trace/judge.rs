@@ -24,6 +24,7 @@ pub const MAX_SEARCHES: u32 = 20_000;
 pub(super) fn judge(mut analysis: Analysis) -> TraceFindings {
     let mut races = std::mem::take(&mut analysis.races);
     note_requests(&mut analysis);
+    analysis.regions.finish();
     let analysis = &analysis;
     let locks = count_locks(&analysis.acquires.kinds);
     let threads = analysis.threads.len();

@@ -24,6 +24,7 @@ mod judge;
 mod order;
 mod races;
 mod shapes;
+mod verify;
 
 pub use analysis::{Analysis, Config, Rejected};
 pub use atomicity::MAX_REGIONS;
@@ -35,3 +36,4 @@ pub use judge::MAX_SEARCHES;
 pub use order::MAX_PATTERN_STEPS;
 pub use races::MAX_RACES;
 pub use shapes::MAX_UPDATES;
+pub use verify::{Claim, WitnessFault, verify_witness};

@@ -11,7 +11,7 @@ use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::acquires::{Kind, Want};
-use super::holds::{Hold, HoldSets};
+use super::holds::{EMPTY, Hold, HoldSets};
 
 /// Most steps of the pattern enumeration, over the whole trace. The number of cycles is exponential in the worst case.
 pub const MAX_PATTERN_STEPS: u32 = 2_000_000;
@@ -24,7 +24,7 @@ pub(super) struct LockOrder<'a> {
     sets: &'a HoldSets,
     /// Number of locks: object `lock` is a lock, object `locks + t` the end of thread `t`.
     locks: u32,
-    /// By thread: whether it is joined by a thread that holds a lock.
+    /// By thread: whether it is joined by a thread that holds a lock, or that is joined so itself.
     joined_under_lock: Vec<bool>,
     /// Edges held -> wanted, each with the first abstract acquire that shows it, in the order of appearance.
     edges: Vec<(u32, u32, u32)>,
@@ -37,12 +37,7 @@ pub(super) struct LockOrder<'a> {
 impl<'a> LockOrder<'a> {
     /// The graph of `kinds`.
     pub(super) fn new(kinds: &'a [Kind], sets: &'a HoldSets, locks: u32, threads: usize) -> Self {
-        let mut joined_under_lock = vec![false; threads];
-        for kind in kinds {
-            if let Want::End(thread) = kind.want {
-                joined_under_lock[thread as usize] = true;
-            }
-        }
+        let joined_under_lock = joined_under_lock(kinds, threads);
         let mut order = LockOrder {
             kinds,
             sets,
@@ -276,6 +271,25 @@ impl<'a> LockOrder<'a> {
             }
         }
         true
+    }
+}
+
+/// See [`LockOrder::joined_under_lock`].
+fn joined_under_lock(kinds: &[Kind], threads: usize) -> Vec<bool> {
+    let mut joined = vec![false; threads];
+    let joins = kinds.iter().filter_map(|kind| match kind.want {
+        Want::End(thread) => Some((kind, thread as usize)),
+        Want::Lock(_) => None,
+    });
+    let joins: Vec<(&Kind, usize)> = joins.collect();
+    loop {
+        let before = joined.iter().filter(|&&joined| joined).count();
+        for &(kind, thread) in &joins {
+            joined[thread] |= kind.set != EMPTY || joined[kind.thread as usize];
+        }
+        if joined.iter().filter(|&&joined| joined).count() == before {
+            return joined;
+        }
     }
 }
 
