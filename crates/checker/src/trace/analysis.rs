@@ -6,7 +6,7 @@ use super::acquires::{Acquires, Kind, Want};
 use super::atomicity::{Place, Regions};
 use super::clocks::{Clocks, LockStamps, Stamp};
 use super::findings::TraceFindings;
-use super::history::{Dependencies, Sections};
+use super::history::{Dependencies, Edges, Sections};
 use super::holds::{EMPTY, Hold, HoldSets, SetId};
 use super::races::{Races, Readers, Relations, Seen};
 use super::shapes::{Update, Updates};
@@ -142,8 +142,8 @@ pub struct Analysis {
     pub(super) acquires: Acquires,
     /// Critical sections.
     pub(super) sections: Sections,
-    /// Thread order, read-from, fork, join, wake-up.
-    pub(super) depends: Dependencies,
+    /// Read-from, fork, join, wake-up.
+    pub(super) depends: Edges,
     /// Thread order, fork, join.
     pub(super) forks: Dependencies,
     /// Variables and races.

@@ -10,7 +10,7 @@
 //! a search costs one pass over the sections it includes, however many tuples it tries. What the closure does NOT see
 //! are runs that reverse the order of two critical sections.
 
-use super::history::{Dependencies, NEVER, SectionIndex};
+use super::history::{Dependencies, EdgeIndex, NEVER, SectionIndex};
 
 /// Something that grows a set of events until it is closed.
 pub(super) trait Ideal {
@@ -63,11 +63,13 @@ impl Ideal for Downset<'_> {
 /// The sync-preserving closure.
 pub(super) struct Closure<'a> {
     /// Thread order, read-from, fork, join, wake-up.
-    order: &'a Dependencies,
+    edges: &'a EdgeIndex,
     /// All critical sections.
     index: &'a SectionIndex<'a>,
     /// By thread: events included.
     counts: Vec<u32>,
+    /// By thread: edges drawn.
+    drawn: Vec<usize>,
     /// By thread: events whose consequences have been drawn. Never more than `counts`.
     settled: Vec<u32>,
     /// Threads whose `settled` lags behind, each at least once.
@@ -82,12 +84,13 @@ pub(super) struct Closure<'a> {
 
 impl<'a> Closure<'a> {
     /// The empty set.
-    pub(super) fn new(order: &'a Dependencies, index: &'a SectionIndex<'a>) -> Self {
+    pub(super) fn new(edges: &'a EdgeIndex, index: &'a SectionIndex<'a>) -> Self {
         let threads = index.of_thread.len();
         Closure {
-            order,
+            edges,
             index,
             counts: vec![0; threads],
+            drawn: vec![0; threads],
             settled: vec![0; threads],
             lagging: Vec::new(),
             taken: vec![0; index.slots.len()],
@@ -117,10 +120,7 @@ impl<'a> Closure<'a> {
             if let Some(thread) = self.lagging.pop() {
                 let count = self.counts[thread as usize];
                 let old = std::mem::replace(&mut self.settled[thread as usize], count);
-                for of in 0..self.order.width(thread) {
-                    let known = self.order.known_at(thread, count, of);
-                    self.raise(of, known);
-                }
+                self.draw_edges(thread, count);
                 self.take_sections(thread, old, count);
             } else if let Some(slot) = self.touched.pop() {
                 self.close_sections(slot as usize);
@@ -128,6 +128,23 @@ impl<'a> Closure<'a> {
                 return;
             }
         }
+    }
+
+    /// Includes where the edges to the first `count` events of `thread` come from, from the last full clock on.
+    fn draw_edges(&mut self, thread: u32, count: u32) {
+        let edges = self.edges;
+        let upto = edges.count(thread, count);
+        let (clock, covered) = edges.clock(thread, upto);
+        let drawn = self.drawn[thread as usize];
+        if covered > drawn {
+            for (of, &known) in clock.iter().enumerate() {
+                self.raise(of as u32, known);
+            }
+        }
+        for (from, source) in edges.between(thread, drawn.max(covered).min(upto), upto) {
+            self.raise(from, source);
+        }
+        self.drawn[thread as usize] = drawn.max(upto);
     }
 
     /// Notes the sections that `thread` acquired after its event `old`, up to `count`: one by one if they are few,
@@ -196,6 +213,7 @@ impl<'a> Closure<'a> {
 impl Ideal for Closure<'_> {
     fn clear(&mut self) {
         self.counts.fill(0);
+        self.drawn.fill(0);
         self.settled.fill(0);
         self.taken.fill(0);
         self.last.fill((0, 0));
@@ -204,10 +222,7 @@ impl Ideal for Closure<'_> {
     fn include(&mut self, thread: u32, count: u32) {
         self.raise(thread, count);
         if count == 0 {
-            for of in 0..self.order.width(thread) {
-                let known = self.order.known_at(thread, 0, of);
-                self.raise(of, known);
-            }
+            self.draw_edges(thread, 0);
         }
         self.settle();
     }

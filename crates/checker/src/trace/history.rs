@@ -1,11 +1,167 @@
 //! What of a trace the sync-preserving closure needs: who depends on whom, and every critical section.
 //!
-//! [`Dependencies`] is a partial order over all events, kept as what each thread came to know of the others and
-//! when: eight bytes for each piece of news, nothing for an edge that brings none. [`Sections`] has sixteen bytes for
-//! each critical section, appended in the order of its thread. That is all the history there is: reads, writes and
-//! releases leave no record of their own.
+//! [`Edges`] are the edges of read-from, fork, join and wake-up, sixteen bytes each, and only those that say more than
+//! an earlier one between the same two threads. [`Sections`] has sixteen bytes for each critical section, appended in
+//! the order of its thread. That is all the history there is: reads, writes and releases leave no record of their own.
+//! Appending is all that happens while the trace is read; [`EdgeIndex`] and [`SectionIndex`] sort it when, and only
+//! if, there is something to search.
+//!
+//! [`Dependencies`] is a small transitive order that can be asked at any time, for fork and join alone.
+
+use hashbrown::HashMap;
 
 use super::holds::Hold;
+
+/// An edge from one thread to another: event `source` of `from` comes before event `at` of `thread`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Edge {
+    /// Whose event comes later.
+    thread: u32,
+    /// That event; 0 for before the first.
+    at: u32,
+    /// Whose event comes earlier.
+    from: u32,
+    /// That event.
+    source: u32,
+}
+
+/// The edges between threads, in the order of the trace. For each thread, `at` never decreases.
+#[derive(Default)]
+pub(super) struct Edges {
+    /// All of them.
+    edges: Vec<Edge>,
+    /// `heard[t][u]`: the last `source` of an edge from `u` to `t`.
+    heard: Vec<Vec<u32>>,
+}
+
+impl Edges {
+    /// Has a place for `thread`.
+    pub(super) fn add_thread(&mut self, thread: u32) {
+        while self.heard.len() <= thread as usize {
+            self.heard.push(Vec::new());
+        }
+    }
+
+    /// Adds an edge, unless an earlier one between the two threads says as much; whether it was added.
+    #[inline]
+    pub(super) fn add(&mut self, thread: u32, at: u32, from: u32, source: u32) -> bool {
+        let heard = &mut self.heard[thread as usize];
+        if heard.len() <= from as usize {
+            heard.resize(from as usize + 1, 0);
+        }
+        let heard = &mut heard[from as usize];
+        if *heard >= source {
+            return false;
+        }
+        *heard = source;
+        self.edges.push(Edge { thread, at, from, source });
+        true
+    }
+
+    /// Bytes of the history proper.
+    pub(super) fn bytes(&self) -> usize {
+        self.edges.capacity() * size_of::<Edge>()
+    }
+}
+
+/// How many edges of a thread lie between two of its full clocks, at least.
+const STRIDE: usize = 64;
+
+/// Edges by thread, with the thread's full clock every so many edges: a closure that starts from nothing jumps to the
+/// last clock instead of walking all edges before it.
+pub(super) struct EdgeIndex {
+    /// By thread: its edges without the thread, in order.
+    of_thread: Vec<Vec<(u32, u32, u32)>>,
+    /// Edges between two clocks.
+    stride: usize,
+    /// By thread: clock after each `stride` edges, each as long as there are threads. Transitive.
+    clocks: Vec<Vec<u32>>,
+}
+
+impl EdgeIndex {
+    /// Sorts `edges`.
+    pub(super) fn new(edges: &Edges) -> EdgeIndex {
+        Self::with_stride(edges, STRIDE.max(edges.heard.len()))
+    }
+
+    /// As [`EdgeIndex::new`], with a clock after each `stride` edges.
+    fn with_stride(edges: &Edges, stride: usize) -> EdgeIndex {
+        let threads = edges.heard.len();
+        let mut of_thread = vec![Vec::new(); threads];
+        for edge in &edges.edges {
+            of_thread[edge.thread as usize].push((edge.at, edge.from, edge.source));
+        }
+        let mut index = EdgeIndex { of_thread, stride, clocks: vec![Vec::new(); threads] };
+        index.compute_clocks(&edges.edges);
+        index
+    }
+
+    /// How many edges of `thread` come at or before its event `index`.
+    pub(super) fn count(&self, thread: u32, index: u32) -> usize {
+        self.of_thread[thread as usize].partition_point(|edge| edge.0 <= index)
+    }
+
+    /// Edges `from` to `to` of `thread`, as pairs (thread, event).
+    pub(super) fn between(&self, thread: u32, from: usize, to: usize) -> impl Iterator<Item = (u32, u32)> {
+        self.of_thread[thread as usize][from..to].iter().map(|edge| (edge.1, edge.2))
+    }
+
+    /// The last clock of `thread` after at most `edges` edges, and how many edges it covers.
+    pub(super) fn clock(&self, thread: u32, edges: usize) -> (&[u32], usize) {
+        let (number, width) = (edges / self.stride, self.of_thread.len());
+        if number == 0 {
+            return (&[], 0);
+        }
+        let start = (number - 1) * width;
+        (&self.clocks[thread as usize][start..start + width], number * self.stride)
+    }
+
+    /// Computes the clocks in one pass. A thread's clock after some of its edges is kept as long as later edges come
+    /// from there.
+    fn compute_clocks(&mut self, edges: &[Edge]) {
+        let threads = self.of_thread.len();
+        if self.of_thread.iter().all(|edges| edges.len() < self.stride) {
+            return;
+        }
+        let mut users: Vec<Vec<u32>> = self.of_thread.iter().map(|edges| vec![0; edges.len() + 1]).collect();
+        for edge in edges {
+            users[edge.from as usize][self.count(edge.from, edge.source)] += 1;
+        }
+        let mut now: Vec<(usize, Vec<u32>)> = vec![(0, vec![0; threads]); threads];
+        let mut kept: HashMap<(u32, usize), Vec<u32>> = HashMap::new();
+        let mut spare: Vec<Vec<u32>> = Vec::new();
+        for edge in edges {
+            let thread = edge.thread as usize;
+            let version = now[thread].0;
+            if users[thread][version] > 0 {
+                let mut copy = spare.pop().unwrap_or_default();
+                copy.clone_from(&now[thread].1);
+                kept.insert((edge.thread, version), copy);
+            }
+            now[thread].0 += 1;
+            let mut clock = std::mem::take(&mut now[thread].1);
+            let wanted = self.count(edge.from, edge.source);
+            let source = match kept.get(&(edge.from, wanted)) {
+                Some(clock) => clock,
+                None => &now[edge.from as usize].1,
+            };
+            for (mine, theirs) in clock.iter_mut().zip(source) {
+                *mine = (*mine).max(*theirs);
+            }
+            let entry = &mut clock[edge.from as usize];
+            *entry = (*entry).max(edge.source);
+            let left = &mut users[edge.from as usize][wanted];
+            *left -= 1;
+            if *left == 0 {
+                spare.extend(kept.remove(&(edge.from, wanted)));
+            }
+            if now[thread].0.is_multiple_of(self.stride) {
+                self.clocks[thread].extend_from_slice(&clock);
+            }
+            now[thread].1 = clock;
+        }
+    }
+}
 
 /// Marks a section that was not released.
 pub(super) const NEVER: u32 = u32::MAX;
@@ -94,11 +250,6 @@ impl Dependencies {
     /// How many entries the clock of `thread` has.
     pub(super) fn width(&self, thread: u32) -> u32 {
         self.now.get(thread as usize).map_or(0, |now| now.len() as u32)
-    }
-
-    /// Bytes of the history proper.
-    pub(super) fn bytes(&self) -> usize {
-        self.past.iter().flatten().map(|past| past.capacity() * size_of::<(u32, u32)>()).sum()
     }
 }
 
@@ -286,5 +437,56 @@ mod tests {
         assert!(!order.add(0, 3, 2, 6), "that is known already");
         assert!(order.add(0, 3, 1, 5));
         assert_eq!((order.known_at(0, 2, 2), order.known_at(0, 3, 2)), (7, 9));
+    }
+
+    /// All events that come before event `index` of `thread`, found by walking edges.
+    fn walk(edges: &[Edge], thread: u32, index: u32, clock: &mut [u32]) {
+        for edge in edges.iter().filter(|edge| edge.thread == thread && edge.at <= index) {
+            let entry = &mut clock[edge.from as usize];
+            if *entry < edge.source {
+                *entry = edge.source;
+                walk(edges, edge.from, edge.source, clock);
+            }
+        }
+    }
+
+    #[test]
+    fn full_clocks_are_what_walking_the_edges_gives() {
+        let (threads, mut random) = (5u32, 0x1234_5678_9ABC_DEFu64);
+        let mut below = |limit: u32| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            (random >> 33) as u32 % limit
+        };
+        for stride in 1..4 {
+            let mut edges = Edges::default();
+            (0..threads).for_each(|thread| edges.add_thread(thread));
+            let mut events = vec![1; threads as usize];
+            for _ in 0..200 {
+                let (thread, from) = (below(threads), below(threads));
+                events[thread as usize] += 1;
+                if thread != from {
+                    let source = 1 + below(events[from as usize]);
+                    edges.add(thread, events[thread as usize], from, source);
+                }
+            }
+            let index = EdgeIndex::with_stride(&edges, stride);
+            for thread in 0..threads {
+                let list = &index.of_thread[thread as usize];
+                for count in 0..=list.len() {
+                    let (clock, covered) = index.clock(thread, count);
+                    assert_eq!(covered, count / stride * stride);
+                    if covered > 0 {
+                        let mut expected = vec![0; threads as usize];
+                        walk(&edges.edges, thread, list[covered - 1].0, &mut expected);
+                        let own = thread as usize;
+                        for of in (0..threads as usize).filter(|&of| of != own) {
+                            assert_eq!(clock[of], expected[of], "stride {stride}");
+                        }
+                    }
+                }
+            }
+        }
     }
 }

@@ -11,7 +11,7 @@ use super::findings::{
     Access, BrokenRegion, BrokenUpdate, Cycle, CycleEdge, Harmless, HeldLock, HoldMode, InconsistentLocking,
     Limit, Race, RaceRelations, TraceFindings, TraceStats, TraceTier, Wanted, Witness,
 };
-use super::history::SectionIndex;
+use super::history::{EdgeIndex, SectionIndex};
 use super::holds::{Hold, HoldSets, SetId};
 use super::order::{LockOrder, objects};
 use super::races::{ListKey, RaceKey, Races, Seen, race_key, sound};
@@ -32,7 +32,7 @@ pub(super) fn judge(mut analysis: Analysis) -> TraceFindings {
     let search = order.has_cycle() && analysis.config.deadlocks
         || analysis.config.syncp
         || races.found.values().any(|found| sound(found.relations));
-    let index = search.then(|| section_index(analysis));
+    let index = search.then(|| (EdgeIndex::new(&analysis.depends), section_index(analysis)));
     let mut judge = Judge {
         analysis,
         index: index.as_ref(),
@@ -97,8 +97,8 @@ fn section_index(analysis: &Analysis) -> SectionIndex<'_> {
 struct Judge<'a> {
     /// What was collected.
     analysis: &'a Analysis,
-    /// Sections by thread and lock, if anything is to be searched.
-    index: Option<&'a SectionIndex<'a>>,
+    /// Edges by thread, sections by thread and lock, if anything is to be searched.
+    index: Option<&'a (EdgeIndex, SectionIndex<'a>)>,
     /// Searches left.
     searches: u32,
     /// Limits reached.
@@ -110,7 +110,7 @@ struct Judge<'a> {
 impl<'a> Judge<'a> {
     /// A closure to search with.
     fn closure(&self) -> Option<Closure<'a>> {
-        self.index.map(|index| Closure::new(&self.analysis.depends, index))
+        self.index.map(|(edges, sections)| Closure::new(edges, sections))
     }
 
     /// Counts one search; false when there are none left.
