@@ -48,21 +48,25 @@ pub(super) struct Acquires {
     pub(super) kinds: Vec<Kind>,
     /// The inverse of `kinds`.
     numbers: HashMap<Kind, u32>,
-    /// Recently used numbers, by a hash of their kind: most acquisitions repeat a recent one.
-    recent: Box<[u32]>,
+    /// Recently used kinds of lock acquisitions and their numbers, by a hash: most acquisitions repeat a recent one,
+    /// and are found here with one look at memory.
+    recent: Vec<(Kind, u32)>,
     /// What has no section, in the order of the trace.
     pub(super) unfinished: Vec<Unfinished>,
 }
 
-/// Entries of [`Acquires::recent`]; a power of two.
-const RECENT: usize = 1 << 12;
+/// Fewest and most entries of [`Acquires::recent`]; powers of two. It grows with the number of kinds.
+const RECENT: (usize, usize) = (1 << 8, 1 << 19);
+
+/// A kind that no acquisition has.
+const NO_KIND: Kind = Kind { thread: NEVER, want: Want::End(NEVER), set: 0, location: 0 };
 
 impl Default for Acquires {
     fn default() -> Self {
         Acquires {
             kinds: Vec::new(),
             numbers: HashMap::new(),
-            recent: vec![NEVER; RECENT].into_boxed_slice(),
+            recent: vec![(NO_KIND, NEVER); RECENT.0],
             unfinished: Vec::new(),
         }
     }
@@ -77,14 +81,20 @@ impl Acquires {
             .wrapping_add(hold.0.wrapping_mul(0x85EB_CA6B))
             .wrapping_add(set.wrapping_mul(0xC2B2_AE35))
             .wrapping_add(location.wrapping_mul(0x27D4_EB2F));
-        let place = (mix >> 20) as usize & (RECENT - 1);
+        let place = (mix ^ mix >> 15) as usize & (self.recent.len() - 1);
         let kind = Kind { thread, want: Want::Lock(hold), set, location };
-        let number = self.recent[place];
-        if self.kinds.get(number as usize) == Some(&kind) {
-            return number;
-        }
+        let recent = &self.recent[place];
+        if recent.0 == kind { recent.1 } else { self.lock_slowly(kind, place) }
+    }
+
+    /// The slow half of [`Acquires::lock`].
+    fn lock_slowly(&mut self, kind: Kind, place: usize) -> u32 {
         let number = self.number(kind);
-        self.recent[place] = number;
+        self.recent[place] = (kind, number);
+        if 4 * self.kinds.len() > self.recent.len() && self.recent.len() < RECENT.1 {
+            let size = 4 * self.recent.len();
+            self.recent = vec![(NO_KIND, NEVER); size];
+        }
         number
     }
 

@@ -153,7 +153,7 @@ impl<'a> Closure<'a> {
         let sections = &self.index.sections.of_thread[thread as usize];
         let slots = self.index.of_thread[thread as usize].clone();
         let from = sections.partition_point(|section| section.acquired <= old);
-        let near = sections.get(from..from + 4 * slots.len()).unwrap_or(&sections[from..]);
+        let near = sections.get(from..from + 8 * slots.len()).unwrap_or(&sections[from..]);
         if near.last().is_none_or(|section| section.acquired > count) || from + near.len() == sections.len() {
             for section in near.iter().take_while(|section| section.acquired <= count) {
                 let slot = self.index.slot_of_kind[section.kind as usize];
@@ -165,10 +165,11 @@ impl<'a> Closure<'a> {
             return;
         }
         for slot in slots {
-            let numbers = &self.index.numbers(slot)[self.taken[slot] as usize..];
-            let more = numbers.partition_point(|&number| sections[number as usize].acquired <= count);
+            let taken = self.taken[slot] as usize;
+            let acquired = &self.index.acquired(slot)[taken..];
+            let more = acquired.partition_point(|&acquired| acquired <= count);
             self.taken[slot] += more as u32;
-            for &number in numbers[..more].iter().rev() {
+            for &number in self.index.numbers(slot)[taken..taken + more].iter().rev() {
                 let section = &sections[number as usize];
                 let shared = self.index.shared_kind[section.kind as usize];
                 self.note(slot as u32, section.line, shared);

@@ -317,6 +317,8 @@ pub(super) struct SectionIndex<'a> {
     pub(super) shared_kind: Vec<bool>,
     /// Numbers of sections within their thread, slot after slot, in the order of acquisition.
     numbers: Vec<u32>,
+    /// The acquisitions of these sections, so that a search does not leave this list.
+    acquired: Vec<u32>,
 }
 
 /// One thread's sections of one lock.
@@ -359,6 +361,7 @@ impl<'a> SectionIndex<'a> {
             shared_kind: shared_kind.collect(),
             slot_of_kind,
             numbers: Vec::new(),
+            acquired: Vec::new(),
         };
         index.fill(&pairs);
         index
@@ -382,11 +385,13 @@ impl<'a> SectionIndex<'a> {
             total += count;
         }
         self.numbers = vec![0; total];
+        self.acquired = vec![0; total];
         for sections in &self.sections.of_thread {
             for (number, section) in sections.iter().enumerate() {
                 let slot = self.slot_of_kind[section.kind as usize];
                 if let Some(place) = next.get_mut(slot as usize) {
                     self.numbers[*place] = number as u32;
+                    self.acquired[*place] = section.acquired;
                     *place += 1;
                 }
             }
@@ -396,6 +401,11 @@ impl<'a> SectionIndex<'a> {
     /// The sections of `slot`, as numbers within their thread.
     pub(super) fn numbers(&self, slot: usize) -> &[u32] {
         &self.numbers[self.slots[slot].range.clone()]
+    }
+
+    /// The acquisitions of the sections of `slot`.
+    pub(super) fn acquired(&self, slot: usize) -> &[u32] {
+        &self.acquired[self.slots[slot].range.clone()]
     }
 
     /// Section `number` of `thread`.

@@ -43,6 +43,8 @@ pub(super) struct HoldSets {
     sets: Vec<Box<[Hold]>>,
     /// The inverse of `sets`.
     numbers: HashMap<Box<[Hold]>, SetId>,
+    /// By hold: the set of nothing else, [`UNKNOWN`] until it occurs.
+    single: Vec<SetId>,
     /// Set and added hold to the set that results.
     grown: HashMap<(SetId, Hold), SetId>,
     /// Pair of sets, smaller number first, to the set of what is in both.
@@ -51,7 +53,7 @@ pub(super) struct HoldSets {
     exclusive: Vec<SetId>,
 }
 
-/// Marks an entry of [`HoldSets::exclusive`] that was not asked for yet.
+/// Marks an entry of [`HoldSets::single`] or [`HoldSets::exclusive`] that was not asked for yet.
 const UNKNOWN: SetId = SetId::MAX;
 
 impl Default for HoldSets {
@@ -59,6 +61,7 @@ impl Default for HoldSets {
         let mut sets = HoldSets {
             sets: Vec::new(),
             numbers: HashMap::new(),
+            single: Vec::new(),
             grown: HashMap::new(),
             common: HashMap::new(),
             exclusive: Vec::new(),
@@ -89,10 +92,12 @@ impl HoldSets {
     /// The set `id` with `hold` added. Precondition: the lock is not in it.
     #[inline]
     pub(super) fn with(&mut self, id: SetId, hold: Hold) -> SetId {
-        match self.grown.get(&(id, hold)) {
-            Some(&grown) => grown,
-            None => self.with_new(id, hold),
-        }
+        let known = if id == EMPTY {
+            self.single.get(hold.0 as usize).copied().filter(|&single| single != UNKNOWN)
+        } else {
+            self.grown.get(&(id, hold)).copied()
+        };
+        known.unwrap_or_else(|| self.with_new(id, hold))
     }
 
     /// The slow half of [`HoldSets::with`].
@@ -102,7 +107,14 @@ impl HoldSets {
         let at = set.partition_point(|other| *other < hold);
         set.insert(at, hold);
         let grown = self.intern(set.into());
-        self.grown.insert((id, hold), grown);
+        if id == EMPTY {
+            if self.single.len() <= hold.0 as usize {
+                self.single.resize(hold.0 as usize + 1, UNKNOWN);
+            }
+            self.single[hold.0 as usize] = grown;
+        } else {
+            self.grown.insert((id, hold), grown);
+        }
         grown
     }
 

@@ -2,10 +2,13 @@
 //!
 //! Happens-before is decided by epochs as in FastTrack (Flanagan and Freund, PLDI 2009): while the accesses of a
 //! variable are all ordered, one comparison with the last write (and the reads since) tells whether this one is too.
-//! Only when it is not, all earlier accesses are looked through, and for that one record is kept for each thread,
-//! operation and location that accesses the variable: the last such access, which is unordered whenever an earlier one
-//! is. So every racing pair of locations is found, not only the first. The same pairs are then tested against
-//! schedulable happens-before (Mathur, Kini, Viswanathan, OOPSLA 2018), which is sound.
+//! Only when it is not, all earlier accesses are looked through, and for that the last access of each thread, operation
+//! and location is kept, which is unordered whenever an earlier one is. So every racing pair of locations is found, not
+//! only the first. The same pairs are then tested against schedulable happens-before (Mathur, Kini, Viswanathan, OOPSLA
+//! 2018), which is sound.
+//!
+//! A variable with few such accesses keeps them in a list; one with many has a log, appended to without looking and
+//! thinned out when it has doubled, so that an access costs no search.
 //!
 //! Common locks of a variable (Eraser) are intersected on the way.
 
@@ -21,8 +24,14 @@ use super::holds::{EMPTY, HoldSets, SetId};
 /// Most distinct pairs of locations that are kept.
 pub const MAX_RACES: usize = 100_000;
 
-/// Records beyond which a variable's records are found through a table.
-const FEW: u32 = 8;
+/// Records beyond which a variable has a log.
+const FEW: u32 = 6;
+
+/// Length at which a new log is thinned out first.
+const FIRST_LOG: usize = 64;
+
+/// Entries of [`Races::reported`]; a power of two.
+const REPORTED: usize = 1 << 10;
 
 /// One access, as the analysis sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +54,11 @@ impl Seen {
     /// The operation.
     pub(super) fn op(&self) -> Op {
         if self.write { Op::Write } else { Op::Read }
+    }
+
+    /// What its record is found by.
+    fn place(&self) -> (u32, bool, u32) {
+        (self.thread, self.write, self.location)
     }
 
     /// Whether this and `other` conflict.
@@ -80,9 +94,9 @@ pub(super) struct Variable {
     pub(super) write: Stamp,
     /// The reads since.
     pub(super) readers: Readers,
-    /// First of its records, or [`NEVER`].
+    /// First of its records, or [`NEVER`]; with more than [`FEW`] the number of its log.
     head: u32,
-    /// How many records it has.
+    /// How many records it has, up to one more than [`FEW`], which stands for a log.
     records: u32,
     /// The first thread that accessed it.
     first_thread: u32,
@@ -161,6 +175,17 @@ pub(super) struct Hint {
     pub(super) seen: Seen,
 }
 
+/// Accesses of one variable: of each thread, operation and location the last one, and some that came before it.
+struct Log {
+    /// In an order of no meaning.
+    seen: Vec<Seen>,
+    /// The length at which it is thinned out.
+    limit: usize,
+}
+
+/// A pair that was reported lately: variable, key, whether soundly.
+type Reported = (u32, RaceKey, bool);
+
 /// All variables, and what was found.
 #[derive(Default)]
 pub(super) struct Races {
@@ -168,8 +193,12 @@ pub(super) struct Races {
     pub(super) variables: Vec<Variable>,
     /// Records of all variables.
     records: Vec<Record>,
-    /// Records of variables that have many: (variable, thread, write, location) to the record.
-    table: HashMap<(u32, u32, bool, u32), u32>,
+    /// Logs of the variables that have many records.
+    logs: Vec<Log>,
+    /// Room to thin out logs in.
+    scratch: Vec<u32>,
+    /// Pairs reported lately, by a hash: a variable that races at all mostly races again at the same places.
+    reported: Vec<Option<Reported>>,
     /// What was found, by key.
     pub(super) found: HashMap<RaceKey, FoundRace>,
     /// The keys of `found` in the order they were found.
@@ -217,9 +246,9 @@ impl Races {
         state.written |= seen.write;
         if let Some(hb) = clocks.hb
             && state.several
-            && Self::unordered(state, &self.records, &seen, hb)
+            && self.unordered(variable, &seen, hb)
         {
-            state.racy = true;
+            self.variables[variable as usize].racy = true;
             self.scan(variable, &seen, hb, clocks.shb);
         }
         if clocks.record {
@@ -239,7 +268,8 @@ impl Races {
 
     /// Whether some earlier conflicting access is unordered with `seen`.
     #[inline]
-    fn unordered(state: &Variable, records: &[Record], seen: &Seen, hb: &Clocks) -> bool {
+    fn unordered(&self, variable: u32, seen: &Seen, hb: &Clocks) -> bool {
+        let state = &self.variables[variable as usize];
         let after = |thread: u32, index: u32| thread == seen.thread || hb.known(seen.thread, thread) >= index;
         if state.racy || !after(state.write.thread, state.write.index) {
             return true;
@@ -248,22 +278,50 @@ impl Races {
             && match state.readers {
                 Readers::None => false,
                 Readers::One(thread, index) => !after(thread, index),
-                Readers::Many => walk(records, state.head)
-                    .any(|record| !record.seen.write && !after(record.seen.thread, record.seen.index)),
+                Readers::Many => {
+                    self.records(variable).any(|other| !other.write && !after(other.thread, other.index))
+                }
             }
     }
 
     /// Reports every record that is unordered with `seen`.
     fn scan(&mut self, variable: u32, seen: &Seen, hb: &Clocks, shb: Option<&Clocks>) {
-        let mut at = self.variables[variable as usize].head;
+        let state = &self.variables[variable as usize];
+        if state.records > FEW {
+            let log = std::mem::take(&mut self.logs[state.head as usize].seen);
+            for other in &log {
+                self.judge(variable, other, seen, hb, shb);
+            }
+            let head = self.variables[variable as usize].head;
+            self.logs[head as usize].seen = log;
+            return;
+        }
+        let mut at = state.head;
         while at != NEVER {
             let Record { seen: other, next } = self.records[at as usize];
+            self.judge(variable, &other, seen, hb, shb);
             at = next;
-            if other.conflicts(seen) && hb.known(seen.thread, other.thread) < other.index {
-                let sound = shb.is_some_and(|shb| shb.known(seen.thread, other.thread) < other.index);
-                let relations = RaceRelations { hb: true, shb: sound, ..Default::default() };
-                self.report(variable, other, *seen, relations);
-            }
+        }
+    }
+
+    /// Reports a pair if it races.
+    #[inline]
+    fn judge(&mut self, variable: u32, other: &Seen, seen: &Seen, hb: &Clocks, shb: Option<&Clocks>) {
+        if !other.conflicts(seen) || hb.known(seen.thread, other.thread) >= other.index {
+            return;
+        }
+        let sound = shb.is_some_and(|shb| shb.known(seen.thread, other.thread) < other.index);
+        let key = race_key(other, seen);
+        let mix = (key.0.0 ^ variable.wrapping_mul(0x9E37_79B9))
+            .wrapping_mul(0x85EB_CA6B)
+            .wrapping_add(key.1.0.wrapping_mul(0xC2B2_AE35));
+        let entry = Some((variable, key, sound));
+        self.reported.resize(REPORTED, None);
+        let place = (mix >> 16) as usize & (REPORTED - 1);
+        if self.reported[place] != entry {
+            self.reported[place] = entry;
+            let relations = RaceRelations { hb: true, shb: sound, ..Default::default() };
+            self.report(variable, *other, *seen, relations);
         }
     }
 
@@ -302,25 +360,22 @@ impl Races {
     #[inline]
     fn record(&mut self, variable: u32, seen: Seen) {
         let state = &self.variables[variable as usize];
-        let key = (variable, seen.thread, seen.write, seen.location);
-        let same = |other: &Seen| {
-            (other.thread, other.write, other.location) == (seen.thread, seen.write, seen.location)
-        };
         if state.records > FEW {
-            if let Some(&at) = self.table.get(&key) {
-                self.records[at as usize].seen = seen;
+            let log = &mut self.logs[state.head as usize];
+            log.seen.push(seen);
+            if log.seen.len() >= log.limit {
+                log.thin_out(&mut self.scratch);
+            }
+            return;
+        }
+        let mut at = state.head;
+        while at != NEVER {
+            let record = &mut self.records[at as usize];
+            if record.seen.place() == seen.place() {
+                record.seen = seen;
                 return;
             }
-        } else {
-            let mut at = state.head;
-            while at != NEVER {
-                let record = &mut self.records[at as usize];
-                if same(&record.seen) {
-                    record.seen = seen;
-                    return;
-                }
-                at = record.next;
-            }
+            at = record.next;
         }
         self.new_record(variable, seen);
     }
@@ -329,26 +384,26 @@ impl Races {
     #[cold]
     fn new_record(&mut self, variable: u32, seen: Seen) {
         let state = &mut self.variables[variable as usize];
+        state.records += 1;
+        if state.records > FEW {
+            let mut all: Vec<Seen> = walk(&self.records, state.head).map(|r| r.seen).collect();
+            all.push(seen);
+            state.head = u32::try_from(self.logs.len()).expect("fewer logs than events");
+            self.logs.push(Log { seen: all, limit: FIRST_LOG });
+            return;
+        }
         let number = u32::try_from(self.records.len()).expect("fewer records than events");
         self.records.push(Record { seen, next: state.head });
         state.head = number;
-        state.records += 1;
-        let records = state.records;
-        if records == FEW + 1 {
-            let mut at = number;
-            while at != NEVER {
-                let Record { seen, next } = self.records[at as usize];
-                self.table.insert((variable, seen.thread, seen.write, seen.location), at);
-                at = next;
-            }
-        } else if records > FEW {
-            self.table.insert((variable, seen.thread, seen.write, seen.location), number);
-        }
     }
 
-    /// The records of `variable`.
+    /// The records of `variable`; among them, of each thread, operation and location, the last access.
     pub(super) fn records(&self, variable: u32) -> impl Iterator<Item = &Seen> {
-        walk(&self.records, self.variables[variable as usize].head).map(|record| &record.seen)
+        let state = &self.variables[variable as usize];
+        let many = state.records > FEW;
+        let log = if many { &self.logs[state.head as usize].seen[..] } else { &[] };
+        let head = if many { NEVER } else { state.head };
+        log.iter().chain(walk(&self.records, head).map(|record| &record.seen))
     }
 
     /// Intersects the locks of an access into those of its variable.
@@ -388,6 +443,41 @@ impl Races {
             _ => list.accesses.push(candidate),
         }
         list.segment = segment;
+    }
+}
+
+impl Log {
+    /// Keeps of each thread, operation and location only the last access. `table` is room for a hash table.
+    fn thin_out(&mut self, table: &mut Vec<u32>) {
+        let size = (2 * self.seen.len()).next_power_of_two();
+        table.clear();
+        table.resize(size, NEVER);
+        let mut kept = 0;
+        for at in 0..self.seen.len() {
+            let seen = self.seen[at];
+            let mix = (seen.thread.wrapping_mul(0x9E37_79B9))
+                .wrapping_add(seen.location.wrapping_mul(0x85EB_CA6B))
+                .wrapping_add(u32::from(seen.write));
+            let mut place = (mix ^ mix >> 15) as usize & (size - 1);
+            loop {
+                let number = table[place] as usize;
+                if number == NEVER as usize {
+                    table[place] = kept as u32;
+                    self.seen[kept] = seen;
+                    kept += 1;
+                    break;
+                }
+                if self.seen[number].place() == seen.place() {
+                    if self.seen[number].index < seen.index {
+                        self.seen[number] = seen;
+                    }
+                    break;
+                }
+                place = (place + 1) & (size - 1);
+            }
+        }
+        self.seen.truncate(kept);
+        self.limit = FIRST_LOG.max(2 * kept);
     }
 }
 
