@@ -21,6 +21,11 @@ pub(super) trait Ideal {
     fn include(&mut self, thread: u32, count: u32);
     /// How many events of `thread` are included.
     fn included(&self, thread: u32) -> u32;
+    /// An ideal may start with a part of what closes it, which is cheaper and already rules most tuples out. Goes on
+    /// to all of it; false if that has happened before.
+    fn deepen(&mut self) -> bool {
+        false
+    }
 }
 
 /// The smallest set closed under a partial order alone.
@@ -66,64 +71,107 @@ pub(super) struct Closure<'a> {
     edges: &'a EdgeIndex,
     /// All critical sections.
     index: &'a SectionIndex<'a>,
-    /// By thread: events included.
-    counts: Vec<u32>,
-    /// By thread: edges drawn.
-    drawn: Vec<usize>,
-    /// By thread: events whose consequences have been drawn. Never more than `counts`.
-    settled: Vec<u32>,
-    /// Threads whose `settled` lags behind, each at least once.
+    /// Whether sections count; before, the set is closed under `edges` alone.
+    deep: bool,
+    /// By thread: what is done.
+    threads: Vec<Progress>,
+    /// Threads whose edges lag behind, each once.
     lagging: Vec<u32>,
+    /// Threads whose sections lag behind, each once.
+    unlisted: Vec<u32>,
     /// By slot: how many of its sections are included.
     taken: Vec<u32>,
-    /// By lock: lines of the last included acquisition of any mode, and of the last exclusive one; 0 for none.
-    last: Vec<(u32, u32)>,
-    /// Slots whose lists grew, not yet checked.
+    /// By lock.
+    locks: Vec<LockProgress>,
+    /// Locks of which more sections are included than were checked, each once.
     touched: Vec<u32>,
+    /// Elementary steps so far, over all searches: the same on every machine.
+    pub(super) work: u64,
+}
+
+/// What a closure has done about a thread.
+#[derive(Clone, Copy, Default)]
+struct Progress {
+    /// Events included.
+    count: u32,
+    /// Events whose edges were followed; less than `count` exactly while in `lagging`.
+    settled: u32,
+    /// Edges followed.
+    drawn: usize,
+    /// Events whose sections were taken.
+    listed: u32,
+    /// Whether it is in `unlisted`.
+    queued: bool,
+}
+
+/// What a closure knows of a lock.
+#[derive(Clone, Copy, Default)]
+struct LockProgress {
+    /// Line of the last included acquisition of any mode; 0 for none.
+    last: u32,
+    /// Line of the last included exclusive acquisition; 0 for none.
+    last_exclusive: u32,
+    /// Whether it is in `touched`.
+    queued: bool,
 }
 
 impl<'a> Closure<'a> {
     /// The empty set.
     pub(super) fn new(edges: &'a EdgeIndex, index: &'a SectionIndex<'a>) -> Self {
-        let threads = index.of_thread.len();
         Closure {
             edges,
             index,
-            counts: vec![0; threads],
-            drawn: vec![0; threads],
-            settled: vec![0; threads],
+            deep: false,
+            threads: vec![Progress::default(); index.of_thread.len()],
             lagging: Vec::new(),
+            unlisted: Vec::new(),
             taken: vec![0; index.slots.len()],
-            last: vec![(0, 0); index.of_lock.len()],
+            locks: vec![LockProgress::default(); index.of_lock.len()],
             touched: Vec::new(),
+            work: 0,
         }
     }
 
     /// The set as the number of events of each thread.
-    pub(super) fn counts(&self) -> &[u32] {
-        &self.counts
+    pub(super) fn counts(&self) -> Vec<u32> {
+        self.threads.iter().map(|progress| progress.count).collect()
     }
 
     /// Includes the first `count` events of `thread`, consequences to be drawn later.
+    #[inline]
     fn raise(&mut self, thread: u32, count: u32) {
-        if count > self.counts[thread as usize] {
-            if self.counts[thread as usize] == self.settled[thread as usize] {
+        let progress = &mut self.threads[thread as usize];
+        if count > progress.count {
+            if progress.count == progress.settled {
                 self.lagging.push(thread);
             }
-            self.counts[thread as usize] = count;
+            progress.count = count;
+            if !progress.queued {
+                progress.queued = true;
+                self.unlisted.push(thread);
+            }
         }
     }
 
-    /// Draws the consequences of everything included, until there are none.
+    /// Draws the consequences of everything included, until there are none: first all edges, then the sections that
+    /// these include, then what excludes each other.
     fn settle(&mut self) {
         loop {
             if let Some(thread) = self.lagging.pop() {
-                let count = self.counts[thread as usize];
-                let old = std::mem::replace(&mut self.settled[thread as usize], count);
+                let count = self.threads[thread as usize].count;
+                self.threads[thread as usize].settled = count;
                 self.draw_edges(thread, count);
+            } else if !self.deep {
+                return;
+            } else if let Some(thread) = self.unlisted.pop() {
+                let progress = &mut self.threads[thread as usize];
+                progress.queued = false;
+                let old = std::mem::replace(&mut progress.listed, progress.count);
+                let count = progress.count;
                 self.take_sections(thread, old, count);
-            } else if let Some(slot) = self.touched.pop() {
-                self.close_sections(slot as usize);
+            } else if let Some(lock) = self.touched.pop() {
+                self.locks[lock as usize].queued = false;
+                self.close_sections(lock as usize);
             } else {
                 return;
             }
@@ -135,16 +183,18 @@ impl<'a> Closure<'a> {
         let edges = self.edges;
         let upto = edges.count(thread, count);
         let (clock, covered) = edges.clock(thread, upto);
-        let drawn = self.drawn[thread as usize];
+        let drawn = self.threads[thread as usize].drawn;
         if covered > drawn {
             for (of, &known) in clock.iter().enumerate() {
                 self.raise(of as u32, known);
             }
         }
-        for (from, source) in edges.between(thread, drawn.max(covered).min(upto), upto) {
+        let rest = drawn.max(covered).min(upto);
+        self.work += (upto - rest) as u64 + 8;
+        for (from, source) in edges.between(thread, rest, upto) {
             self.raise(from, source);
         }
-        self.drawn[thread as usize] = drawn.max(upto);
+        self.threads[thread as usize].drawn = drawn.max(upto);
     }
 
     /// Notes the sections that `thread` acquired after its event `old`, up to `count`: one by one if they are few,
@@ -156,6 +206,7 @@ impl<'a> Closure<'a> {
         let near = sections.get(from..from + 8 * slots.len()).unwrap_or(&sections[from..]);
         if near.last().is_none_or(|section| section.acquired > count) || from + near.len() == sections.len() {
             for section in near.iter().take_while(|section| section.acquired <= count) {
+                self.work += 1;
                 let slot = self.index.slot_of_kind[section.kind as usize];
                 if slot != NEVER {
                     self.taken[slot as usize] += 1;
@@ -164,6 +215,7 @@ impl<'a> Closure<'a> {
             }
             return;
         }
+        self.work += 8 * slots.len() as u64;
         for slot in slots {
             let taken = self.taken[slot] as usize;
             let acquired = &self.index.acquired(slot)[taken..];
@@ -182,28 +234,31 @@ impl<'a> Closure<'a> {
 
     /// An acquisition on `line` is now included.
     fn note(&mut self, slot: u32, line: u32, shared: bool) {
-        let last = &mut self.last[self.index.slots[slot as usize].lock as usize];
-        last.0 = last.0.max(line);
+        let number = self.index.slots[slot as usize].lock;
+        let lock = &mut self.locks[number as usize];
+        lock.last = lock.last.max(line);
         if !shared {
-            last.1 = last.1.max(line);
+            lock.last_exclusive = lock.last_exclusive.max(line);
         }
-        if self.touched.last() != Some(&slot) {
-            self.touched.push(slot);
+        if !lock.queued {
+            lock.queued = true;
+            self.touched.push(number);
         }
     }
 
-    /// Includes the release of every section that a later included acquisition of the lock of `slot` excludes.
-    fn close_sections(&mut self, slot: usize) {
-        let lock = self.index.slots[slot].lock as usize;
-        let (last, last_exclusive) = self.last[lock];
-        for at in 0..self.index.of_lock[lock].len() {
-            let slot = self.index.of_lock[lock][at] as usize;
+    /// Includes the release of every section of `lock` that a later included acquisition excludes.
+    fn close_sections(&mut self, lock: usize) {
+        let LockProgress { last, last_exclusive, .. } = self.locks[lock];
+        let index = self.index;
+        self.work += index.of_lock[lock].len() as u64;
+        for &slot in &index.of_lock[lock] {
+            let slot = slot as usize;
             let Some(newest) = (self.taken[slot] as usize).checked_sub(1) else { continue };
-            let thread = self.index.slots[slot].thread;
-            let section = self.index.section(thread, self.index.numbers(slot)[newest]);
-            let shared = self.index.shared_kind[section.kind as usize];
+            let thread = index.slots[slot].thread;
+            let section = index.section(thread, index.numbers(slot)[newest]);
+            let shared = index.shared_kind[section.kind as usize];
             let later = if shared { last_exclusive } else { last };
-            if later > section.line && section.released > self.counts[thread as usize] {
+            if later > section.line && section.released > self.threads[thread as usize].count {
                 debug_assert_ne!(section.released, NEVER, "a well-formed trace releases it first");
                 self.raise(thread, section.released);
             }
@@ -213,11 +268,13 @@ impl<'a> Closure<'a> {
 
 impl Ideal for Closure<'_> {
     fn clear(&mut self) {
-        self.counts.fill(0);
-        self.drawn.fill(0);
-        self.settled.fill(0);
-        self.taken.fill(0);
-        self.last.fill((0, 0));
+        self.threads.fill(Progress::default());
+        self.unlisted.clear();
+        if self.deep {
+            self.taken.fill(0);
+            self.locks.fill(LockProgress::default());
+        }
+        self.deep = false;
     }
 
     fn include(&mut self, thread: u32, count: u32) {
@@ -229,7 +286,11 @@ impl Ideal for Closure<'_> {
     }
 
     fn included(&self, thread: u32) -> u32 {
-        self.counts[thread as usize]
+        self.threads[thread as usize].count
+    }
+
+    fn deepen(&mut self) -> bool {
+        !std::mem::replace(&mut self.deep, true)
     }
 }
 
@@ -246,7 +307,8 @@ pub(super) struct Candidate {
 /// the lists. `lists` are pairs of a thread and its candidates in order; the threads differ.
 ///
 /// A candidate inside the ideal stays inside as the others move forward, so each list is walked once (SPDOffline's
-/// phase 2). Afterwards `ideal` is the witness.
+/// phase 2). Afterwards `ideal` is the witness. What a part of the ideal contains, all of it contains, so that nothing is
+/// lost by walking with the part first.
 pub(super) fn first_tuple(ideal: &mut impl Ideal, lists: &[(u32, &[Candidate])]) -> Option<Vec<usize>> {
     ideal.clear();
     let mut at = vec![0; lists.len()];
@@ -261,7 +323,7 @@ pub(super) fn first_tuple(ideal: &mut impl Ideal, lists: &[(u32, &[Candidate])])
             moved |= inside > 0;
             *at += inside;
         }
-        if !moved {
+        if !moved && !ideal.deepen() {
             return Some(at);
         }
     }

@@ -232,8 +232,10 @@ impl Witness {
 pub enum Limit {
     /// The enumeration of lock-order patterns stopped.
     PatternSteps,
-    /// Patterns or pairs were left unjudged by the closure.
+    /// Patterns or pairs were left unjudged by the closure: they are `Likely` at most.
     Searches,
+    /// Instances of a predicted deadlock were not all counted.
+    Instances,
     /// Distinct findings of one kind were dropped.
     Findings,
 }

@@ -20,6 +20,12 @@ use super::shapes::Update;
 /// Most searches with the closure, over the whole trace.
 pub const MAX_SEARCHES: u32 = 20_000;
 
+/// Most steps of these searches, of some nanoseconds each.
+pub const MAX_SEARCH_STEPS: u64 = 1_000_000_000;
+
+/// Most searches for further instances of a deadlock that is already predicted.
+pub const MAX_INSTANCE_SEARCHES: u32 = 32;
+
 /// Judges everything that `analysis` has collected.
 pub(super) fn judge(mut analysis: Analysis) -> TraceFindings {
     let mut races = std::mem::take(&mut analysis.races);
@@ -113,9 +119,9 @@ impl<'a> Judge<'a> {
         self.index.map(|(edges, sections)| Closure::new(edges, sections))
     }
 
-    /// Counts one search; false when there are none left.
-    fn may_search(&mut self) -> bool {
-        if self.searches == 0 {
+    /// Counts one search with `closure`; false when there are none left.
+    fn may_search(&mut self, closure: &Closure<'_>) -> bool {
+        if self.searches == 0 || closure.work > MAX_SEARCH_STEPS {
             self.limits.push(Limit::Searches);
             return false;
         }
@@ -205,11 +211,19 @@ impl<'a> Judge<'a> {
         let kinds = &self.analysis.acquires.kinds;
         let mut best: Option<Cycle> = None;
         let mut instances: HashSet<Vec<Want>> = HashSet::new();
+        let mut further = MAX_INSTANCE_SEARCHES;
         for pattern in &group.patterns {
             let objects = objects(pattern, kinds);
             let tier = best.as_ref().map(|cycle| cycle.tier);
-            if tier == Some(TraceTier::Predicted) && instances.contains(&objects) {
-                continue;
+            if tier == Some(TraceTier::Predicted) {
+                if instances.contains(&objects) {
+                    continue;
+                }
+                if further == 0 {
+                    self.limits.push(Limit::Instances);
+                    break;
+                }
+                further -= 1;
             }
             let cycle = self.judge_pattern(pattern, lists, closure, forks);
             if Some(cycle.tier) > tier {
@@ -235,10 +249,10 @@ impl<'a> Judge<'a> {
         let kinds = &self.analysis.acquires.kinds;
         let lists: Vec<(u32, &[Candidate])> =
             pattern.iter().map(|&kind| (kinds[kind as usize].thread, &lists[&kind][..])).collect();
-        if self.may_search()
+        if self.may_search(closure)
             && let Some(at) = first_tuple(closure, &lists)
         {
-            let witness = Witness { events: closure.counts().to_vec(), order: None };
+            let witness = Witness { events: closure.counts(), order: None };
             let edges = self.edges(pattern, &lists, &at);
             let tier = TraceTier::Predicted;
             return Cycle { tier, edges, instances: 1, harmless: None, witness: Some(witness) };
@@ -376,7 +390,7 @@ impl<'a> Judge<'a> {
         }
         let lists = [(a.key.1, &a.accesses[..]), (b.key.1, &b.accesses[..])];
         first_tuple(forks, &lists)?;
-        if !self.may_search() {
+        if !self.may_search(closure) {
             return None;
         }
         let at = first_tuple(closure, &lists)?;
@@ -399,11 +413,12 @@ impl<'a> Judge<'a> {
         let sound = sound(found.relations);
         let witness = closure.filter(|_| sound).map(|closure| {
             closure.clear();
+            closure.deepen();
             closure.include(first.thread, first.index - 1);
             closure.include(second.thread, second.index - 1);
             debug_assert!(closure.included(first.thread) < first.index);
             debug_assert!(closure.included(second.thread) < second.index);
-            Witness { events: closure.counts().to_vec(), order: None }
+            Witness { events: closure.counts(), order: None }
         });
         Race {
             tier: if sound { TraceTier::Predicted } else { TraceTier::Likely },

@@ -32,7 +32,7 @@ pub use findings::{
     Access, BrokenRegion, BrokenUpdate, Cycle, CycleEdge, Harmless, HeldLock, HoldMode, InconsistentLocking,
     Limit, Race, RaceRelations, TraceFindings, TraceStats, TraceTier, Wanted, Witness,
 };
-pub use judge::MAX_SEARCHES;
+pub use judge::{MAX_INSTANCE_SEARCHES, MAX_SEARCH_STEPS, MAX_SEARCHES};
 pub use order::MAX_PATTERN_STEPS;
 pub use races::MAX_RACES;
 pub use shapes::MAX_UPDATES;
