@@ -5,7 +5,7 @@
 //! The traces are generated, the same each time: threads take locks, sometimes nested, and access the variables that
 //! belong to them; a few accesses are unprotected and two lock orders are inverted, so that every predictor has work.
 //! `--full` adds the traces of 100 million events (800 MB in the temporary directory), `--quick` leaves out those of 10
-//! million. Seconds are of processor time.
+//! million, `--only N` measures only one of 10 million events and N threads. Seconds are of processor time.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -246,6 +246,12 @@ fn text_rows(directory: &Path, threads: u32, locks: u32, events: u32) {
     row(&format!("text, all, {threads} threads"), &path, || analyse(open(), Config::default()));
 }
 
+/// The number after `--only`.
+fn only() -> Option<u32> {
+    let mut arguments = std::env::args().skip_while(|argument| argument != "--only");
+    arguments.nth(1)?.parse().ok()
+}
+
 fn main() {
     let full = std::env::args().any(|argument| argument == "--full");
     let quick = std::env::args().any(|argument| argument == "--quick");
@@ -255,6 +261,11 @@ fn main() {
         "{:34} {:>11} {:>8} {:>8} {:>8} {:>8} {:>8} {:>7} {:>7} {:>6}",
         "trace", "events", "seconds", "Mev/s", "file MB", "peak MB", "hist MB", "cycles", "search", "races"
     );
+    if let Some(threads) = only() {
+        binary_rows(&directory, (threads, 200, 10_000_000), true);
+        std::fs::remove_dir_all(&directory).expect("what was written can be removed");
+        return;
+    }
     binary_rows(&directory, (21, 2_000, 143_000), true);
     for threads in [8, 64] {
         binary_rows(&directory, (threads, 200, 1_000_000), false);

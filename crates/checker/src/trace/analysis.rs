@@ -6,7 +6,7 @@ use super::acquires::{Acquires, Kind, Want};
 use super::atomicity::{Place, Regions};
 use super::clocks::{Clocks, LockStamps, Stamp};
 use super::findings::TraceFindings;
-use super::history::{Dependencies, Edges, Sections};
+use super::history::{Dependencies, Edges, SectionKind, Sections};
 use super::holds::{EMPTY, Hold, HoldSets, SetId};
 use super::races::{Races, Readers, Relations, Seen};
 use super::shapes::{Update, Updates};
@@ -130,6 +130,8 @@ pub struct Analysis {
     rules: WellFormed,
     /// By thread.
     pub(super) threads: Vec<ThreadState>,
+    /// One more than the largest lock acquired.
+    pub(super) locks: u32,
     /// By lock: what acquisitions come after, in happens-before and in schedulable happens-before.
     stamps: Vec<(LockStamps, LockStamps)>,
     /// Happens-before.
@@ -248,10 +250,16 @@ impl Analysis {
         state.segment += 1;
         let shared = event.op == Op::SharedAcquire;
         let hold = Hold::new(event.target, shared);
+        self.locks = self.locks.max(event.target + 1);
         let mut section = 0;
         if self.config.closure() {
-            let kind = self.acquires.lock(thread, hold, state.set, event.location);
-            section = self.sections.open(thread, kind, index, line);
+            let kind = if state.set == EMPTY {
+                SectionKind::plain(hold)
+            } else {
+                let number = self.acquires.lock(thread, hold, state.set, event.location);
+                SectionKind::nested(number)
+            };
+            section = self.sections.open(thread, kind, (index, line, event.location));
         }
         state.holds.push(HeldNow { hold, line, section, before: state.set, guards: false });
         state.set = self.sets.with(state.set, hold);

@@ -205,12 +205,12 @@ impl<'a> Closure<'a> {
         let from = sections.partition_point(|section| section.acquired <= old);
         let near = sections.get(from..from + 8 * slots.len()).unwrap_or(&sections[from..]);
         if near.last().is_none_or(|section| section.acquired > count) || from + near.len() == sections.len() {
-            for section in near.iter().take_while(|section| section.acquired <= count) {
+            let near = near.iter().take_while(|section| section.acquired <= count);
+            for (number, section) in near.enumerate() {
                 self.work += 1;
-                let slot = self.index.slot_of_kind[section.kind as usize];
-                if slot != NEVER {
+                if let Some((slot, shared)) = self.index.place(thread, from + number) {
                     self.taken[slot as usize] += 1;
-                    self.note(slot, section.line, self.index.shared_kind[section.kind as usize]);
+                    self.note(slot, section.line, shared);
                 }
             }
             return;
@@ -222,9 +222,9 @@ impl<'a> Closure<'a> {
             let more = acquired.partition_point(|&acquired| acquired <= count);
             self.taken[slot] += more as u32;
             for &number in self.index.numbers(slot)[taken..taken + more].iter().rev() {
-                let section = &sections[number as usize];
-                let shared = self.index.shared_kind[section.kind as usize];
-                self.note(slot as u32, section.line, shared);
+                let place = self.index.place(thread, number as usize);
+                let shared = place.is_some_and(|place| place.1);
+                self.note(slot as u32, sections[number as usize].line, shared);
                 if !shared {
                     break;
                 }
@@ -255,8 +255,9 @@ impl<'a> Closure<'a> {
             let slot = slot as usize;
             let Some(newest) = (self.taken[slot] as usize).checked_sub(1) else { continue };
             let thread = index.slots[slot].thread;
-            let section = index.section(thread, index.numbers(slot)[newest]);
-            let shared = index.shared_kind[section.kind as usize];
+            let number = index.numbers(slot)[newest];
+            let section = index.section(thread, number);
+            let shared = index.place(thread, number as usize).is_some_and(|place| place.1);
             let later = if shared { last_exclusive } else { last };
             if later > section.line && section.released > self.threads[thread as usize].count {
                 debug_assert_ne!(section.released, NEVER, "a well-formed trace releases it first");

@@ -1,15 +1,18 @@
 //! What of a trace the sync-preserving closure needs: who depends on whom, and every critical section.
 //!
 //! [`Edges`] are the edges of read-from, fork, join and wake-up, sixteen bytes each, and only those that say more than
-//! an earlier one between the same two threads. [`Sections`] has sixteen bytes for each critical section, appended in
-//! the order of its thread. That is all the history there is: reads, writes and releases leave no record of their own.
+//! an earlier one between the same two threads. [`Sections`] has twenty bytes for each critical section, appended in the
+//! order of its thread. That is all the history there is: reads, writes and releases leave no record of their own.
 //! Appending is all that happens while the trace is read; [`EdgeIndex`] and [`SectionIndex`] sort it when, and only
 //! if, there is something to search.
 //!
 //! [`Dependencies`] is a small transitive order that can be asked at any time, for fork and join alone.
 
+use std::ops::Range;
+
 use hashbrown::HashMap;
 
+use super::acquires::{Kind, Want};
 use super::holds::Hold;
 
 /// An edge from one thread to another: event `source` of `from` comes before event `at` of `thread`.
@@ -124,13 +127,16 @@ impl EdgeIndex {
             return;
         }
         let mut users: Vec<Vec<u32>> = self.of_thread.iter().map(|edges| vec![0; edges.len() + 1]).collect();
+        let mut sources = Vec::with_capacity(edges.len());
         for edge in edges {
-            users[edge.from as usize][self.count(edge.from, edge.source)] += 1;
+            let version = self.count(edge.from, edge.source);
+            users[edge.from as usize][version] += 1;
+            sources.push(version);
         }
         let mut now: Vec<(usize, Vec<u32>)> = vec![(0, vec![0; threads]); threads];
         let mut kept: HashMap<(u32, usize), Vec<u32>> = HashMap::new();
         let mut spare: Vec<Vec<u32>> = Vec::new();
-        for edge in edges {
+        for (edge, wanted) in edges.iter().zip(sources) {
             let thread = edge.thread as usize;
             let version = now[thread].0;
             if users[thread][version] > 0 {
@@ -140,7 +146,6 @@ impl EdgeIndex {
             }
             now[thread].0 += 1;
             let mut clock = std::mem::take(&mut now[thread].1);
-            let wanted = self.count(edge.from, edge.source);
             let source = match kept.get(&(edge.from, wanted)) {
                 Some(clock) => clock,
                 None => &now[edge.from as usize].1,
@@ -253,11 +258,48 @@ impl Dependencies {
     }
 }
 
+/// What a section is a section of: the abstract acquire of a nested acquisition, by its number, or the lock and mode of
+/// one while nothing else was held, which needs no abstract acquire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SectionKind(u32);
+
+/// Set in a [`SectionKind`] that is a lock and mode.
+const PLAIN: u32 = 1 << 31;
+
+impl SectionKind {
+    /// An acquisition of `hold` while nothing else was held.
+    pub(super) fn plain(hold: Hold) -> SectionKind {
+        SectionKind(hold.0 | PLAIN)
+    }
+
+    /// An instance of abstract acquire `number`.
+    pub(super) fn nested(number: u32) -> SectionKind {
+        debug_assert!(number < PLAIN);
+        SectionKind(number)
+    }
+
+    /// The abstract acquire, if there is one.
+    pub(super) fn number(self) -> Option<u32> {
+        (self.0 & PLAIN == 0).then_some(self.0)
+    }
+
+    /// The lock and mode; `kinds` gives those of the abstract acquires.
+    pub(super) fn hold(self, kinds: &[Kind]) -> Hold {
+        match self.number().map(|number| kinds[number as usize].want) {
+            None => Hold(self.0 & !PLAIN),
+            Some(Want::Lock(hold)) => hold,
+            Some(Want::End(_)) => unreachable!("a join has no section"),
+        }
+    }
+}
+
 /// One outermost hold of a lock by a thread.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Section {
-    /// The abstract acquire it is an instance of (which has thread, lock, mode, hold set and location).
-    pub(super) kind: u32,
+    /// What it is a section of.
+    pub(super) kind: SectionKind,
+    /// Location of the acquisition.
+    pub(super) location: u32,
     /// Number of the acquisition among the events of its thread.
     pub(super) acquired: u32,
     /// Number of the release, or [`NEVER`].
@@ -283,9 +325,14 @@ impl Sections {
 
     /// A section begins; its number within the thread.
     #[inline]
-    pub(super) fn open(&mut self, thread: u32, kind: u32, acquired: u32, line: u32) -> u32 {
+    pub(super) fn open(
+        &mut self,
+        thread: u32,
+        kind: SectionKind,
+        (acquired, line, location): (u32, u32, u32),
+    ) -> u32 {
         let sections = &mut self.of_thread[thread as usize];
-        sections.push(Section { kind, acquired, released: NEVER, line });
+        sections.push(Section { kind, location, acquired, released: NEVER, line });
         sections.len() as u32 - 1
     }
 
@@ -308,13 +355,11 @@ pub(super) struct SectionIndex<'a> {
     /// Every pair of a thread and a lock it uses, sorted by thread.
     pub(super) slots: Vec<Slot>,
     /// By thread: its range in `slots`.
-    pub(super) of_thread: Vec<std::ops::Range<usize>>,
+    pub(super) of_thread: Vec<Range<usize>>,
     /// By shared lock (dense numbers of its own): its slots.
     pub(super) of_lock: Vec<Vec<u32>>,
-    /// By abstract acquire: its slot, or [`NEVER`] for a lock of one thread.
-    pub(super) slot_of_kind: Vec<u32>,
-    /// By abstract acquire: whether it is shared.
-    pub(super) shared_kind: Vec<bool>,
+    /// By thread and section: its slot, or [`NEVER`] for a lock of one thread; twice that, plus one for shared mode.
+    places: Vec<Vec<u32>>,
     /// Numbers of sections within their thread, slot after slot, in the order of acquisition.
     numbers: Vec<u32>,
     /// The acquisitions of these sections, so that a search does not leave this list.
@@ -328,74 +373,100 @@ pub(super) struct Slot {
     /// The lock, in the dense numbers of [`SectionIndex::of_lock`].
     pub(super) lock: u32,
     /// Range in [`SectionIndex::numbers`].
-    range: std::ops::Range<usize>,
+    range: Range<usize>,
 }
 
 impl<'a> SectionIndex<'a> {
-    /// Sorts `sections`; `kinds` gives thread and hold of each abstract acquire that has sections, else `None`.
-    pub(super) fn new(sections: &'a Sections, kinds: &[Option<(u32, Hold)>]) -> SectionIndex<'a> {
-        let locks = kinds.iter().flatten().map(|(_, hold)| hold.lock() + 1).max().unwrap_or(0);
-        let dense = shared_locks(kinds, locks);
-        let mut pairs: Vec<(u32, u32)> = kinds
-            .iter()
-            .flatten()
-            .map(|&(thread, hold)| (thread, dense[hold.lock() as usize]))
-            .filter(|&(_, lock)| lock != NEVER)
-            .collect();
-        pairs.sort_unstable();
-        pairs.dedup();
-        let slot_of_kind: Vec<u32> = kinds
-            .iter()
-            .map(|kind| {
-                let (thread, hold) = (*kind)?;
-                pairs.binary_search(&(thread, dense[hold.lock() as usize])).ok()
-            })
-            .map(|slot| slot.map_or(NEVER, |slot| slot as u32))
-            .collect();
-        let shared_kind = kinds.iter().map(|kind| kind.is_some_and(|kind| kind.1.shared()));
+    /// Sorts `sections`; `kinds` are the abstract acquires.
+    pub(super) fn new(sections: &'a Sections, kinds: &[Kind]) -> SectionIndex<'a> {
         let mut index = SectionIndex {
             sections,
             slots: Vec::new(),
-            of_thread: vec![0..0; sections.of_thread.len()],
-            of_lock: vec![Vec::new(); dense.iter().filter(|&&lock| lock != NEVER).count()],
-            shared_kind: shared_kind.collect(),
-            slot_of_kind,
+            of_thread: Vec::new(),
+            of_lock: Vec::new(),
+            places: Vec::new(),
             numbers: Vec::new(),
             acquired: Vec::new(),
         };
-        index.fill(&pairs);
+        let dense = index.find_shared_locks(kinds);
+        let mut slot_of_lock = vec![NEVER; dense.len()];
+        for thread in 0..sections.of_thread.len() {
+            index.add_thread(thread, kinds, &dense, &mut slot_of_lock);
+        }
         index
     }
 
-    /// Counts and places the sections of each slot.
-    fn fill(&mut self, pairs: &[(u32, u32)]) {
-        let mut next = vec![0usize; pairs.len()];
-        for section in self.sections.of_thread.iter().flatten() {
-            if let Some(count) = next.get_mut(self.slot_of_kind[section.kind as usize] as usize) {
-                *count += 1;
-            }
-        }
-        let mut total = 0;
-        for (slot, &(thread, lock)) in pairs.iter().enumerate() {
-            let count = std::mem::replace(&mut next[slot], total);
-            self.slots.push(Slot { thread, lock, range: total..total + count });
-            self.of_lock[lock as usize].push(slot as u32);
-            let range = &mut self.of_thread[thread as usize];
-            *range = if range.end == 0 { slot..slot + 1 } else { range.start..slot + 1 };
-            total += count;
-        }
-        self.numbers = vec![0; total];
-        self.acquired = vec![0; total];
-        for sections in &self.sections.of_thread {
-            for (number, section) in sections.iter().enumerate() {
-                let slot = self.slot_of_kind[section.kind as usize];
-                if let Some(place) = next.get_mut(slot as usize) {
-                    self.numbers[*place] = number as u32;
-                    self.acquired[*place] = section.acquired;
-                    *place += 1;
+    /// By lock: a dense number for the locks that several threads use, [`NEVER`] for the others.
+    fn find_shared_locks(&mut self, kinds: &[Kind]) -> Vec<u32> {
+        let (mut user, mut dense) = (Vec::new(), Vec::new());
+        let mut count = 0;
+        for (thread, sections) in self.sections.of_thread.iter().enumerate() {
+            for section in sections {
+                let lock = section.kind.hold(kinds).lock() as usize;
+                if user.len() <= lock {
+                    user.resize(lock + 1, NEVER);
+                    dense.resize(lock + 1, NEVER);
+                }
+                if user[lock] == NEVER {
+                    user[lock] = thread as u32;
+                } else if user[lock] != thread as u32 && dense[lock] == NEVER {
+                    dense[lock] = count;
+                    count += 1;
                 }
             }
         }
+        self.of_lock = vec![Vec::new(); count as usize];
+        dense
+    }
+
+    /// Counts and places the sections of one thread. `slot_of_lock` is [`NEVER`] for every lock, before and after.
+    fn add_thread(&mut self, thread: usize, kinds: &[Kind], dense: &[u32], slot_of_lock: &mut [u32]) {
+        let sections = &self.sections.of_thread[thread];
+        let first = self.slots.len();
+        let mut next: Vec<usize> = Vec::new();
+        let mut places = Vec::with_capacity(sections.len());
+        for section in sections {
+            let hold = section.kind.hold(kinds);
+            let lock = hold.lock() as usize;
+            if dense[lock] == NEVER {
+                places.push(NEVER);
+                continue;
+            }
+            if slot_of_lock[lock] == NEVER {
+                slot_of_lock[lock] = self.slots.len() as u32;
+                self.of_lock[dense[lock] as usize].push(slot_of_lock[lock]);
+                self.slots.push(Slot { thread: thread as u32, lock: dense[lock], range: 0..0 });
+                next.push(0);
+            }
+            let slot = slot_of_lock[lock];
+            next[slot as usize - first] += 1;
+            places.push(slot << 1 | u32::from(hold.shared()));
+        }
+        let mut total = self.numbers.len();
+        for (slot, count) in self.slots[first..].iter_mut().zip(&mut next) {
+            slot.range = total..total + *count;
+            *count = total;
+            total = slot.range.end;
+        }
+        self.numbers.resize(total, 0);
+        self.acquired.resize(total, 0);
+        for (number, (section, &place)) in sections.iter().zip(&places).enumerate() {
+            if place != NEVER {
+                let at = &mut next[(place >> 1) as usize - first];
+                self.numbers[*at] = number as u32;
+                self.acquired[*at] = section.acquired;
+                *at += 1;
+                slot_of_lock[section.kind.hold(kinds).lock() as usize] = NEVER;
+            }
+        }
+        self.of_thread.push(first..self.slots.len());
+        self.places.push(places);
+    }
+
+    /// The slot of section `number` of `thread`, if its lock is used by several, and whether it is shared.
+    pub(super) fn place(&self, thread: u32, number: usize) -> Option<(u32, bool)> {
+        let place = self.places[thread as usize][number];
+        (place != NEVER).then_some((place >> 1, place & 1 == 1))
     }
 
     /// The sections of `slot`, as numbers within their thread.
@@ -412,23 +483,6 @@ impl<'a> SectionIndex<'a> {
     pub(super) fn section(&self, thread: u32, number: u32) -> &Section {
         &self.sections.of_thread[thread as usize][number as usize]
     }
-}
-
-/// By lock: a dense number for the locks that several threads use, [`NEVER`] for the others.
-fn shared_locks(kinds: &[Option<(u32, Hold)>], locks: u32) -> Vec<u32> {
-    let mut user = vec![NEVER; locks as usize];
-    let mut dense = vec![NEVER; locks as usize];
-    let mut count = 0;
-    for &(thread, hold) in kinds.iter().flatten() {
-        let lock = hold.lock() as usize;
-        if user[lock] == NEVER {
-            user[lock] = thread;
-        } else if user[lock] != thread && dense[lock] == NEVER {
-            dense[lock] = count;
-            count += 1;
-        }
-    }
-    dense
 }
 
 #[cfg(test)]

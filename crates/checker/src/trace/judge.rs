@@ -11,9 +11,9 @@ use super::findings::{
     Access, BrokenRegion, BrokenUpdate, Cycle, CycleEdge, Harmless, HeldLock, HoldMode, InconsistentLocking,
     Limit, Race, RaceRelations, TraceFindings, TraceStats, TraceTier, Wanted, Witness,
 };
-use super::history::{EdgeIndex, SectionIndex};
-use super::holds::{Hold, HoldSets, SetId};
-use super::order::{LockOrder, objects};
+use super::history::{EdgeIndex, SectionIndex, SectionKind};
+use super::holds::{EMPTY, Hold, HoldSets, SetId};
+use super::order::{LockOrder, joined_under_lock, objects};
 use super::races::{ListKey, RaceKey, Races, Seen, race_key, sound};
 use super::shapes::Update;
 
@@ -30,15 +30,18 @@ pub const MAX_INSTANCE_SEARCHES: u32 = 32;
 pub(super) fn judge(mut analysis: Analysis) -> TraceFindings {
     let mut races = std::mem::take(&mut analysis.races);
     note_requests(&mut analysis);
+    name_unnested(&mut analysis);
     analysis.regions.finish();
     let analysis = &analysis;
-    let locks = count_locks(&analysis.acquires.kinds);
+    let locks = analysis.locks;
     let threads = analysis.threads.len();
     let order = LockOrder::new(&analysis.acquires.kinds, &analysis.sets, locks, threads);
     let search = order.has_cycle() && analysis.config.deadlocks
         || analysis.config.syncp
         || races.found.values().any(|found| sound(found.relations));
-    let index = search.then(|| (EdgeIndex::new(&analysis.depends), section_index(analysis)));
+    let index = search.then(|| {
+        (EdgeIndex::new(&analysis.depends), SectionIndex::new(&analysis.sections, &analysis.acquires.kinds))
+    });
     let mut judge = Judge {
         analysis,
         index: index.as_ref(),
@@ -71,32 +74,30 @@ fn note_requests(analysis: &mut Analysis) {
         }
         // The request does not say its mode. A lock that is ever shared may be wanted so, which blocks least.
         let shared = Hold::new(request.lock, true);
-        let ever = analysis.acquires.kinds.iter().any(|kind| kind.want == Want::Lock(shared));
+        let kinds = &analysis.acquires.kinds;
+        let mut sections = analysis.sections.of_thread.iter().flatten();
+        let ever = sections.any(|section| section.kind.hold(kinds) == shared);
+        analysis.locks = analysis.locks.max(request.lock + 1);
         let want = Want::Lock(Hold::new(request.lock, ever));
         let kind = Kind { thread, want, set: request.set, location: request.location };
         analysis.acquires.unfinished(kind, request.index, request.line);
     }
 }
 
-/// One more than the largest lock that is wanted.
-fn count_locks(kinds: &[Kind]) -> u32 {
-    let locks = kinds.iter().filter_map(|kind| match kind.want {
-        Want::Lock(hold) => Some(hold.lock() + 1),
-        Want::End(_) => None,
-    });
-    locks.max().unwrap_or(0)
-}
-
-/// Sections by thread and lock.
-fn section_index(analysis: &Analysis) -> SectionIndex<'_> {
-    let kinds = analysis.acquires.kinds.iter();
-    let kinds: Vec<Option<(u32, Hold)>> = kinds
-        .map(|kind| match kind.want {
-            Want::Lock(hold) => Some((kind.thread, hold)),
-            Want::End(_) => None,
-        })
-        .collect();
-    SectionIndex::new(&analysis.sections, &kinds)
+/// Makes abstract acquires of the unnested acquisitions of threads that somebody waits for while holding a lock.
+fn name_unnested(analysis: &mut Analysis) {
+    let joined = joined_under_lock(&analysis.acquires.kinds, analysis.threads.len());
+    let acquires = &mut analysis.acquires;
+    for (thread, sections) in analysis.sections.of_thread.iter_mut().enumerate() {
+        for section in sections.iter_mut().filter(|_| joined[thread]) {
+            if section.kind.number().is_none() {
+                let (set, location) = (EMPTY, section.location);
+                let want = Want::Lock(section.kind.hold(&acquires.kinds));
+                let kind = Kind { thread: thread as u32, want, set, location };
+                section.kind = SectionKind::nested(acquires.number(kind));
+            }
+        }
+    }
 }
 
 /// What the judgements share.
@@ -187,9 +188,9 @@ impl<'a> Judge<'a> {
         let mut wanted = vec![false; self.analysis.acquires.kinds.len()];
         lists.keys().for_each(|&kind| wanted[kind as usize] = true);
         for section in self.analysis.sections.of_thread.iter().flatten() {
-            if wanted[section.kind as usize] {
+            if let Some(kind) = section.kind.number().filter(|&kind| wanted[kind as usize]) {
                 let candidate = Candidate { index: section.acquired, line: section.line };
-                lists.entry(section.kind).or_default().push(candidate);
+                lists.entry(kind).or_default().push(candidate);
             }
         }
         for &Unfinished { kind, index, line } in &self.analysis.acquires.unfinished {
@@ -316,12 +317,10 @@ impl<'a> Judge<'a> {
             if missing.is_empty() {
                 break;
             }
-            let kind = &self.analysis.acquires.kinds[section.kind as usize];
-            if let Want::Lock(hold) = kind.want
-                && let Some(at) = missing.iter().position(|other| *other == hold)
-            {
+            let hold = section.kind.hold(&self.analysis.acquires.kinds);
+            if let Some(at) = missing.iter().position(|other| *other == hold) {
                 missing.swap_remove(at);
-                let (line, location) = (section.line, kind.location);
+                let (line, location) = (section.line, section.location);
                 holds.push(HeldLock { lock: hold.lock(), mode: mode(hold), line, location });
             }
         }
@@ -343,7 +342,7 @@ impl<'a> Judge<'a> {
     fn first_instance(&self, kind: u32) -> Candidate {
         let thread = self.analysis.acquires.kinds[kind as usize].thread;
         let sections = &self.analysis.sections.of_thread[thread as usize];
-        let section = sections.iter().find(|section| section.kind == kind);
+        let section = sections.iter().find(|section| section.kind.number() == Some(kind));
         let section = section.map(|s| Candidate { index: s.acquired, line: s.line });
         let unfinished = self.analysis.acquires.unfinished.iter().find(|u| u.kind == kind);
         let unfinished = unfinished.map(|u| Candidate { index: u.index, line: u.line });

@@ -274,8 +274,9 @@ impl<'a> LockOrder<'a> {
     }
 }
 
-/// See [`LockOrder::joined_under_lock`].
-fn joined_under_lock(kinds: &[Kind], threads: usize) -> Vec<bool> {
+/// By thread: whether it is joined by a thread that holds a lock, or that is joined so itself: then its end is an object
+/// of the lock-order graph.
+pub(super) fn joined_under_lock(kinds: &[Kind], threads: usize) -> Vec<bool> {
     let mut joined = vec![false; threads];
     let joins = kinds.iter().filter_map(|kind| match kind.want {
         Want::End(thread) => Some((kind, thread as usize)),
