@@ -5,7 +5,8 @@
 //! The traces are generated, the same each time: threads take locks, sometimes nested, and access the variables that
 //! belong to them; a few accesses are unprotected and two lock orders are inverted, so that every predictor has work.
 //! `--full` adds the traces of 100 million events (800 MB in the temporary directory), `--quick` leaves out those of 10
-//! million, `--only N` measures only one of 10 million events and N threads. Seconds are of processor time.
+//! million, `--only N` measures only one of 10 million events and N threads. Seconds are of processor time; those "at end" are
+//! the part spent on searches after the last event.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -156,32 +157,34 @@ fn cpu_seconds(start: Instant) -> f64 {
 }
 
 /// Reads and judges a trace.
-fn analyse(mut reader: impl TraceReader, config: Config) -> TraceFindings {
+fn analyse(mut reader: impl TraceReader, config: Config) -> (TraceFindings, f64) {
     let mut analysis = Analysis::new(config);
     for located in reader.by_ref() {
         let located = located.expect("the generator writes readable traces");
         analysis.event(&located).expect("the generator writes well-formed traces");
     }
-    analysis.finish()
+    let before = cpu_seconds(Instant::now());
+    let findings = analysis.finish();
+    (findings, cpu_seconds(Instant::now()) - before)
 }
 
 /// Runs one row of the table: the best of three.
-fn row(name: &str, file: &Path, run: impl Fn() -> TraceFindings) {
+fn row(name: &str, file: &Path, run: impl Fn() -> (TraceFindings, f64)) {
     let bytes = file.metadata().map_or(0, |metadata| metadata.len());
-    let (mut best, mut memory) = (f64::MAX, 0);
+    let (mut best, mut end, mut memory) = (f64::MAX, 0.0, 0);
     let epoch = Instant::now();
     let mut findings = TraceFindings::default();
     let rounds = if bytes > 400_000_000 { 1 } else { 3 };
     for _ in 0..rounds {
         reset_peak();
         let before = cpu_seconds(epoch);
-        findings = run();
+        (findings, end) = run();
         best = best.min(cpu_seconds(epoch) - before);
         memory = peak();
     }
     let stats = findings.stats;
     println!(
-        "{name:34} {:>11} {best:>8.3} {:>8.1} {:>8.1} {:>8.1} {:>8.1} {:>7} {:>7} {:>6}",
+        "{name:34} {:>11} {best:>8.3} {end:>8.3} {:>8.1} {:>8.1} {:>8.1} {:>8.1} {:>7} {:>7} {:>6}",
         stats.events,
         f64::from(stats.events) / best / 1e6,
         bytes as f64 / 1e6,
@@ -223,7 +226,7 @@ fn binary_rows(directory: &Path, (threads, locks, events): (u32, u32, u32), all:
             let events = open().map(|e| u32::from(e.is_ok())).sum();
             let mut findings = TraceFindings::default();
             findings.stats.events = events;
-            findings
+            (findings, 0.0)
         });
     }
 }
@@ -258,8 +261,18 @@ fn main() {
     let directory: PathBuf = std::env::temp_dir().join(format!("lockcheck-bench-{}", std::process::id()));
     std::fs::create_dir_all(&directory).expect("the temporary directory is writable");
     println!(
-        "{:34} {:>11} {:>8} {:>8} {:>8} {:>8} {:>8} {:>7} {:>7} {:>6}",
-        "trace", "events", "seconds", "Mev/s", "file MB", "peak MB", "hist MB", "cycles", "search", "races"
+        "{:34} {:>11} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>7} {:>7} {:>6}",
+        "trace",
+        "events",
+        "seconds",
+        "at end",
+        "Mev/s",
+        "file MB",
+        "peak MB",
+        "hist MB",
+        "cycles",
+        "search",
+        "races"
     );
     if let Some(threads) = only() {
         binary_rows(&directory, (threads, 200, 10_000_000), true);

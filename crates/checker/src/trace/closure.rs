@@ -153,6 +153,22 @@ impl<'a> Closure<'a> {
         }
     }
 
+    /// Includes the first `count` events of `thread`, to which a full clock says all edges were followed.
+    #[inline]
+    fn raise_settled(&mut self, thread: u32, count: u32) {
+        let progress = &mut self.threads[thread as usize];
+        if count > progress.count {
+            if progress.count == progress.settled {
+                progress.settled = count;
+            }
+            progress.count = count;
+            if !progress.queued {
+                progress.queued = true;
+                self.unlisted.push(thread);
+            }
+        }
+    }
+
     /// Draws the consequences of everything included, until there are none: first all edges, then the sections that
     /// these include, then what excludes each other.
     fn settle(&mut self) {
@@ -186,7 +202,7 @@ impl<'a> Closure<'a> {
         let drawn = self.threads[thread as usize].drawn;
         if covered > drawn {
             for (of, &known) in clock.iter().enumerate() {
-                self.raise(of as u32, known);
+                self.raise_settled(of as u32, known);
             }
         }
         let rest = drawn.max(covered).min(upto);

@@ -67,8 +67,9 @@ impl Edges {
     }
 }
 
-/// How many edges of a thread lie between two of its full clocks, at least.
-const STRIDE: usize = 64;
+/// How many edges of a thread lie between two of its full clocks, at least; with many threads more, so that clocks
+/// take no more memory than edges.
+const STRIDE: usize = 16;
 
 /// Edges by thread, with the thread's full clock every so many edges: a closure that starts from nothing jumps to the
 /// last clock instead of walking all edges before it.
@@ -84,7 +85,7 @@ pub(super) struct EdgeIndex {
 impl EdgeIndex {
     /// Sorts `edges`.
     pub(super) fn new(edges: &Edges) -> EdgeIndex {
-        Self::with_stride(edges, STRIDE.max(edges.heard.len()))
+        Self::with_stride(edges, STRIDE.max(edges.heard.len() / 4))
     }
 
     /// As [`EdgeIndex::new`], with a clock after each `stride` edges.
