@@ -511,3 +511,141 @@ fn without_requests(events: &[Located]) -> Vec<Located> {
     let kept = events.iter().enumerate().filter(keep);
     kept.zip(1..).map(|((_, e), line)| Located { event: Event { location: line, ..e.event }, line }).collect()
 }
+
+/// The trace with few locations, so that each stands for many events.
+fn with_locations(events: &[Located], locations: u32) -> Vec<Located> {
+    let few = |e: &Located| Located { event: Event { location: e.line % locations, ..e.event }, ..*e };
+    events.iter().map(few).collect()
+}
+
+/// Location and operation of both sides of a race, sorted.
+type Key = [(u32, Op); 2];
+
+/// Pairs of lines as keys.
+fn keys(events: &[Located], pairs: &Lines) -> BTreeSet<Key> {
+    let side = |line: u32| {
+        let event = events[line as usize - 1].event;
+        (event.location, event.op)
+    };
+    pairs
+        .iter()
+        .map(|pair| {
+            let mut key = [side(pair[0]), side(pair[1])];
+            key.sort_unstable();
+            key
+        })
+        .collect()
+}
+
+/// The keys of the races that `keep`.
+fn race_keys(
+    events: &[Located],
+    findings: &TraceFindings,
+    keep: impl Fn(&lockcheck_checker::trace::Race) -> bool,
+) -> BTreeSet<Key> {
+    keys(events, &races(findings, keep))
+}
+
+/// Whether the smallest sync-preserving closed set before two events contains neither, by rounds over all events.
+fn naive_tuple(search: &Search<'_>, ids: [usize; 2]) -> bool {
+    let events = search.events;
+    let mut counts = vec![0; SIZES.0 as usize];
+    let place = |at: usize| {
+        let thread = events[at].event.thread as usize;
+        (thread, search.of_thread[thread].iter().position(|&other| other == at).expect("it is there"))
+    };
+    let raise = |counts: &mut Vec<usize>, at: usize| {
+        let (thread, number) = place(at);
+        counts[thread] = counts[thread].max(number + 1);
+    };
+    let position = |wanted: Event| {
+        events.iter().position(|e| e.event.op == wanted.op && e.event.target == wanted.target)
+    };
+    for at in ids {
+        let (thread, number) = place(at);
+        counts[thread] = counts[thread].max(number);
+        let fork = Event { thread: 0, target: thread as u32, location: 0, op: Op::Fork };
+        position(fork).into_iter().for_each(|fork| raise(&mut counts, fork));
+    }
+    loop {
+        let before = counts.clone();
+        let inside = |counts: &[usize], at: usize| place(at).1 < counts[place(at).0];
+        for at in (0..events.len()).filter(|&at| inside(&before, at)) {
+            let Event { thread, target, op, .. } = events[at].event;
+            search.writer[at].into_iter().for_each(|writer| raise(&mut counts, writer));
+            let fork = Event { thread: 0, target: thread, location: 0, op: Op::Fork };
+            position(fork).into_iter().for_each(|fork| raise(&mut counts, fork));
+            if op == Op::Join {
+                search.of_thread[target as usize].iter().for_each(|&other| raise(&mut counts, other));
+                let fork = Event { thread: 0, target, location: 0, op: Op::Fork };
+                position(fork).into_iter().for_each(|fork| raise(&mut counts, fork));
+            }
+            let acquires = |e: Event| matches!(e.op, Op::Acquire | Op::SharedAcquire);
+            let later = (at + 1..events.len()).any(|other| {
+                let o = events[other].event;
+                inside(&before, other)
+                    && acquires(o)
+                    && o.target == target
+                    && (o.op, op) != (Op::SharedAcquire, Op::SharedAcquire)
+            });
+            if acquires(events[at].event) && later {
+                let release = (at + 1..events.len()).find(|&other| {
+                    let o = events[other].event;
+                    let releases = matches!(o.op, Op::Release | Op::SharedRelease);
+                    o.thread == thread && o.target == target && releases
+                });
+                raise(&mut counts, release.expect("a later section excludes it"));
+            }
+        }
+        if counts == before {
+            return ids.iter().all(|&at| !inside(&counts, at));
+        }
+    }
+}
+
+/// Locks, data, forks and joins.
+const LONG: &[(u32, Op)] = &[
+    (6, Op::Acquire),
+    (6, Op::Release),
+    (2, Op::SharedAcquire),
+    (2, Op::SharedRelease),
+    (6, Op::Read),
+    (5, Op::Write),
+    (1, Op::Fork),
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Long enough for variables with logs and threads with full clocks.
+    #[test]
+    fn every_racing_pair_of_locations(choices in choices(LONG, 500)) {
+        let lines = trace_of(&choices);
+        let events = with_locations(&lines, 9);
+        let findings = analyse(&events);
+        check_witnesses(&events, &findings);
+        let hb = keys(&events, &unordered(&events, false));
+        let shb = keys(&events, &unordered(&events, true));
+        prop_assert_eq!(race_keys(&events, &findings, |race| race.relations.hb), hb);
+        prop_assert_eq!(race_keys(&events, &findings, |race| race.relations.shb), shb);
+    }
+
+    #[test]
+    fn every_sync_preserving_pair_of_locations(choices in choices(LONG, 110)) {
+        let events = with_locations(&trace_of(&choices), 5);
+        let search = Search::new(&events, true);
+        let mut pairs = Lines::new();
+        for b in 0..events.len() {
+            for a in 0..b {
+                let (x, y) = (events[a].event, events[b].event);
+                let data = |e: Event| matches!(e.op, Op::Read | Op::Write);
+                let conflict = data(x) && data(y) && x.target == y.target && (x.op, y.op) != (Op::Read, Op::Read);
+                if conflict && x.thread != y.thread && naive_tuple(&search, [a, b]) {
+                    pairs.insert(vec![events[a].line, events[b].line]);
+                }
+            }
+        }
+        let found = race_keys(&events, &analyse(&events), |race| race.relations.syncp);
+        prop_assert_eq!(found, keys(&events, &pairs));
+    }
+}
