@@ -327,9 +327,7 @@ fn unordered(events: &[Located], reads_from: bool) -> Lines {
             direct.extend(notifications);
         }
         for &a in &direct {
-            for c in 0..n {
-                before[b][c] |= before[a][c] || c == a;
-            }
+            follow(&mut before, a, b);
         }
         for a in 0..b {
             let x = events[a].event;
@@ -340,12 +338,17 @@ fn unordered(events: &[Located], reads_from: bool) -> Lines {
             }
         }
         if let Some(a) = search.writer[b].filter(|_| reads_from) {
-            for c in 0..n {
-                before[b][c] |= before[a][c] || c == a;
-            }
+            follow(&mut before, a, b);
         }
     }
     pairs
+}
+
+/// Everything before `a`, and `a` itself, is before `b`.
+fn follow(before: &mut [Vec<bool>], a: usize, b: usize) {
+    let mut row = before[a].clone();
+    row[a] = true;
+    before[b].iter_mut().zip(row).for_each(|(mine, theirs)| *mine |= theirs);
 }
 
 /// Whether happens-before has an edge from `x` to the later `y`.
