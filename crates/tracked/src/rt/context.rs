@@ -5,7 +5,7 @@
 //! thread ends and may serve a later one, under a new id.
 
 use std::cell::{Cell, UnsafeCell};
-use std::panic::Location;
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
@@ -142,11 +142,29 @@ const NOT_IDLE: u64 = EVENT - 1;
 pub(crate) struct Token {
     thread: *const Thread,
     index: u32,
+    /// For the guard to keep a bit in, here where there is room.
+    mark: bool,
 }
+
+// It leads to the run-time's own state only, of which a panic shows nothing to the user.
+impl UnwindSafe for Token {}
+impl RefUnwindSafe for Token {}
 
 impl Token {
     /// An acquisition that nobody looked at.
-    pub(crate) const UNWATCHED: Token = Token { thread: ptr::null(), index: 0 };
+    pub(crate) const UNWATCHED: Token = Token { thread: ptr::null(), index: 0, mark: false };
+
+    /// The same, with the guard's bit.
+    #[inline(always)]
+    pub(crate) fn with_mark(self, mark: bool) -> Token {
+        Token { mark, ..self }
+    }
+
+    /// The guard's bit.
+    #[inline(always)]
+    pub(crate) fn mark(self) -> bool {
+        self.mark
+    }
 }
 
 /// Everything the run-time knows of one live thread. Aligned so that two threads never share a cache line.
@@ -403,7 +421,7 @@ impl Thread {
     pub(crate) fn push_first(&self, hold: HeldLock) -> Token {
         self.inline[0].write(hold);
         self.set_word(self.word().wrapping_add(EVENT + 1));
-        Token { thread: self, index: 0 }
+        Token { thread: self, index: 0, mark: false }
     }
 
     /// Adds a hold.
@@ -415,7 +433,7 @@ impl Thread {
         }
         self.entry(len).write(hold);
         self.set_word(self.word() + 1);
-        Token { thread: self, index: len as u32 }
+        Token { thread: self, index: len as u32, mark: false }
     }
 
     /// Takes away the hold of `id` that `token` stands for.
