@@ -198,7 +198,7 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
         match self.try_lock() {
             Ok(guard) => fields.field("data", &&*guard),
             Err(TryLockError::Poisoned(error)) => fields.field("data", &&**error.get_ref()),
-            Err(TryLockError::WouldBlock) => fields.field("data", &format_args!("<locked>")),
+            Err(TryLockError::WouldBlock) => fields.field("data", &"<locked>"),
         };
         fields.field("poisoned", &self.raw.poison.get()).finish_non_exhaustive()
     }
