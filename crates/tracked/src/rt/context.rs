@@ -21,8 +21,9 @@ pub(crate) type Place = &'static Location<'static>;
 
 /// Holds that a `Thread` keeps in its own body.
 const HELD_INLINE: usize = 32;
-/// Holds of one thread that are kept at all; further ones are counted as dropped.
-pub(crate) const HELD_MAX: usize = 4096;
+/// Holds of one thread that are kept at all; further ones are counted as dropped, and teach nothing: every lock held
+/// makes an order with every one that follows.
+pub(crate) const HELD_MAX: usize = 1024;
 
 /// One hold, as others may read it.
 pub(crate) struct Held {
