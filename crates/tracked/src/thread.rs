@@ -82,8 +82,10 @@ impl Builder {
         T: Send + 'scope,
     {
         let (child, ended) = Child::of_this_thread(self.name);
-        watch::started_in_scope(scope.address(), ended.clone());
         let inner = self.inner.spawn_scoped(&scope.inner, move || child.run(f))?;
+        // Only now, since nobody may wait for a thread that could not be started. The scope cannot end in between:
+        // the calling thread is its owner or one of its threads.
+        watch::started_in_scope(scope.address(), ended.clone());
         Ok(ScopedJoinHandle { inner, ended })
     }
 }

@@ -14,7 +14,7 @@ use lockcheck_events::trace_file::TraceWriter;
 use lockcheck_events::{Attempt, Hold, LockId, Record, Request, StackId, ThreadId, TokenId};
 use parking_lot::Mutex;
 
-use super::context::{HeldLock, HoldSet, Thread, current_if_known};
+use super::context::{HELD_MAX, HeldLock, HoldSet, Thread, current_if_known};
 use super::names::Names;
 use super::{output, reaction, registry, stack};
 
@@ -220,7 +220,7 @@ pub(crate) fn prepare(thread: &Thread, wanted: &HeldLock) -> (Request, Vec<Recor
 #[cold]
 #[inline(never)]
 pub(crate) fn learn(thread: &Thread, wanted: &HeldLock, key: u64) {
-    if wanted.attempt == Attempt::Try {
+    if wanted.attempt == Attempt::Try || thread.held_len() >= HELD_MAX {
         return;
     }
     let found = {
@@ -266,7 +266,10 @@ pub(crate) fn after(thread: &Thread, token: TokenId) {
 /// A lock that the registry may know was dropped.
 #[cold]
 pub(crate) fn lock_dropped(lock: LockId) {
-    let busy = current_if_known().map(Thread::enter);
+    let thread = current_if_known();
+    let busy = thread.map(Thread::enter);
+    // Its guard was forgotten: nobody will take the hold away.
+    while thread.is_some_and(|thread| thread.pop(lock.0)) {}
     if registry::forget_lock(lock).is_none() && registry::LOCKS.contains_key(&lock) {
         registry::lock_gone(lock);
         with(|knowledge| {

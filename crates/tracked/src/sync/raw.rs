@@ -7,12 +7,15 @@ use lock_api::{
 };
 use lockcheck_events::{LockKind, Mode};
 
+use super::poison::Flag;
 use crate::rt::{self, Manner, Meta, Owner, Place, Raw, Target, Token};
 
 /// A watched mutual-exclusion lock without data: 24 bytes.
 pub(crate) struct RawTracked {
     meta: Meta,
     owner: Owner,
+    /// For locks that can be poisoned; stands here because here is room for it.
+    pub(super) poison: Flag,
     raw: parking_lot::RawMutex,
 }
 
@@ -22,6 +25,7 @@ impl RawTracked {
         RawTracked {
             meta: Meta::new(std::panic::Location::caller()),
             owner: Owner::new(),
+            poison: Flag::new(),
             raw: parking_lot::RawMutex::INIT,
         }
     }
@@ -99,6 +103,8 @@ impl Raw for RawTracked {
 pub(crate) struct RawTrackedRw {
     meta: Meta,
     owner: Owner,
+    /// As in `RawTracked`.
+    pub(super) poison: Flag,
     raw: parking_lot::RawRwLock,
 }
 
@@ -108,6 +114,7 @@ impl RawTrackedRw {
         RawTrackedRw {
             meta: Meta::new(std::panic::Location::caller()),
             owner: Owner::new(),
+            poison: Flag::new(),
             raw: parking_lot::RawRwLock::INIT,
         }
     }
