@@ -94,6 +94,7 @@ fn enlist(origin: Option<Origin>) -> &'static Thread {
     knowledge::file(Record::ThreadStart { thread: id, name, parent, os_id: os_id(), scope });
     if let Some(token) = token {
         knowledge::file(Record::After { thread: id, token });
+        knowledge::forget(&[token]);
     }
     thread
 }
