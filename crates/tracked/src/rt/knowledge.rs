@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 
 use super::context::{HELD_MAX, HeldLock, HoldSet, Thread, current_if_known};
 use super::names::Names;
-use super::{output, reaction, registry, stack};
+use super::{mode, output, reaction, registry, stack};
 
 /// Longest wait for the knowledge mutex.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -261,6 +261,16 @@ pub(crate) fn before(thread: &Thread) -> TokenId {
 pub(crate) fn after(thread: &Thread, token: TokenId) {
     let _busy = thread.enter();
     file(Record::After { thread: thread.id(), token });
+}
+
+/// Nobody will ask for these points any more.
+pub(crate) fn forget(tokens: &[TokenId]) {
+    if !mode::watching() {
+        return;
+    }
+    let busy = current_if_known().map(Thread::enter);
+    with(|knowledge| tokens.iter().for_each(|&token| knowledge.judge.forget(token)));
+    drop(busy);
 }
 
 /// A lock that the registry may know was dropped.

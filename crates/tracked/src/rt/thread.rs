@@ -28,6 +28,16 @@ struct State {
     waiters: WaitQueue,
 }
 
+/// Nobody is left who could join the thread.
+impl Drop for State {
+    fn drop(&mut self) {
+        let tokens = [*self.returned.get_mut(), *self.gone.get_mut()];
+        if tokens != [0, 0] {
+            knowledge::forget(&tokens.map(TokenId));
+        }
+    }
+}
+
 /// What a thread about to start takes with it.
 pub(crate) struct Child {
     origin: Option<Origin>,
