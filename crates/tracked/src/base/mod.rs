@@ -26,6 +26,10 @@ pub(crate) enum Kind {
     Semaphore,
     Condition,
     Event,
+    #[cfg(instrumented)]
+    Barrier,
+    Queue,
+    Pool,
 }
 
 /// A number that no other live thread has, valid also while thread-locals are torn down.

@@ -17,6 +17,9 @@ impl Kind {
             Kind::Semaphore => LockKind::Semaphore,
             Kind::Condition => LockKind::Condition,
             Kind::Event => LockKind::Event,
+            Kind::Barrier => LockKind::Barrier,
+            Kind::Queue => LockKind::Queue,
+            Kind::Pool => LockKind::Pool,
         }
     }
 }
