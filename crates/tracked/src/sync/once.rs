@@ -17,6 +17,7 @@ pub struct Once {
 #[expect(clippy::declare_interior_mutable_const, reason = "std's constant is one too")]
 pub const ONCE_INIT: Once = Once::new();
 
+#[expect(clippy::new_without_default, reason = "std's has none")]
 impl Once {
     /// A new initialiser, not begun. The calling line is its creation site.
     #[must_use]

@@ -104,14 +104,7 @@ fn call(row: &Row, of: Option<Generics>) -> TokenStream {
     sig.ident = format_ident!("call_{}_{}_{}", what.to_string().to_lowercase(), item, row.line.to_string());
     let arguments: Vec<Ident> = sig.inputs.iter().map(argument).collect();
     let body = quote!(#callee(#(#arguments),*));
-    let body = if sig.unsafety.is_some() {
-        quote! {
-            // SAFETY: the caller's promise, whatever it is.
-            unsafe { #body }
-        }
-    } else {
-        body
-    };
+    let body = if sig.unsafety.is_some() { quote!(unsafe { #body }) } else { body };
     let deprecated =
         row.deprecated.then(|| quote!(#[expect(deprecated, reason = "it must be there all the same")]));
     quote! {

@@ -21,6 +21,12 @@ use rows::Row;
 
 /// The generated file against the originals.
 #[expect(dead_code, reason = "to compile is all that is asked of it")]
+#[expect(
+    clippy::needless_lifetimes,
+    clippy::multiple_bound_locations,
+    clippy::needless_maybe_sized,
+    reason = "the signatures are those of the list, word for word"
+)]
 mod originals {
     use std::{sync, thread};
 
@@ -29,6 +35,12 @@ mod originals {
 
 /// The generated file against the mirrors.
 #[expect(dead_code, reason = "to compile is all that is asked of it")]
+#[expect(
+    clippy::needless_lifetimes,
+    clippy::multiple_bound_locations,
+    clippy::needless_maybe_sized,
+    reason = "the signatures are those of the list, word for word"
+)]
 mod mirrors {
     use tracked::{sync, thread};
 
@@ -74,7 +86,10 @@ fn generated() -> String {
     let types = generate::Types::of(&rows::read("std"));
     let items = rows_to_prove().iter().filter_map(|row| generate::code(row, &types).ok()).collect();
     let file = syn::parse2(items).expect("what is generated is Rust");
-    format!("{HEAD}{}", prettyplease::unparse(&file))
+    // Tokens carry no comments.
+    let text = prettyplease::unparse(&file)
+        .replace("    unsafe {", "    // SAFETY: the caller's promise, whatever it is.\n    unsafe {");
+    format!("{HEAD}{text}")
 }
 
 #[test]

@@ -1047,6 +1047,7 @@ where
     F: FnOnce() -> T + Send,
     T: Send,
 {
+    // SAFETY: the caller's promise, whatever it is.
     unsafe { <Builder>::spawn_unchecked(this, f) }
 }
 fn call_builder_spawn_scoped_534<'scope, 'env, F, T>(
