@@ -7,12 +7,16 @@
 //! `lockcheck-report`.
 
 mod base;
+pub mod executor;
+pub mod queue;
 #[cfg(instrumented)]
 mod rt;
 pub mod sync;
 mod vocabulary;
 
 mod assert;
+#[cfg(doctest)]
+mod must_not_compile;
 #[cfg(instrumented)]
 #[doc(hidden)]
 #[path = "thread.rs"]

@@ -248,13 +248,23 @@ pub(crate) fn stuck(records: &[Record]) -> Vec<News> {
 /// The point of `thread`'s life that this is, for others to be ordered after. What the thread learned before is
 /// forgotten: only what it does from now on is concurrent with those.
 pub(crate) fn before(thread: &Thread) -> TokenId {
+    let token = fresh_token();
+    before_at(thread, token);
+    token
+}
+
+/// A point that nobody has named yet.
+pub(crate) fn fresh_token() -> TokenId {
     // Relaxed: only uniqueness matters.
     static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(1);
-    let token = TokenId(NEXT.fetch_add(1, Ordering::Relaxed));
+    TokenId(NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// As [`before`], for a point that several threads come before.
+pub(crate) fn before_at(thread: &Thread, token: TokenId) {
     let _busy = thread.enter();
     thread.known().forget();
     file(Record::Before { thread: thread.id(), token });
-    token
 }
 
 /// Orders what `thread` does from here on after `token`.

@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
+use std::ptr::NonNull;
 use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};
 
 use lockcheck_events::Mode;
@@ -33,7 +34,9 @@ impl<T: ?Sized> RefUnwindSafe for RwLock<T> {}
 #[must_use = "if unused the RwLock will immediately unlock"]
 #[clippy::has_significant_drop]
 pub struct RwLockReadGuard<'a, T: ?Sized + 'a> {
-    lock: &'a RwLock<T>,
+    /// The lock's data. A pointer and not the lock itself, so that the guard is covariant in `T`, as std's is.
+    data: NonNull<T>,
+    raw: &'a RawTrackedRw,
     token: Token,
     /// Not to be sent, and unwind-safe as std's: only where a shared borrow of the data is.
     not_send: PhantomData<*const T>,
@@ -137,7 +140,7 @@ impl<T: ?Sized> RwLock<T> {
 
     #[inline]
     fn read_guard(&self, token: Token) -> LockResult<RwLockReadGuard<'_, T>> {
-        self.raw.poison.wrap(RwLockReadGuard { lock: self, token, not_send: PhantomData })
+        self.raw.poison.wrap(RwLockReadGuard::new(self, token))
     }
 
     #[inline]
@@ -170,6 +173,16 @@ impl<T: ?Sized> RwLock<T> {
     }
 }
 
+impl<'a, T: ?Sized> RwLockReadGuard<'a, T> {
+    /// For a lock that is held for reading, by the acquisition that gave `token`.
+    #[inline]
+    fn new(lock: &'a RwLock<T>, token: Token) -> Self {
+        // SAFETY: a cell's data is not at null.
+        let data = unsafe { NonNull::new_unchecked(lock.data.get()) };
+        RwLockReadGuard { data, raw: &lock.raw, token, not_send: PhantomData }
+    }
+}
+
 impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
     /// Turns the write lock into a read lock, letting no other writer in between.
     #[track_caller]
@@ -178,7 +191,7 @@ impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
         let guard = ManuallyDrop::new(guard);
         // SAFETY: the guard stands for one exclusive acquisition, which the new guard takes over.
         let token = unsafe { guard.lock.raw.downgrade(Location::caller(), guard.token) };
-        RwLockReadGuard { lock: guard.lock, token, not_send: PhantomData }
+        RwLockReadGuard::new(guard.lock, token)
     }
 }
 
@@ -186,7 +199,7 @@ impl<T: ?Sized> Drop for RwLockReadGuard<'_, T> {
     #[inline(always)]
     fn drop(&mut self) {
         // SAFETY: the guard stands for one shared acquisition and is dropped once.
-        unsafe { self.lock.raw.unlock(Mode::Shared, self.token) };
+        unsafe { self.raw.unlock(Mode::Shared, self.token) };
     }
 }
 
@@ -204,8 +217,8 @@ impl<T: ?Sized> Deref for RwLockReadGuard<'_, T> {
 
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: the guard proves that the lock is held for reading.
-        unsafe { &*self.lock.data.get() }
+        // SAFETY: the guard proves that the lock, in which the data lies, is held for reading.
+        unsafe { self.data.as_ref() }
     }
 }
 
