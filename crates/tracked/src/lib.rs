@@ -10,6 +10,9 @@ mod base;
 #[cfg(instrumented)]
 mod rt;
 pub mod sync;
+#[cfg(instrumented)]
+#[doc(hidden)]
+pub mod tools;
 mod vocabulary;
 
 mod assert;

@@ -82,7 +82,7 @@ fn own_name() -> Option<String> {
 }
 
 /// The operating system's number for the calling thread.
-fn os_id() -> u64 {
+pub(crate) fn os_id() -> u64 {
     #[cfg(target_os = "linux")]
     // SAFETY: takes no arguments and cannot fail.
     return unsafe { libc::gettid() } as u64;
