@@ -15,5 +15,5 @@ pub use finding::{
     Context, CycleLink, Evidence, Finding, HeldLock, LockDetail, LockInfo, ProgramStatus, Report, Stats,
     Verdict,
 };
-pub use judge::{Collection, Judge, News};
+pub use judge::{Collection, Found, Judge, News};
 pub use order::{Novelty, OrderChecker, OrderFinding};

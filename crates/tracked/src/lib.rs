@@ -42,13 +42,15 @@ pub use assert::Named;
 #[cfg(instrumented)]
 pub use assert::report;
 #[doc(hidden)]
-pub use assert::{assert_clean_now, assert_no_cycles_now};
+pub use assert::{__run_test, assert_clean_now, assert_no_cycles_now};
 #[cfg(instrumented)]
 pub use lockcheck_checker::{Code, Finding, Report, Tier};
 pub use std::thread_local;
 pub use sync::{
     Barrier, Condvar, LazyLock, Mutex, MutexGuard, Once, OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard,
 };
+#[cfg(any(feature = "macros", mirrored))]
+pub use tracked_macros::test;
 pub use vocabulary::{
     BoundedSemaphore, Condition, ConditionGuard, Event, Guard, Lock, OverRelease, Permit, RLock, RLockGuard,
     Semaphore,

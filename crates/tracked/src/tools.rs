@@ -216,7 +216,7 @@ pub fn become_thread(name: &str) {
     let _busy = thread.enter();
     let (before, id) = (thread.id(), lifecycle::next_thread_id());
     thread.become_thread(id);
-    registry::THREADS.insert(id, ThreadEntry { name: Some(name.to_owned()), scope: None });
+    registry::THREADS.insert(id, ThreadEntry { name: Some(name.to_owned()), scope: None, parent: None });
     let os_id = lifecycle::os_id();
     knowledge::file(Record::ThreadStart {
         thread: id,

@@ -46,6 +46,8 @@ struct Thread {
     stored: u32,
     /// Whether it has ended.
     ended: bool,
+    /// The scope it counts in; 0: none.
+    scope: u32,
     /// The pruning that its clock has seen.
     pruned: u64,
 }
@@ -72,6 +74,16 @@ pub struct History {
 }
 
 impl History {
+    /// Says in which scope the thread counts.
+    pub fn set_scope(&mut self, thread: u32, scope: u32) {
+        self.threads.entry(thread).or_insert_with(Thread::new).scope = scope;
+    }
+
+    /// The scope the thread counts in; 0: none.
+    pub fn scope(&self, thread: u32) -> u32 {
+        self.threads.get(&thread).map_or(0, |state| state.scope)
+    }
+
     /// Names this point of `thread`'s life. A token that is used again (a barrier's next round, several threads
     /// that arrive) adds to what the point knows.
     pub fn before(&mut self, thread: u32, token: u32) {
@@ -223,7 +235,15 @@ impl History {
 
 impl Thread {
     fn new() -> Thread {
-        Thread { number: 1, clock: Clock::default(), current: None, stored: 0, ended: false, pruned: 0 }
+        Thread {
+            number: 1,
+            clock: Clock::default(),
+            current: None,
+            stored: 0,
+            ended: false,
+            scope: 0,
+            pruned: 0,
+        }
     }
 
     /// Leaves the current segment if anything was learned in it.

@@ -28,6 +28,8 @@ pub struct Start {
     pub steps: u64,
     /// How many of them once the shortest cycles are known, to see what longer ones there are.
     pub more_steps: u64,
+    /// Look at no threads but those of this scope; 0: at all.
+    pub only: u32,
 }
 
 /// One side of a cycle.
@@ -117,6 +119,7 @@ struct Run<'a> {
     mapped: bool,
     steps: u64,
     limit: u64,
+    only: u32,
     /// Whether a path was given up at the current length only because of its length.
     deeper: bool,
     want: Want,
@@ -159,6 +162,7 @@ impl Search {
             mapped: false,
             steps: 0,
             limit: start.steps,
+            only: start.only,
             deeper: false,
             want: Want { likely: !first.timed, masked: true, order: !first.timed },
             cycles: Vec::new(),
@@ -412,6 +416,9 @@ impl Run<'_> {
             return None;
         }
         let thread = evidence.thread(side.ask);
+        if self.only != 0 && evidence.history.scope(thread) != self.only {
+            return None;
+        }
         let path = &self.search.path;
         let step = Step {
             side,

@@ -366,6 +366,15 @@ impl Thread {
         registry::show(shared, &self.holds);
     }
 
+    /// From here on the thread goes by another id. What it has learned under the old one it must learn again.
+    pub(crate) fn go_by(&self, id: ThreadId) {
+        if let Some(shared) = self.shared() {
+            shared.id.store(id.0, Ordering::Relaxed);
+        }
+        self.known().forget();
+        self.captured().clear();
+    }
+
     /// From here on operations are looked at.
     pub(crate) fn watch(&self) {
         self.holds.set_word(self.holds.word() & !BUSY);

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use lockcheck_checker::{Judge, News, Report};
+use lockcheck_checker::{Finding, Judge, News, Report, Tier, Verdict};
 use lockcheck_events::trace_file::TraceWriter;
 use lockcheck_events::{Attempt, Hold, LockId, Record, Request, StackId, ThreadId, TokenId};
 use parking_lot::Mutex;
@@ -20,6 +20,8 @@ use super::{output, reaction, registry, stack};
 
 /// Longest wait for the knowledge mutex.
 const PATIENCE: Duration = Duration::from_millis(100);
+/// The same for one who asks for a report and cannot do without.
+const PATIENCE_FOR_REPORT: Duration = Duration::from_secs(60);
 /// Keys in a thread's table when it is first used.
 const KNOWN_FIRST: usize = 256;
 /// Keys in a thread's table at the most; beyond, older keys are overwritten and learned again.
@@ -136,7 +138,11 @@ fn retire<T>(queue: &mut VecDeque<T>, gone: T) -> Option<T> {
 
 /// Runs `work` on the knowledge; `None` where it could not be had in time.
 fn with<R>(work: impl FnOnce(&mut Knowledge) -> R) -> Option<R> {
-    let Some(mut knowledge) = KNOWLEDGE.try_lock_for(PATIENCE) else {
+    with_patience(PATIENCE, work)
+}
+
+fn with_patience<R>(patience: Duration, work: impl FnOnce(&mut Knowledge) -> R) -> Option<R> {
+    let Some(mut knowledge) = KNOWLEDGE.try_lock_for(patience) else {
         UNFILED.fetch_add(1, Ordering::Relaxed);
         return None;
     };
@@ -295,14 +301,23 @@ pub(crate) fn foretold() -> Vec<(lockcheck_checker::Code, lockcheck_checker::Tie
     foretold
 }
 
-/// All that was found in this process so far.
+/// All that was found in this process so far. Symbols are resolved when the mutex is free again.
 pub(crate) fn report() -> Report {
     let busy = current_if_known().map(Thread::enter);
-    let mut report = with(|knowledge| {
-        let target = std::env::current_exe().map(|exe| exe.display().to_string()).unwrap_or_default();
-        knowledge.judge.report(&target, &Names)
-    })
-    .unwrap_or_else(|| Report::empty(""));
+    let target = std::env::current_exe().map(|exe| exe.display().to_string()).unwrap_or_default();
+    let mut report = Report::empty(target);
+    let known = with_patience(PATIENCE_FOR_REPORT, |knowledge| {
+        report.stats = knowledge.judge.stats();
+        report.notes = knowledge.judge.notes();
+        knowledge.judge.found().clone()
+    });
+    report.findings = known.map(|found| found.findings(&Names)).unwrap_or_default();
+    if report.at_least(Tier::Likely).next().is_some() {
+        report.verdict = Verdict::Findings;
+    }
+    if report.findings.iter().any(|finding| finding.tier == Tier::Actual) {
+        report.verdict = Verdict::Hang;
+    }
     let unfiled = UNFILED.load(Ordering::Relaxed);
     if unfiled > 0 {
         report.stats.dropped += unfiled;
@@ -311,6 +326,17 @@ pub(crate) fn report() -> Report {
     report.notes.extend(registry::dropped_holds());
     drop(busy);
     report
+}
+
+/// What was found within the scope that `thread` counts in, and beyond it among threads of which `belongs` says so.
+pub(crate) fn findings_for(thread: ThreadId, belongs: &dyn Fn(ThreadId) -> bool) -> Vec<Finding> {
+    let busy = current_if_known().map(Thread::enter);
+    let known = with_patience(PATIENCE_FOR_REPORT, |knowledge| {
+        (knowledge.judge.scope_of(thread), knowledge.judge.found().clone())
+    });
+    let findings = known.map(|(scope, found)| found.findings_for(scope, &Names, belongs));
+    drop(busy);
+    findings.unwrap_or_default()
 }
 
 /// The process ends in an orderly way: the last record, and the file is given its final size.

@@ -13,7 +13,7 @@ use lockcheck_events::{Record, ThreadId, TokenId};
 use super::context::{Thread, current_if_known, newcomer};
 use super::registry::ThreadEntry;
 use super::thread::Ended;
-use super::{knowledge, mode, registry};
+use super::{family, knowledge, mode, registry};
 
 /// What a thread that was started through the tracked API knows of its start.
 #[derive(Clone)]
@@ -66,9 +66,12 @@ fn enlist(thread: &'static Thread, origin: Option<Origin>) {
     call_on_exit();
     let (parent, token, scope, name) = match origin {
         Some(Origin { parent, token, scope, name, .. }) => (Some(parent), Some(token), scope, name),
-        None => (None, None, None, own_name()),
+        None => {
+            let name = own_name();
+            (None, None, family::scope_of_stranger(name.as_deref()), name)
+        }
     };
-    registry::THREADS.insert(id, ThreadEntry { name: name.clone(), scope: scope.clone() });
+    registry::THREADS.insert(id, ThreadEntry { name: name.clone(), scope: scope.clone(), parent });
     knowledge::file(Record::ThreadStart { thread: id, name, parent, os_id: os_id(), scope });
     if let Some(token) = token {
         knowledge::file(Record::After { thread: id, token });

@@ -43,8 +43,8 @@ pub(crate) struct Meta {
     created: Place,
 }
 
-/// Who held a lock last, as a slot number; 0: nobody yet. A hint for the way into the wait-for graph: it is not
-/// cleared on release.
+/// Who held a lock last, as a slot number; 0: nobody yet, or readers, of whom there may be many. A hint for the way
+/// into the wait-for graph: it is not cleared on release.
 pub(crate) struct Owner(AtomicU32);
 
 impl Owner {
@@ -61,6 +61,11 @@ impl Owner {
     #[inline(always)]
     fn set(&self, thread: &Thread) {
         self.0.store(thread.slot(), Ordering::Relaxed);
+    }
+
+    #[inline(always)]
+    fn set_many(&self) {
+        self.0.store(0, Ordering::Relaxed);
     }
 }
 
@@ -161,8 +166,10 @@ impl<R: Raw> Target<'_, R> {
 
     #[inline(always)]
     fn owned(&self, thread: &Thread) {
-        if self.manner.mode == Mode::Exclusive {
-            self.lock.owner().set(thread);
+        match self.manner.mode {
+            Mode::Exclusive => self.lock.owner().set(thread),
+            // The writer before has nothing to do with those who wait for the readers.
+            _ => self.lock.owner().set_many(),
         }
     }
 }
@@ -317,7 +324,7 @@ fn block<R: Raw>(target: Target<'_, R>, thread: &Thread, published: Wait) {
             return;
         }
         if waits::circle(thread).as_ref() == Some(&suspicion) {
-            reaction::deadlock(suspicion, wait);
+            reaction::deadlock(thread, suspicion, wait);
             let _wait = waits::publish(thread, published);
             return target.lock.acquire(target.manner.mode);
         }
@@ -329,7 +336,7 @@ fn block<R: Raw>(target: Target<'_, R>, thread: &Thread, published: Wait) {
 pub(crate) fn wait_in_sight<R>(thread: &Thread, wait: Wait, block: impl FnOnce() -> R) -> R {
     let published = waits::publish(thread, wait);
     if let Some(circle) = lasting_circle(thread) {
-        reaction::deadlock(circle, published);
+        reaction::deadlock(thread, circle, published);
         let _published = waits::publish(thread, wait);
         return block();
     }

@@ -76,6 +76,11 @@ pub(crate) fn render(findings: &[Finding]) -> String {
     findings.iter().map(|finding| human::render_finding(finding, &options)).collect::<Vec<_>>().join("\n")
 }
 
+/// Prints a rendered report, on lines of its own.
+pub(crate) fn print_report(text: &str) {
+    print(&format!("{text}\n\n"));
+}
+
 /// Writes to standard error past std's lock and buffers: a thread that waits for a lock of the program may hold
 /// those.
 pub(crate) fn print(text: &str) {

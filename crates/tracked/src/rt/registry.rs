@@ -30,6 +30,18 @@ pub(crate) struct LockEntry {
 pub(crate) struct ThreadEntry {
     pub name: Option<String>,
     pub scope: Option<String>,
+    /// Who started it, if that is known.
+    pub parent: Option<ThreadId>,
+}
+
+/// Who started the thread, if that is known.
+pub(crate) fn parent(thread: ThreadId) -> Option<ThreadId> {
+    THREADS.get(&thread).and_then(|entry| entry.parent)
+}
+
+/// The named scope that the thread counts in.
+pub(crate) fn scope(thread: ThreadId) -> Option<String> {
+    THREADS.get(&thread).and_then(|entry| entry.scope.clone())
 }
 
 pub(crate) static LOCKS: Map<LockId, LockEntry> = LazyLock::new(DashMap::default);

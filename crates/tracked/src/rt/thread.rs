@@ -44,7 +44,7 @@ impl Child {
         let ended = Ended(Arc::new(state));
         let origin = parent.map(|parent| {
             let _busy = parent.enter();
-            let scope = registry::THREADS.get(&parent.id()).and_then(|entry| entry.scope.clone());
+            let scope = registry::scope(parent.id());
             let token = knowledge::before(parent);
             Origin { id, parent: parent.id(), token, scope, name, ended: ended.clone() }
         });
