@@ -215,7 +215,7 @@ pub fn become_thread(name: &str) {
     let Some(thread) = current() else { return };
     let _busy = thread.enter();
     let (before, id) = (thread.id(), lifecycle::next_thread_id());
-    thread.become_thread(id);
+    thread.go_by(id);
     registry::THREADS.insert(id, ThreadEntry { name: Some(name.to_owned()), scope: None, parent: None });
     let os_id = lifecycle::os_id();
     knowledge::file(Record::ThreadStart {

@@ -404,14 +404,6 @@ impl Thread {
         self.shared()
     }
 
-    /// From here on the thread counts as another one, with the holds it has. Its id was given out before.
-    pub(crate) fn become_thread(&self, id: ThreadId) {
-        if let Some(shared) = self.shared() {
-            shared.id.store(id.0, Ordering::Relaxed);
-            self.known().forget();
-        }
-    }
-
     /// Where the thread publishes what it waits for.
     pub(crate) fn wait_slot(&self) -> &'static WaitSlot {
         static NOWHERE: WaitSlot = WaitSlot::new();
