@@ -27,6 +27,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("tracked-macros", &[]),
+    ("lockcheck-observe", &["lockcheck-checker", "lockcheck-litmus", "tracked"]),
     (
         "lockcheck",
         &[
@@ -34,6 +35,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "lockcheck-events",
             "lockcheck-explorer",
             "lockcheck-litmus",
+            "lockcheck-observe",
             "lockcheck-report",
             "tracked",
         ],

@@ -115,6 +115,11 @@ impl Collection {
         self.stuck.iter().chain(self.cycles.values()).flat_map(|found| &found.links).map(|link| &link.request)
     }
 
+    /// The lock-order problems with their tiers, those that have come true since included.
+    pub fn cycles(&self) -> impl Iterator<Item = (Code, Tier)> {
+        self.cycles.values().map(|cycle| (cycle.code, cycle.tier))
+    }
+
     /// Whether some threads are stuck.
     pub fn is_stuck(&self) -> bool {
         !self.stuck.is_empty()
@@ -286,6 +291,11 @@ impl Found {
         }
         all.sort_by(|one, other| one.fingerprint.cmp(&other.fingerprint));
         all
+    }
+
+    /// The lock-order problems with their tiers, those that have come true since included.
+    pub fn cycles(&self) -> impl Iterator<Item = (Code, Tier)> {
+        self.all.cycles()
     }
 
     /// Whether a finding names the lock.

@@ -16,6 +16,8 @@ use lockcheck_events::{Attempt, Hold, LockKind, Mode, Request, StuckThread, Thre
 pub enum Enders {
     /// Those who hold the lock, in modes that stand in the way.
     Holders(LockKind),
+    /// The same for an upgrade, which its own upgradable hold does not keep waiting.
+    OtherHolders(LockKind),
     /// The end of one thread.
     EndOf(ThreadId),
     /// Any thread that still runs: a signal, a permit, an item.
@@ -64,7 +66,7 @@ impl Snapshot {
         match self.waiting[index].enders {
             Enders::Anyone => !self.complete || set.len() < self.waiting.len(),
             Enders::EndOf(thread) => !set.iter().any(|&other| self.waiting[other].request.thread == thread),
-            Enders::Holders(_) => {
+            Enders::Holders(_) | Enders::OtherHolders(_) => {
                 // A queued writer in the way may give up if its wait is timed, and then a reader goes on.
                 let blockers = self.blockers(index);
                 let held = blockers.iter().any(|&(other, hold)| hold.is_some() && set.contains(&other));
@@ -78,16 +80,17 @@ impl Snapshot {
     /// The waiting threads that stand in the way of `index`, with their hold; without one: a writer in the queue,
     /// which holds plain readers back.
     fn blockers(&self, index: usize) -> Vec<(usize, Option<Hold>)> {
-        let request = &self.waiting[index].request;
+        let Waiting { request, enders } = &self.waiting[index];
         let mut found = Vec::new();
         for (other, waiting) in self.waiting.iter().enumerate() {
             let own = other == index;
-            let hold = waiting
-                .request
-                .holds
-                .iter()
-                .rev()
-                .find(|hold| hold.lock == request.lock && hold.mode.excludes(request.mode));
+            let upgrades = own && matches!(enders, Enders::OtherHolders(_));
+            let stands_in_the_way = |hold: &&Hold| {
+                hold.lock == request.lock
+                    && hold.mode.excludes(request.mode)
+                    && !(upgrades && hold.mode == Mode::Upgradable)
+            };
+            let hold = waiting.request.holds.iter().rev().find(stands_in_the_way);
             if let Some(&hold) = hold {
                 found.push((other, Some(hold)));
             } else if !own && request.mode == Mode::Shared && self.queues_to_write(other, index) {
@@ -108,7 +111,7 @@ impl Snapshot {
     /// Those in `set` for whom `index` waits.
     fn waits_for(&self, index: usize, set: &[usize]) -> Vec<(usize, Option<Hold>)> {
         match self.waiting[index].enders {
-            Enders::Holders(_) => {
+            Enders::Holders(_) | Enders::OtherHolders(_) => {
                 self.blockers(index).into_iter().filter(|(other, _)| set.contains(other)).collect()
             }
             Enders::EndOf(thread) => {
@@ -166,7 +169,7 @@ mod tests {
 
     use super::*;
 
-    /// `"1: w a; r b"` reads: thread 1 waits to write a and holds b shared. Modes: `w`, `r`; `t` a timed write;
+    /// `"1: w a; r b"` reads: thread 1 waits to write a and holds b shared. Modes: `w`, `r`; `u` upgradable, `up` an upgrade; `t` a timed write;
     /// `j2` waits for the end of thread 2; `s` waits for anyone's signal.
     fn snapshot(text: &str, complete: bool) -> Snapshot {
         let waiting = text.lines().map(waiting).collect();
@@ -194,6 +197,7 @@ mod tests {
         let enders = match how.strip_prefix('j') {
             Some(_) => Enders::EndOf(ThreadId(what.parse().unwrap())),
             None if how == "s" => Enders::Anyone,
+            None if how == "up" => Enders::OtherHolders(LockKind::RwLock),
             None => Enders::Holders(LockKind::RwLock),
         };
         Waiting { request, enders }
@@ -204,7 +208,11 @@ mod tests {
     }
 
     fn mode(word: &str) -> Mode {
-        if word == "r" { Mode::Shared } else { Mode::Exclusive }
+        match word {
+            "r" => Mode::Shared,
+            "u" => Mode::Upgradable,
+            _ => Mode::Exclusive,
+        }
     }
 
     #[track_caller]
@@ -257,6 +265,16 @@ mod tests {
     fn a_thread_can_be_its_own_circle() {
         check("1: w a; w a", 1, Some(&[1]));
         check("1: w a; r a", 1, Some(&[1]));
+    }
+
+    #[test]
+    fn an_upgrade_waits_for_the_others_only() {
+        check("1: up a; u a", 1, None);
+        check("1: w a; u a", 1, Some(&[1]));
+        check("1: up a; u a; r a", 1, Some(&[1]));
+        check("1: up a; u a\n2: w b; r a", 1, None);
+        check("1: up a; u a; w b\n2: w b; r a", 1, Some(&[1, 2]));
+        check("1: up a; u a\n2: u a; r a", 2, Some(&[2, 1]));
     }
 
     #[test]

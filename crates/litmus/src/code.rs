@@ -5,6 +5,7 @@
 //! belong to the step before them. Not here: what an operation does (`machine`), and the text form (`ast`).
 
 use crate::ast::{Attempt, BinaryOp, Kind};
+use crate::error::Position;
 
 /// Index of an object in [`Code::objects`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,8 +75,8 @@ pub struct Object {
     pub value: Option<i64>,
     /// A semaphore that may not go above its value.
     pub bounded: bool,
-    /// The line of its declaration.
-    pub line: u32,
+    /// Where its declaration names it.
+    pub place: Position,
 }
 
 /// A thread or pool worker.
@@ -112,8 +113,8 @@ pub struct Body {
 pub struct Instruction {
     /// What it does.
     pub op: Op,
-    /// The source line.
-    pub line: u32,
+    /// Where its statement begins; for a load that an expression needs, where the name stands.
+    pub place: Position,
 }
 
 /// Where a loaded value goes.
@@ -315,7 +316,7 @@ impl Code {
     }
 
     pub(crate) fn line(&self, pc: Pc) -> u32 {
-        self.instructions[pc.index()].line
+        self.instructions[pc.index()].place.line
     }
 
     /// The name of an object.

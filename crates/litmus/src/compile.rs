@@ -78,7 +78,7 @@ impl<'a> Compiler<'a> {
                 name: declaration.name.text.clone(),
                 value,
                 bounded: declaration.bounded,
-                line: declaration.name.at.line,
+                place: declaration.name.at,
             });
         }
         match tree.objects.get(limits::OBJECTS) {
@@ -338,16 +338,16 @@ impl<'c, 'a> BodyCompiler<'c, 'a> {
     }
 
     fn thread(mut self, item: &'a crate::ast::ThreadItem) -> Compiled<Body> {
-        let line = item.body.last().map_or(item.names[0].at.line, |s| s.at.line);
+        let place = item.body.last().map_or(item.names[0].at, |s| s.at);
         let mut waiting = VecDeque::new();
-        let body = self.body(&item.body, Op::End, line, &mut waiting)?;
+        let body = self.body(&item.body, Op::End, place, &mut waiting)?;
         while let Some((Deferred { submit, body, known }, parent)) = waiting.pop_front() {
-            let Instruction { op: Op::Submit { pool, .. }, line } = self.c.instructions[submit.index()]
+            let Instruction { op: Op::Submit { pool, .. }, place } = self.c.instructions[submit.index()]
             else {
                 unreachable!("a deferred body belongs to a submit");
             };
             self.scope = Scope::of_task(parent, submit, known);
-            let compiled = self.body(body, Op::TaskEnd(pool), line, &mut waiting)?;
+            let compiled = self.body(body, Op::TaskEnd(pool), place, &mut waiting)?;
             if let Op::Submit { body, .. } = &mut self.c.instructions[submit.index()].op {
                 *body = compiled;
             }
@@ -360,13 +360,13 @@ impl<'c, 'a> BodyCompiler<'c, 'a> {
         &mut self,
         block: &'a Block,
         end: Op,
-        line: u32,
+        place: Position,
         waiting: &mut VecDeque<(Deferred<'a>, Rc<Scope<'a>>)>,
     ) -> Compiled<Body> {
         let entry = self.here();
         self.breaks = None;
         self.block(block)?;
-        self.emit(end, line);
+        self.emit(end, place);
         let body = Body { entry, locals: self.scope.len() as u16 };
         let scope = Rc::new(std::mem::take(&mut self.scope));
         waiting.extend(self.deferred.drain(..).map(|d| (d, Rc::clone(&scope))));
@@ -377,9 +377,9 @@ impl<'c, 'a> BodyCompiler<'c, 'a> {
         Pc(self.c.instructions.len() as u32)
     }
 
-    fn emit(&mut self, op: Op, line: u32) -> Pc {
+    fn emit(&mut self, op: Op, place: Position) -> Pc {
         let at = self.here();
-        self.c.instructions.push(Instruction { op, line });
+        self.c.instructions.push(Instruction { op, place });
         at
     }
 
@@ -401,55 +401,55 @@ impl<'c, 'a> BodyCompiler<'c, 'a> {
     }
 
     fn statement(&mut self, s: &'a Statement) -> Compiled<()> {
-        let line = s.at.line;
+        let place = s.at;
         self.temporaries = 0;
         match &s.action {
             Action::Simple(simple, name) => {
                 let op = self.simple(*simple, name)?;
-                self.emit(op, line);
+                self.emit(op, place);
             }
             Action::Trying { attempt, object, then, otherwise } => {
                 let object = self.c.object(object, attempt_kinds(*attempt), attempt.as_str())?;
-                let at = self.emit(Op::Try { attempt: *attempt, object, otherwise: Pc(0) }, line);
-                self.two_way(at, then, otherwise, line)?;
+                let at = self.emit(Op::Try { attempt: *attempt, object, otherwise: Pc(0) }, place);
+                self.two_way(at, then, otherwise, place)?;
             }
             Action::If(condition, then, otherwise) => {
                 let condition = self.formula(condition)?;
-                let at = self.emit(Op::Branch { condition, otherwise: Pc(0) }, line);
-                self.two_way(at, then, otherwise, line)?;
+                let at = self.emit(Op::Branch { condition, otherwise: Pc(0) }, place);
+                self.two_way(at, then, otherwise, place)?;
             }
             Action::Wait(name) => {
                 let op = self.event_wait(name)?;
-                self.emit(op, line);
+                self.emit(op, place);
             }
             Action::WaitWith { condvar, lock, until } => {
-                self.cond_wait(condvar, lock, until.as_ref(), line)?
+                self.cond_wait(condvar, lock, until.as_ref(), place)?
             }
-            Action::CallOnce(name, body) => self.call_once(name, body, line)?,
-            Action::Submit { pool, body, task } => self.submit(pool, body, task.as_ref(), line)?,
+            Action::CallOnce(name, body) => self.call_once(name, body, place)?,
+            Action::Submit { pool, body, task } => self.submit(pool, body, task.as_ref(), place)?,
             Action::Repeat(count, body) => self.repeat(count, body)?,
             Action::Break => {
                 if self.breaks.is_none() {
                     let message = "`break` outside a `repeat` of the same thread, task or once body; drop it";
                     return Fault::err(ErrorCode::Break, s.at, message);
                 }
-                let at = self.emit(Op::Jump(Pc(0)), line);
+                let at = self.emit(Op::Jump(Pc(0)), place);
                 self.breaks.get_or_insert_default().push(at);
             }
             Action::Assert(condition) => {
                 let text = self.c.text(condition.to_string());
                 let condition = self.formula(condition)?;
-                self.emit(Op::Assert { condition, text }, line);
+                self.emit(Op::Assert { condition, text }, place);
             }
-            Action::Yield => drop(self.emit(Op::Yield, line)),
-            Action::Sleep => drop(self.emit(Op::Sleep, line)),
-            data => self.data(data, line)?,
+            Action::Yield => drop(self.emit(Op::Yield, place)),
+            Action::Sleep => drop(self.emit(Op::Sleep, place)),
+            data => self.data(data, place)?,
         }
         Ok(())
     }
 
     /// The statements that move values.
-    fn data(&mut self, action: &'a Action, line: u32) -> Compiled<()> {
+    fn data(&mut self, action: &'a Action, place: Position) -> Compiled<()> {
         let op = match action {
             Action::Send(name, value) => {
                 let channel = self.c.object(name, &[Kind::Channel], "send")?;
@@ -475,11 +475,11 @@ impl<'c, 'a> BodyCompiler<'c, 'a> {
                 let object = self.c.object(name, &STORES, "store")?;
                 Op::Store { object, value: self.formula(value)? }
             }
-            Action::Add(name, value) => return self.add(name, value, line),
+            Action::Add(name, value) => return self.add(name, value, place),
             Action::Await(name) => self.await_task(name)?,
             other => unreachable!("{other:?} is compiled elsewhere"),
         };
-        self.emit(op, line);
+        self.emit(op, place);
         Ok(())
     }
 
@@ -535,7 +535,13 @@ impl<'c, 'a> BodyCompiler<'c, 'a> {
         Ok(Op::EventWait(object))
     }
 
-    fn cond_wait(&mut self, condvar: &Name, lock: &Name, until: Option<&'a Expr>, line: u32) -> Compiled<()> {
+    fn cond_wait(
+        &mut self,
+        condvar: &Name,
+        lock: &Name,
+        until: Option<&'a Expr>,
+        place: Position,
+    ) -> Compiled<()> {
         let condvar = self.c.object(condvar, &[Kind::Condvar], "wait ... with")?;
         let lock = self.c.object(lock, &MUTEXES, "with")?;
         let top = self.here();
@@ -543,40 +549,46 @@ impl<'c, 'a> BodyCompiler<'c, 'a> {
             Some(condition) => {
                 // The branch leaves the loop when the negated condition is false.
                 let condition = self.negated(condition)?;
-                Some(self.emit(Op::Branch { condition, otherwise: Pc(0) }, line))
+                Some(self.emit(Op::Branch { condition, otherwise: Pc(0) }, place))
             }
             None => None,
         };
-        let wait = self.emit(Op::CondWait { condvar, lock, misused: Pc(0) }, line);
+        let wait = self.emit(Op::CondWait { condvar, lock, misused: Pc(0) }, place);
         if let Some(branch) = branch {
-            self.emit(Op::Jump(top), line);
+            self.emit(Op::Jump(top), place);
             self.land(branch);
         }
         self.land(wait);
         Ok(())
     }
 
-    fn call_once(&mut self, name: &Name, body: &'a Block, line: u32) -> Compiled<()> {
+    fn call_once(&mut self, name: &Name, body: &'a Block, place: Position) -> Compiled<()> {
         let once = self.c.object(name, &[Kind::Once], "call_once")?;
-        let at = self.emit(Op::Once { once, skip: Pc(0) }, line);
+        let at = self.emit(Op::Once { once, skip: Pc(0) }, place);
         let outer = self.breaks.take();
         self.block(body)?;
         self.breaks = outer;
-        self.emit(Op::OnceDone(once), line);
+        self.emit(Op::OnceDone(once), place);
         self.land(at);
         Ok(())
     }
 
-    fn submit(&mut self, pool: &Name, body: &'a Block, task: Option<&'a Name>, line: u32) -> Compiled<()> {
+    fn submit(
+        &mut self,
+        pool: &Name,
+        body: &'a Block,
+        task: Option<&'a Name>,
+        place: Position,
+    ) -> Compiled<()> {
         let pool = self.c.object(pool, &[Kind::Pool], "submit")?;
-        let name = self.c.text(task.map_or_else(|| format!("task@{line}"), |t| t.text.clone()));
+        let name = self.c.text(task.map_or_else(|| format!("task@{}", place.line), |t| t.text.clone()));
         let known = self.scope.len();
         let into = match task {
             Some(task) => Some(self.bind(task, Holds::Task)?),
             None => None,
         };
         let unknown = Body { entry: Pc(0), locals: 0 };
-        let submit = self.emit(Op::Submit { pool, body: unknown, inherit: 0, into, name }, line);
+        let submit = self.emit(Op::Submit { pool, body: unknown, inherit: 0, into, name }, place);
         self.deferred.push(Deferred { submit, body, known });
         Ok(())
     }
@@ -597,32 +609,32 @@ impl<'c, 'a> BodyCompiler<'c, 'a> {
     }
 
     /// The two blocks of a branch at `at`.
-    fn two_way(&mut self, at: Pc, then: &'a Block, otherwise: &'a Block, line: u32) -> Compiled<()> {
+    fn two_way(&mut self, at: Pc, then: &'a Block, otherwise: &'a Block, place: Position) -> Compiled<()> {
         self.block(then)?;
         if otherwise.is_empty() {
             self.land(at);
             return Ok(());
         }
-        let jump = self.emit(Op::Jump(Pc(0)), line);
+        let jump = self.emit(Op::Jump(Pc(0)), place);
         self.land(at);
         self.block(otherwise)?;
         self.land(jump);
         Ok(())
     }
 
-    fn add(&mut self, name: &'a Name, value: &'a Expr, line: u32) -> Compiled<()> {
+    fn add(&mut self, name: &'a Name, value: &'a Expr, place: Position) -> Compiled<()> {
         let object = self.c.object(name, &STORES, "add")?;
         if self.c.objects[object.index()].kind == Kind::Atomic {
             let value = self.formula(value)?;
-            self.emit(Op::Add { object, value }, line);
+            self.emit(Op::Add { object, value }, place);
             return Ok(());
         }
         let mut terms = Vec::new();
         self.terms(value, &mut terms)?;
-        let own = self.load_temporary(object, line);
+        let own = self.load_temporary(object, place);
         terms.extend([own, Term::Binary(crate::ast::BinaryOp::Plus)]);
         let value = self.c.formula(terms);
-        self.emit(Op::Store { object, value }, line);
+        self.emit(Op::Store { object, value }, place);
         Ok(())
     }
 
@@ -732,11 +744,11 @@ impl<'c, 'a> BodyCompiler<'c, 'a> {
             return Ok(Term::Local(slot));
         }
         let object = self.c.object(name, &DATA, "expression")?;
-        Ok(self.load_temporary(object, name.at.line))
+        Ok(self.load_temporary(object, name.at))
     }
 
-    fn load_temporary(&mut self, object: ObjectId, line: u32) -> Term {
-        self.emit(Op::Load { object, into: Target::Temporary }, line);
+    fn load_temporary(&mut self, object: ObjectId, place: Position) -> Term {
+        self.emit(Op::Load { object, into: Target::Temporary }, place);
         self.temporaries += 1;
         Term::Temporary(self.temporaries - 1)
     }

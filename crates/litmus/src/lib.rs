@@ -43,16 +43,18 @@ mod search;
 mod sequential;
 mod state;
 mod stuck;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod verdict;
 mod witness;
 
-pub use code::Code;
+pub use code::{Code, ThreadId};
 pub use error::{ErrorCode, ParseError, Position};
 pub use machine::Remark;
-pub use predict::{PredictedCycle, PredictedRequest, Prediction, Tier, Want, predict};
+pub use predict::{PredictedCycle, PredictedRequest, Prediction, Tier, Want, ordering_barriers, predict};
 pub use render::{Judgement, judge};
 pub use search::Limits;
-pub use sequential::{Pending, SequentialRun, SequentialStep, sequential};
+pub use sequential::{BodyEnd, Pending, SequentialRun, SequentialStep, sequential};
 pub use state::Mode;
 pub use stuck::Class;
 pub use verdict::{Finding, FindingKind, Held, Place, ThreadStory, Verdict, WaitsFor, search};

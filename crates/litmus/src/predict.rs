@@ -375,8 +375,10 @@ impl<'m, 'c> Recorder<'m, 'c> {
     }
 }
 
-/// The barriers that need exactly as many arrivals as there are threads that have an `arrive` on them.
-fn ordering_barriers(code: &Code) -> BTreeSet<ObjectId> {
+/// The barriers whose rounds order what comes before and after them: those that need exactly as many arrivals as there
+/// are threads that have an `arrive` on them.
+#[must_use]
+pub fn ordering_barriers(code: &Code) -> BTreeSet<ObjectId> {
     let mut users: BTreeMap<ObjectId, i64> = BTreeMap::new();
     for thread in &code.threads {
         let entry = match thread.role {

@@ -2,15 +2,19 @@
 //! it finishes or blocks. What it foretells is in `predict`; another crate can follow it step by step with real locks.
 
 use crate::Program;
-use crate::code::{Code, Pc, ThreadId};
+use crate::code::{Code, Op, Pc, ThreadId};
 use crate::machine::{Machine, Remark};
-use crate::state::{State, Status, ThreadState};
+use crate::state::{State, Status, TaskStatus, ThreadState};
 
 /// The steps of the sequential run, and what is still pending when nobody can move any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SequentialRun {
+    /// Threads that finish before the first step: their bodies have none.
+    pub finished_at_once: Vec<ThreadId>,
     /// Every step, in order.
     pub steps: Vec<SequentialStep>,
+    /// The bodies that are finished with a step, in the order of the steps.
+    pub ends: Vec<BodyEnd>,
     /// The threads that are stuck, in the order of declaration.
     pub pending: Vec<Pending>,
 }
@@ -24,8 +28,21 @@ pub struct SequentialStep {
     pub pc: Pc,
     /// The task that a worker starts with this step, numbered from 0 in the order of submission.
     pub starts_task: Option<usize>,
+    /// The task that an `await` saw finished.
+    pub awaited_task: Option<usize>,
     /// Which way the statement went.
     pub remark: Remark,
+}
+
+/// The end of a body: of a thread, or of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BodyEnd {
+    /// Index of the step it is finished with: its own last one, or one that moves it on (`set`, a rendezvous, `spawn`).
+    pub step: usize,
+    /// The thread or worker.
+    pub thread: ThreadId,
+    /// The task, if it is one.
+    pub task: Option<usize>,
 }
 
 /// A thread that is stuck.
@@ -42,11 +59,34 @@ pub struct Pending {
 /// Runs a program once.
 #[must_use]
 pub fn sequential(program: &Program) -> SequentialRun {
-    let mut run = SequentialRun { steps: Vec::new(), pending: Vec::new() };
     let m = Machine::new(program.code());
-    let last = drive(&m, |_, _, step| run.steps.push(*step));
-    run.pending = pending(program.code(), &last);
-    run
+    let (first, _) = m.initial();
+    let is_finished = |t: &ThreadId| first.thread(*t).status == Status::Finished;
+    let finished_at_once = m.code.thread_ids().filter(is_finished).collect();
+    let (mut steps, mut ends) = (Vec::new(), Vec::new());
+    let last = drive(&m, |before, after, step| {
+        ends.extend(bodies_ended(before, after, step, steps.len()));
+        steps.push(*step);
+    });
+    SequentialRun { finished_at_once, steps, ends, pending: pending(program.code(), &last) }
+}
+
+/// The bodies that are finished with `step`, whose index is `index`.
+fn bodies_ended(before: &State, after: &State, step: &SequentialStep, index: usize) -> Vec<BodyEnd> {
+    let mut ends = Vec::new();
+    for (number, (was, is)) in before.threads.iter().zip(&after.threads).enumerate() {
+        let thread = ThreadId(number as u16);
+        if is.status == Status::Finished && was.status != Status::Finished {
+            ends.push(BodyEnd { step: index, thread, task: None });
+        }
+        let started = step.starts_task.filter(|_| thread == step.thread);
+        let ended =
+            |&task: &usize| after.tasks[task] == TaskStatus::Done && before.tasks[task] != TaskStatus::Done;
+        if let Some(task) = started.or((was.task as usize).checked_sub(1)).filter(ended) {
+            ends.push(BodyEnd { step: index, thread, task: Some(task) });
+        }
+    }
+    ends
 }
 
 /// The stuck threads of a final state.
@@ -75,10 +115,15 @@ pub(crate) fn drive(m: &Machine<'_>, mut watch: impl FnMut(&State, &State, &Sequ
                 let task = m.code.pool_of(t).filter(|_| state.thread(t).status == Status::Idle);
                 let starts = task.and_then(|pool| before.first_task(pool));
                 let pc = starts.map_or(before.thread(t).pc, |(_, submit, _)| submit);
+                let awaited = match m.code.op(pc) {
+                    Op::Await { task, .. } if starts.is_none() => before.thread(t).locals[task.index()],
+                    _ => 0,
+                };
                 let remark = m.step(&mut state, t, 0, &mut incidents);
                 incidents.clear();
                 let starts_task = starts.map(|(number, ..)| number);
-                watch(&before, &state, &SequentialStep { thread: t, pc, starts_task, remark });
+                let awaited_task = (awaited as usize).checked_sub(1);
+                watch(&before, &state, &SequentialStep { thread: t, pc, starts_task, awaited_task, remark });
             }
         }
     }

@@ -3,6 +3,7 @@
 
 use crate::Program;
 use crate::code::{Code, Op, Pc, ThreadId};
+use crate::error::Position;
 use crate::machine::{Incident, IncidentKind, Machine};
 use crate::search::{Explored, Limits, Move, RacePair, Sighting, explore};
 use crate::state::Mode;
@@ -105,10 +106,14 @@ pub struct Finding {
 pub struct Place {
     /// The thread; `None` for `finally`.
     pub thread: Option<String>,
+    /// The instruction; `None` for `finally`.
+    pub pc: Option<Pc>,
     /// The statement.
     pub statement: String,
     /// The source line.
     pub line: u32,
+    /// The column where it begins, in characters, from 1; 0 for `finally`.
+    pub column: u32,
 }
 
 /// Where a thread stands at the end of a witness.
@@ -192,7 +197,9 @@ impl Teller<'_, '_> {
     }
 
     fn place(&self, t: ThreadId, pc: Pc) -> Place {
-        Place { thread: Some(self.name(t)), statement: self.code().statement(pc), line: self.code().line(pc) }
+        let Position { line, column } = self.code().instructions[pc.index()].place;
+        let statement = self.code().statement(pc);
+        Place { thread: Some(self.name(t)), pc: Some(pc), statement, line, column }
     }
 
     /// A finding without waits, at the end of this path.
@@ -291,7 +298,7 @@ impl Teller<'_, '_> {
         let last = &self.code().finals[index];
         let statement = format!("finally {}", last.text);
         let message = format!("`{statement}` is false at the end of a complete run");
-        let place = Place { thread: None, statement, line: last.line };
+        let place = Place { thread: None, pc: None, statement, line: last.line, column: 0 };
         self.finding(FindingKind::Assertion, message, vec![place], &self.found.path(at))
     }
 

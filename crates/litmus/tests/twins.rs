@@ -1,8 +1,9 @@
 //! Random sketches: the reduced search must say what the full search says, and a printed sketch must read back.
 
-mod random;
-
-use lockcheck_litmus::{FindingKind, Limits, Program, Verdict, parse, predict, search, sequential};
+use lockcheck_litmus::testing as random;
+use lockcheck_litmus::{
+    FindingKind, Limits, Program, SequentialRun, ThreadId, Verdict, parse, predict, search, sequential,
+};
 
 const FULL: Limits = Limits { states: 30_000, bytes: 1 << 26, findings: 10, reduce: false };
 
@@ -145,6 +146,32 @@ fn what_is_printed_reads_back() {
     }
 }
 
+/// Each declared thread ends once, is stuck, or never started; each task that was started ends once or its worker is
+/// stuck; and nobody moves after the end.
+fn every_body_ends_once(program: &Program, run: &SequentialRun, context: &str) {
+    let code = program.code();
+    for index in 0..code.declared {
+        let thread = ThreadId(index as u16);
+        let at_once = run.finished_at_once.iter().filter(|&&t| t == thread).count();
+        let ends: Vec<_> = run.ends.iter().filter(|end| end.thread == thread).collect();
+        assert!(at_once + ends.len() <= 1, "{context}");
+        let stuck = run.pending.iter().any(|pending| pending.thread == thread);
+        assert!(!(stuck && at_once + ends.len() > 0), "{context}");
+        let last = run.steps.iter().rposition(|step| step.thread == thread);
+        assert!(ends.iter().all(|end| last.is_none_or(|last| last <= end.step)), "{context}");
+        assert!(stuck || last.is_none() || ends.len() == 1, "{context}");
+    }
+    for (index, step) in run.steps.iter().enumerate() {
+        let Some(task) = step.starts_task else { continue };
+        let ends: Vec<_> = run.ends.iter().filter(|end| end.task == Some(task)).collect();
+        let stuck = run.pending.iter().any(|pending| pending.thread == step.thread);
+        assert!(ends.len() == 1 || (ends.is_empty() && stuck), "{context}");
+        assert!(ends.iter().all(|end| end.step >= index && end.thread == step.thread), "{context}");
+    }
+    let awaited = |task| run.ends.iter().any(|end| end.task == Some(task));
+    assert!(run.steps.iter().filter_map(|step| step.awaited_task).all(awaited), "{context}");
+}
+
 #[test]
 fn the_sequential_run_is_one_of_the_runs() {
     for seed in 1..=1000 {
@@ -157,6 +184,7 @@ fn the_sequential_run_is_one_of_the_runs() {
             assert!(possible, "seed {seed}: pending {:?}\n{text}", run.pending);
         }
         assert_eq!(predict(&program).run_finished, run.pending.is_empty(), "seed {seed}");
+        every_body_ends_once(&program, &run, &format!("seed {seed}\n{text}"));
     }
 }
 

@@ -16,6 +16,7 @@ Examples:
   lockcheck run -- cargo nextest run       watch any command
   lockcheck test -- --lib                  the package's tests, with findings per test
   lockcheck run . --message-format json    the report as one JSON object, the last line of stdout
+  lockcheck litmus protocol.litmus         all runs of a protocol sketch: a proof or a counterexample
   lockcheck explain LC0001                 what a finding means and what to do about it
 
 Environment: LOCKCHECK=off|check, LOCKCHECK_OUT, LOCKCHECK_BACKTRACE=0|1|full, LOCKCHECK_ON_DEADLOCK=report|panic|abort.
@@ -59,6 +60,15 @@ pub enum Command {
         /// Traces (`.lctrace`), or folders with traces.
         #[arg(value_name = "TRACE", required = true)]
         traces: Vec<PathBuf>,
+    },
+    /// Judge protocol sketches: execute every interleaving, or (`--observe`) one run with the real locks.
+    #[command(after_help = Exit::table())]
+    Litmus(LitmusArgs),
+    /// Run the sketch on stdin once, in this process: what `litmus --observe` calls.
+    #[command(hide = true, name = OBSERVE_ONE)]
+    ObserveOne {
+        /// What the sketch is called in the report.
+        name: String,
     },
     /// Explain a finding code; without one, list them all.
     Explain {
@@ -158,6 +168,31 @@ pub struct AnalyzeArgs {
 
     #[command(flatten)]
     pub judge: JudgeArgs,
+}
+
+/// The subcommand by which this program calls itself.
+pub const OBSERVE_ONE: &str = "observe-one-sketch";
+
+/// `lockcheck litmus`.
+#[derive(Debug, Args)]
+pub struct LitmusArgs {
+    /// Sketches in the litmus notation (docs/litmus-notation.md), or folders with `.litmus` files, at any depth.
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+
+    /// Run each sketch once, in its `order`, with the real watched locks, and say what that foretells: `none`,
+    /// `order-only` or `likely`. `likely` counts as a finding.
+    #[arg(long)]
+    pub observe: bool,
+
+    /// How many states are considered of one sketch; a million, if left out. Beyond, the answer is incomplete and says
+    /// so.
+    #[arg(long, value_name = "STATES", conflicts_with = "observe", value_parser = parse_limit)]
+    pub limit: Option<usize>,
+
+    /// How many sketches are judged at a time; as many as there are processors, if left out.
+    #[arg(long, short, value_name = "N")]
+    pub jobs: Option<std::num::NonZeroUsize>,
 }
 
 /// `lockcheck verify`.
@@ -262,6 +297,15 @@ pub enum OnDeadlock {
     Report,
     /// Report and end the program.
     Kill,
+}
+
+/// A number of states.
+fn parse_limit(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("must be at least 1".to_owned()),
+        Ok(states) => Ok(states),
+        Err(_) => Err("expected a whole number, for instance `100000`".to_owned()),
+    }
 }
 
 /// `10`, `10s`, `500ms`, `2m`.

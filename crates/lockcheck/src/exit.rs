@@ -52,9 +52,11 @@ impl Exit {
     pub fn meaning(self) -> &'static str {
         match self {
             Exit::Clean => "clean",
-            Exit::Findings => "findings at or above --fail-on (verify: an expectation failed)",
+            Exit::Findings => {
+                "findings at or above --fail-on (verify: an expectation failed; litmus: some flag is true)"
+            }
             Exit::Usage => {
-                "usage: bad flags, a path that does not exist, a malformed lockcheck.toml or trace"
+                "usage: bad flags, a path that does not exist, a malformed lockcheck.toml, trace or sketch"
             }
             Exit::Hang => "the program was deadlocked or hung and was ended by lockcheck",
             Exit::NothingRecorded => {

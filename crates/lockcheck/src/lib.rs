@@ -15,6 +15,7 @@ mod exit;
 mod expectations;
 mod explain;
 mod family;
+mod litmus;
 mod outcome;
 mod output;
 mod package;
@@ -67,6 +68,8 @@ fn call(arguments: &[OsString]) -> error::Result<Exit> {
         Command::Test(args) => test::test(args, style),
         Command::Analyze(args) => analyze::analyze(args, style),
         Command::Graph { traces } => analyze::graph(traces),
+        Command::Litmus(args) => litmus::litmus(args, style),
+        Command::ObserveOne { name } => litmus::observe_one(name),
         Command::Verify(args) => verify::verify(args, style),
         Command::Explain { code } => {
             output::to_stdout(&code.map_or_else(explain::list, |code| explain::page(code).to_owned()));

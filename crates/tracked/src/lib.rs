@@ -12,6 +12,9 @@ pub mod queue;
 #[cfg(instrumented)]
 mod rt;
 pub mod sync;
+#[cfg(instrumented)]
+#[doc(hidden)]
+pub mod tools;
 mod vocabulary;
 
 mod assert;

@@ -143,7 +143,7 @@ impl Default for Builder {
 /// The right to wait for a thread's end; see [`std::thread::JoinHandle`].
 pub struct JoinHandle<T> {
     inner: std_thread::JoinHandle<T>,
-    ended: Ended,
+    pub(crate) ended: Ended,
 }
 
 impl<T> JoinHandle<T> {

@@ -20,7 +20,7 @@ use super::waits::WaitSlot;
 use super::{lifecycle, registry};
 
 /// A place in the user's source, by the compiler.
-pub(crate) type Place = &'static Location<'static>;
+pub type Place = &'static Location<'static>;
 
 /// Holds that a `Thread` keeps in its own body.
 const HELD_INLINE: usize = 32;
@@ -421,6 +421,11 @@ impl Thread {
         unsafe { self.shared.get().as_ref() }
     }
 
+    /// What others see of the thread, if it has been seen before and has not left.
+    pub(crate) fn visible(&self) -> Option<&'static Shared> {
+        self.shared()
+    }
+
     /// Where the thread publishes what it waits for.
     pub(crate) fn wait_slot(&self) -> &'static WaitSlot {
         static NOWHERE: WaitSlot = WaitSlot::new();
@@ -565,14 +570,47 @@ impl Thread {
         let len = holds.len();
         let is_it = |&index: &usize| holds.entry(index).id.load(Ordering::Relaxed) == id;
         let Some(index) = (0..len).rev().find(is_it) else { return false };
+        self.remove(index);
+        true
+    }
+
+    /// Takes away the youngest hold of `id` in this mode, and gives it.
+    pub(crate) fn take(&self, id: LockId, mode: Mode) -> Option<HeldLock> {
+        let (index, hold) = self.find(|hold| hold.id == id && hold.mode == mode)?;
+        self.remove(index);
+        Some(hold)
+    }
+
+    /// Puts `to` in the place of the youngest hold of the same lock in the mode `from`.
+    pub(crate) fn change(&self, from: Mode, to: HeldLock) -> Option<Token> {
+        let (index, _) = self.find(|hold| hold.id == to.id && hold.mode == from)?;
+        self.unhash_above(index);
+        self.holds.entry(index).write(to);
+        Some(Token(index as u32))
+    }
+
+    /// The youngest hold that is as asked, and its place.
+    fn find(&self, is_it: impl Fn(&HeldLock) -> bool) -> Option<(usize, HeldLock)> {
+        let read = |index| Some((index, self.holds.entry(index).read()?));
+        (0..self.holds.len()).rev().filter_map(read).find(|(_, hold)| is_it(hold))
+    }
+
+    fn remove(&self, index: usize) {
+        let holds = &self.holds;
         self.unhash(index);
-        for above in index + 1..len {
+        for above in index + 1..holds.len() {
             if let Some(hold) = holds.entry(above).read() {
                 holds.entry(above - 1).write(hold);
             }
         }
         holds.set_word(holds.word() - 1);
-        true
+    }
+
+    /// Takes the entries from `index` on out of the context.
+    fn unhash_above(&self, index: usize) {
+        while self.hashed.get() as usize > index {
+            self.unhash(self.hashed.get() as usize - 1);
+        }
     }
 
     /// Takes entry `index`, which is about to go, out of the context.
@@ -618,9 +656,9 @@ impl Thread {
         &self.holds
     }
 
-    /// Whether the thread holds `id`, and how: the youngest hold.
-    pub(crate) fn hold_of(&self, id: LockId) -> Option<HeldLock> {
-        self.holds.iter().filter(|hold| hold.id == id).last()
+    /// The thread's own hold that keeps it from ever getting what it wants: the youngest such.
+    pub(crate) fn hold_against(&self, wanted: &HeldLock) -> Option<HeldLock> {
+        self.find(|hold| hold.id == wanted.id && hold.mode.excludes(wanted.mode)).map(|(_, hold)| hold)
     }
 }
 
@@ -690,6 +728,31 @@ mod tests {
     }
 
     #[test]
+    fn a_changed_hold_keeps_its_place_and_is_hashed_anew() {
+        let with = |id: u64, mode: Mode| HeldLock { mode, ..hold(id) };
+        let changed = seen();
+        for id in [1, 2, 1, 3] {
+            changed.push(with(id, Mode::Upgradable));
+        }
+        changed.key(&hold(9));
+        assert!(changed.change(Mode::Exclusive, with(1, Mode::Shared)).is_none());
+        assert!(changed.change(Mode::Upgradable, with(1, Mode::Shared)).is_some());
+        let modes: Vec<_> = changed.holds().iter().map(|hold| (hold.id.0, hold.mode)).collect();
+        use Mode::{Shared, Upgradable};
+        assert_eq!(modes, [(1, Upgradable), (2, Upgradable), (1, Shared), (3, Upgradable)]);
+
+        let straight = seen();
+        for &(id, mode) in &modes {
+            straight.push(with(id, mode));
+        }
+        assert_eq!(changed.key(&hold(9)), straight.key(&hold(9)));
+        assert_eq!(changed.take(LockId(1), Upgradable).map(|hold| hold.event), Some(1));
+        assert!(changed.take(LockId(1), Upgradable).is_none());
+        assert_eq!(changed.hold_against(&with(2, Mode::Exclusive)).map(|hold| hold.id.0), Some(2));
+        assert!(changed.hold_against(&with(1, Mode::Shared)).is_none(), "readers do not exclude each other");
+    }
+
+    #[test]
     fn holds_past_the_inline_ones_are_kept_up_to_the_limit() {
         let thread = seen();
         for id in 1..=HELD_MAX as u64 + 10 {
@@ -698,7 +761,8 @@ mod tests {
         assert_eq!(thread.held_len(), HELD_MAX);
         assert!(thread.pop(40) && thread.pop(HELD_MAX as u64) && !thread.pop(HELD_MAX as u64 + 1));
         assert_eq!(thread.holds().iter().count(), HELD_MAX - 2);
-        assert!(thread.hold_of(LockId(41)).is_some() && thread.hold_of(LockId(40)).is_none());
+        let has = |id: u64| thread.find(|hold| hold.id == LockId(id)).is_some();
+        assert!(has(41) && !has(40));
         thread.holds.shrink();
     }
 }

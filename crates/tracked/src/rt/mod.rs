@@ -33,8 +33,9 @@ pub(crate) mod stack;
 pub(crate) mod thread;
 pub(crate) mod waits;
 
-pub(crate) use context::{HeldLock, Place, Token, current};
+pub use context::Place;
+pub(crate) use context::{HeldLock, Token, current};
 pub(crate) use operation::{
-    Manner, Meta, Owner, Raw, Target, downgraded, lock, lock_for, released, try_lock,
+    Manner, Meta, Owner, Raw, Target, downgraded, lock, lock_for, released, try_lock, upgrade,
 };
 pub(crate) use waits::{Wait, publish};

@@ -283,18 +283,40 @@ pub(super) fn learn(thread: &Thread, wanted: &HeldLock) {
 #[inline(never)]
 fn lock_contended<R: Raw>(target: Target<'_, R>, thread: &Thread, hold: HeldLock) -> Token {
     learn(thread, &hold);
-    if let Some(own) = thread.hold_of(hold.id)
-        && own.mode.excludes(hold.mode)
-    {
+    if let Some(own) = thread.hold_against(&hold) {
         reaction::self_deadlock(thread, &hold, &own);
     }
-    block(target, thread, hold);
+    block(target, thread, Wait::for_lock(hold));
+    target.taken(thread, hold)
+}
+
+/// Turns the calling thread's upgradable hold into an exclusive one, however long the other holders take. That hold
+/// stands in nobody's way here: it is left out of what the request is made under.
+pub(crate) fn upgrade<R: Raw>(target: Target<'_, R>) -> Token {
+    let Some(thread) = current() else {
+        target.lock.acquire(target.manner.mode);
+        return Token::UNWATCHED;
+    };
+    let hold = target.next_hold(thread, Attempt::Block);
+    let upgradable = thread.take(hold.id, Mode::Upgradable);
+    learn(thread, &hold);
+    if !target.lock.try_acquire(target.manner.mode) {
+        if let Some(own) = thread.hold_against(&hold) {
+            reaction::self_deadlock(thread, &hold, &own);
+        }
+        // While it waits, others wait for it because of that hold.
+        if let Some(upgradable) = upgradable {
+            thread.push(upgradable);
+        }
+        block(target, thread, Wait::for_upgrade(hold));
+        thread.take(hold.id, Mode::Upgradable);
+    }
     target.taken(thread, hold)
 }
 
 /// Blocks until the real lock is there.
-fn block<R: Raw>(target: Target<'_, R>, thread: &Thread, hold: HeldLock) {
-    let wait = waits::publish(thread, Wait::for_lock(hold));
+fn block<R: Raw>(target: Target<'_, R>, thread: &Thread, published: Wait) {
+    let wait = waits::publish(thread, published);
     if waits::may_close_a_circle(thread, target.lock.owner())
         && let Some(suspicion) = waits::circle(thread)
     {
@@ -303,7 +325,7 @@ fn block<R: Raw>(target: Target<'_, R>, thread: &Thread, hold: HeldLock) {
         }
         if waits::circle(thread).as_ref() == Some(&suspicion) {
             reaction::deadlock(thread, suspicion, wait);
-            let _wait = waits::publish(thread, Wait::for_lock(hold));
+            let _wait = waits::publish(thread, published);
             return target.lock.acquire(target.manner.mode);
         }
     }
@@ -328,9 +350,12 @@ pub(super) fn lasting_circle(thread: &Thread) -> Option<Circle> {
     waits::circle(thread).filter(|circle| *circle == suspicion)
 }
 
-/// Takes note that the exclusive hold `token` becomes the one that `target` describes.
-pub(crate) fn downgraded<R: Raw>(target: Target<'_, R>, token: Token) -> Token {
-    released(target.lock.meta(), token);
-    let Some(thread) = current() else { return Token::UNWATCHED };
-    thread.push(target.next_hold(thread, Attempt::Block))
+/// Takes note that the hold `token`, in the mode `from`, becomes the one that `target` describes.
+pub(crate) fn downgraded<R: Raw>(target: Target<'_, R>, from: Mode, token: Token) -> Token {
+    let Some(thread) = current() else {
+        released(target.lock.meta(), token);
+        return Token::UNWATCHED;
+    };
+    let hold = target.next_hold(thread, Attempt::Block);
+    thread.change(from, hold).unwrap_or_else(|| thread.push(hold))
 }

@@ -108,16 +108,27 @@ pub(crate) fn site(place: Place) -> SiteId {
     if let Some(id) = SITE_AT.get(&address) {
         return *id;
     }
-    let raw = RawSite { file: place.file().to_owned(), line: place.line(), column: place.column() };
-    let id = *SITE_IDS.entry(raw.clone()).or_insert_with(|| {
+    let id = site_of(RawSite { file: place.file().to_owned(), line: place.line(), column: place.column() });
+    SITE_AT.insert(address, id);
+    id
+}
+
+/// The id of a site, by content.
+fn site_of(raw: RawSite) -> SiteId {
+    *SITE_IDS.entry(raw.clone()).or_insert_with(|| {
         // Relaxed: only uniqueness matters. From 1: 0 is no site.
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let id = SiteId(NEXT.fetch_add(1, Ordering::Relaxed));
         SITES.insert(id, raw);
         id
-    });
-    SITE_AT.insert(address, id);
-    id
+    })
+}
+
+/// A place that stands for a site the compiler does not know, such as a line of a sketch. Never freed.
+pub(crate) fn place_for(raw: RawSite) -> Place {
+    let place: Place = Box::leak(Box::new(*std::panic::Location::caller()));
+    SITE_AT.insert(ptr::from_ref(place).addr(), site_of(raw));
+    place
 }
 
 /// Where a site is.

@@ -97,6 +97,21 @@ impl Ended {
         result
     }
 
+    /// Whether the thread's closure has returned.
+    pub(crate) fn has_come(&self) -> bool {
+        self.0.returned.load(Ordering::Acquire) != 0
+    }
+
+    /// Waits until the thread's closure has returned, in sight of others, and orders what follows after it. Any number
+    /// of threads may.
+    pub(crate) fn wait(&self, site: &'static Location<'static>) {
+        let ticket = self.0.waiters.enqueue();
+        if !self.has_come() {
+            self.awaited(site, || ticket.wait(None));
+        }
+        self.order();
+    }
+
     /// Orders what the calling thread does from here on after the thread's end, as far as that has come.
     fn order(&self) {
         let gone = self.0.gone.load(Ordering::Acquire);

@@ -42,6 +42,7 @@ fn by_slot(slot: u32) -> Option<&'static Shared> {
 const ENDERS_HOLDERS: u32 = 0;
 const ENDERS_END_OF: u32 = 1;
 const ENDERS_ANYONE: u32 = 2;
+const ENDERS_OTHER_HOLDERS: u32 = 3;
 
 /// What a thread waits for, as others may read it.
 #[repr(align(128))]
@@ -70,6 +71,11 @@ impl Wait {
         Wait { wanted, enders: ENDERS_HOLDERS, target: ThreadId(0) }
     }
 
+    /// For a lock's other holders, by one that holds it upgradable.
+    pub(crate) fn for_upgrade(wanted: HeldLock) -> Wait {
+        Wait { wanted, enders: ENDERS_OTHER_HOLDERS, target: ThreadId(0) }
+    }
+
     /// For the end of a thread.
     pub(crate) fn for_thread(wanted: HeldLock, target: ThreadId) -> Wait {
         Wait { wanted, enders: ENDERS_END_OF, target }
@@ -93,7 +99,12 @@ impl WaitSlot {
     }
 
     fn is_waiting(&self) -> bool {
-        self.sequence.load(Ordering::Acquire) % 2 == 1
+        self.sequence() % 2 == 1
+    }
+
+    /// Odd while the thread waits.
+    pub(crate) fn sequence(&self) -> u32 {
+        self.sequence.load(Ordering::Acquire)
     }
 }
 
@@ -160,6 +171,11 @@ impl Eq for Seen {}
 #[cold]
 pub(crate) fn circle(thread: &Thread) -> Option<Circle> {
     let _busy = thread.enter();
+    circle_behind(thread.id())
+}
+
+/// The circle that a waiting thread is caught in or waits behind. The calling thread is busy.
+pub(crate) fn circle_behind(thread: ThreadId) -> Option<Circle> {
     let mut sequences = Vec::new();
     let mut snapshot = Snapshot::default();
     registry::for_each_thread(|other, holds| {
@@ -168,7 +184,7 @@ pub(crate) fn circle(thread: &Thread) -> Option<Circle> {
             snapshot.waiting.push(waiting);
         }
     });
-    let sides = snapshot.circle_from(thread.id())?;
+    let sides = snapshot.circle_from(thread)?;
     sequences.retain(|(id, _)| sides.iter().any(|side| side.request.thread == *id));
     Some(Circle { sides, sequences, seen: Seen(Instant::now()) })
 }
@@ -183,6 +199,7 @@ fn read(other: &Shared, holds: &HoldSet) -> Option<(Waiting, u32)> {
     let wanted = slot.wanted.read()?;
     let enders = match slot.enders.load(Ordering::Relaxed) {
         ENDERS_HOLDERS => Enders::Holders(wanted.kind),
+        ENDERS_OTHER_HOLDERS => Enders::OtherHolders(wanted.kind),
         ENDERS_END_OF => Enders::EndOf(ThreadId(slot.target.load(Ordering::Relaxed))),
         _ => Enders::Anyone,
     };

@@ -3,7 +3,9 @@
 use std::time::Instant;
 
 use lock_api::{
-    RawMutex as _, RawMutexTimed as _, RawRwLock as _, RawRwLockDowngrade as _, RawRwLockTimed as _,
+    RawMutex as _, RawMutexTimed as _, RawRwLock as _, RawRwLockDowngrade as _, RawRwLockRecursive as _,
+    RawRwLockRecursiveTimed as _, RawRwLockTimed as _, RawRwLockUpgrade as _, RawRwLockUpgradeDowngrade as _,
+    RawRwLockUpgradeTimed as _,
 };
 use lockcheck_events::{LockKind, Mode};
 
@@ -22,8 +24,12 @@ pub(crate) struct RawTracked {
 impl RawTracked {
     #[track_caller]
     pub(crate) const fn new() -> RawTracked {
+        RawTracked::created_at(std::panic::Location::caller())
+    }
+
+    pub(crate) const fn created_at(place: Place) -> RawTracked {
         RawTracked {
-            meta: Meta::new(std::panic::Location::caller()),
+            meta: Meta::new(place),
             owner: Owner::new(),
             poison: Flag::new(),
             raw: parking_lot::RawMutex::INIT,
@@ -111,8 +117,12 @@ pub(crate) struct RawTrackedRw {
 impl RawTrackedRw {
     #[track_caller]
     pub(crate) const fn new() -> RawTrackedRw {
+        RawTrackedRw::created_at(std::panic::Location::caller())
+    }
+
+    pub(crate) const fn created_at(place: Place) -> RawTrackedRw {
         RawTrackedRw {
-            meta: Meta::new(std::panic::Location::caller()),
+            meta: Meta::new(place),
             owner: Owner::new(),
             poison: Flag::new(),
             raw: parking_lot::RawRwLock::INIT,
@@ -144,20 +154,39 @@ impl RawTrackedRw {
             // SAFETY: the caller's promise.
             Mode::Exclusive => unsafe { self.raw.unlock_exclusive() },
             // SAFETY: the caller's promise.
-            _ => unsafe { self.raw.unlock_shared() },
+            Mode::Upgradable => unsafe { self.raw.unlock_upgradable() },
+            // SAFETY: the caller's promise.
+            Mode::Shared | Mode::SharedRecursive => unsafe { self.raw.unlock_shared() },
         }
     }
 
-    /// Turns a write hold into a read hold, letting nobody in between.
+    /// Turns a write or upgradable hold into a read hold, letting no writer in between.
     ///
     /// # Safety
     ///
-    /// The lock is held exclusively, by the acquisition that gave `token`, which becomes the shared one.
-    pub(crate) unsafe fn downgrade(&self, site: Place, token: Token) -> Token {
-        let token = rt::downgraded(self.target(Mode::Shared, site), token);
-        // SAFETY: the caller's promise.
-        unsafe { self.raw.downgrade() };
+    /// The lock is held in the mode `from`, one of these two, by the acquisition that gave `token`, which becomes the
+    /// shared one.
+    pub(crate) unsafe fn downgrade(&self, from: Mode, site: Place, token: Token) -> Token {
+        let token = rt::downgraded(self.target(Mode::Shared, site), from, token);
+        match from {
+            // SAFETY: the caller's promise.
+            Mode::Upgradable => unsafe { self.raw.downgrade_upgradable() },
+            // SAFETY: the caller's promise.
+            _ => unsafe { self.raw.downgrade() },
+        }
         token
+    }
+
+    /// Turns an upgradable hold into a write hold, however long the readers take.
+    ///
+    /// # Safety
+    ///
+    /// The calling thread holds the lock upgradable, by an acquisition that nobody else gives up and whose token is
+    /// void from here on.
+    pub(crate) unsafe fn upgrade(&self, site: Place) -> Token {
+        let upgrading = Upgrading(self);
+        let manner = Manner { kind: LockKind::RwLock, mode: Mode::Exclusive };
+        rt::upgrade(Target { lock: &upgrading, site, manner })
     }
 
     pub(crate) fn name(&self, name: &str) {
@@ -180,7 +209,9 @@ impl Raw for RawTrackedRw {
     fn try_acquire(&self, mode: Mode) -> bool {
         match mode {
             Mode::Exclusive => self.raw.try_lock_exclusive(),
-            _ => self.raw.try_lock_shared(),
+            Mode::Upgradable => self.raw.try_lock_upgradable(),
+            Mode::Shared => self.raw.try_lock_shared(),
+            Mode::SharedRecursive => self.raw.try_lock_shared_recursive(),
         }
     }
 
@@ -188,14 +219,47 @@ impl Raw for RawTrackedRw {
     fn acquire(&self, mode: Mode) {
         match mode {
             Mode::Exclusive => self.raw.lock_exclusive(),
-            _ => self.raw.lock_shared(),
+            Mode::Upgradable => self.raw.lock_upgradable(),
+            Mode::Shared => self.raw.lock_shared(),
+            Mode::SharedRecursive => self.raw.lock_shared_recursive(),
         }
     }
 
     fn acquire_until(&self, mode: Mode, deadline: Instant) -> bool {
         match mode {
             Mode::Exclusive => self.raw.try_lock_exclusive_until(deadline),
-            _ => self.raw.try_lock_shared_until(deadline),
+            Mode::Upgradable => self.raw.try_lock_upgradable_until(deadline),
+            Mode::Shared => self.raw.try_lock_shared_until(deadline),
+            Mode::SharedRecursive => self.raw.try_lock_shared_recursive_until(deadline),
         }
+    }
+}
+
+/// A readers-writer lock that the calling thread holds upgradable, on its way to exclusive: that is the only mode it
+/// is asked for.
+struct Upgrading<'a>(&'a RawTrackedRw);
+
+impl Raw for Upgrading<'_> {
+    fn meta(&self) -> &Meta {
+        &self.0.meta
+    }
+
+    fn owner(&self) -> &Owner {
+        &self.0.owner
+    }
+
+    fn try_acquire(&self, _mode: Mode) -> bool {
+        // SAFETY: by the promise to `RawTrackedRw::upgrade`, which alone makes this type, the lock is held upgradable.
+        unsafe { self.0.raw.try_upgrade() }
+    }
+
+    fn acquire(&self, _mode: Mode) {
+        // SAFETY: as above.
+        unsafe { self.0.raw.upgrade() };
+    }
+
+    fn acquire_until(&self, _mode: Mode, deadline: Instant) -> bool {
+        // SAFETY: as above; what it gives up when the time is over is not the upgradable hold.
+        unsafe { self.0.raw.try_upgrade_until(deadline) }
     }
 }

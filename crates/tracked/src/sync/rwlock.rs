@@ -190,7 +190,7 @@ impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
         // A panic cannot begin between here and the end, so that poisoning needs no look.
         let guard = ManuallyDrop::new(guard);
         // SAFETY: the guard stands for one exclusive acquisition, which the new guard takes over.
-        let token = unsafe { guard.lock.raw.downgrade(Location::caller(), guard.token) };
+        let token = unsafe { guard.lock.raw.downgrade(Mode::Exclusive, Location::caller(), guard.token) };
         RwLockReadGuard::new(guard.lock, token)
     }
 }

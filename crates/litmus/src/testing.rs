@@ -1,12 +1,15 @@
 //! Small random sketches, the same for the same seed on every machine. They are well-formed by construction and touch
-//! every kind of object; they are not meant to make sense.
+//! every kind of object; they are not meant to make sense. For tests only (feature `testing`).
 
 use std::fmt::Write;
 
 /// A xorshift generator: the tests need no better one, and no dependency.
+#[derive(Debug)]
 pub struct Random(u64);
 
 impl Random {
+    /// The generator of this seed.
+    #[must_use]
     pub fn new(seed: u64) -> Random {
         Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
@@ -64,6 +67,7 @@ struct Sketch<'r> {
 }
 
 /// A sketch with at most `size` statements in a thread, or somewhat more.
+#[must_use]
 pub fn sketch(seed: u64, size: usize) -> String {
     let mut random = Random::new(seed);
     let mut s = Sketch {

@@ -1,0 +1,285 @@
+//! `lockcheck litmus`: judges protocol sketches, either in all their runs (`exhaustive`) or by what one run with the
+//! real locks foretells (`observe`). What a sketch means is the litmus crate's business; here it is found, read, and
+//! what is known of it put into the contract's words.
+
+mod exhaustive;
+mod findings;
+mod observe;
+
+use std::io::Read;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+
+use lockcheck_checker::Report;
+use lockcheck_events::RawSite;
+use lockcheck_events::source::SourceMap;
+use lockcheck_litmus::{ParseError, Program, limits, parse};
+use lockcheck_report::{Options, escape, short};
+use serde::Serialize;
+
+pub use observe::observe_one;
+
+use crate::args::{Format, LitmusArgs};
+use crate::config::Style;
+use crate::error::{CliError, Result};
+use crate::exit::Exit;
+use crate::output;
+
+/// The ending by which sketches are found in folders.
+const ENDING: &str = "litmus";
+/// Columns of a source line that an error shows before the place it is about.
+const COLUMNS_BEFORE: usize = 60;
+/// Columns of a source line that an error shows in all.
+const COLUMNS: usize = 100;
+
+/// A sketch without errors.
+pub struct Sketch {
+    /// As the user named it.
+    path: PathBuf,
+    bytes: Vec<u8>,
+    program: Program,
+}
+
+impl Sketch {
+    fn file(&self) -> String {
+        self.path.to_string_lossy().into_owned()
+    }
+}
+
+/// What is known of one sketch.
+pub struct Judged {
+    report: Report,
+    /// What the contract's `litmus` holds.
+    litmus: serde_json::Value,
+    /// For people: one line, and the story.
+    story: String,
+    exit: Exit,
+}
+
+/// The report of the contract with one field more.
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(flatten)]
+    report: &'a Report,
+    litmus: &'a serde_json::Value,
+}
+
+/// Judges the sketches; they are told of in the order given.
+pub fn litmus(args: &LitmusArgs, style: Style) -> Result<Exit> {
+    let files = files(&args.files)?;
+    let own = std::env::current_exe()
+        .map_err(|error| CliError::internal(format!("cannot find this program: {error}")))?;
+    let sources = SourceMap::of_this_process();
+    let judge = |path: &PathBuf| -> std::result::Result<Judged, Box<Trouble>> {
+        let sketch = read(path)?;
+        if args.observe {
+            return Ok(observe::judge(&sketch, &own, &sources, style)?);
+        }
+        Ok(exhaustive::judge(&sketch, args.limit, &sources))
+    };
+    let mut exits = Vec::new();
+    in_order(jobs(args.jobs), &files, judge, |outcome| {
+        exits.push(match outcome {
+            Ok(judged) => {
+                show(&judged, &sources, style);
+                judged.exit
+            }
+            Err(trouble) => {
+                trouble.show(style);
+                trouble.error.exit
+            }
+        });
+    });
+    Ok(Exit::first_of(exits))
+}
+
+fn show(judged: &Judged, sources: &SourceMap, style: Style) {
+    let options = Options { color: style.color, width: style.width, ..Options::new(sources) };
+    match style.format {
+        Format::Human => output::to_stderr(&judged.story),
+        Format::Short => output::to_stderr(&short::render(&judged.report, &options)),
+        Format::Json => {
+            let line = Line { report: &judged.report, litmus: &judged.litmus };
+            let text = serde_json::to_string(&line).unwrap_or_default();
+            output::to_stdout(&format!("{}\n", escape::json(&text)));
+        }
+    }
+}
+
+/// Why a sketch could not be judged; the others are.
+pub struct Trouble {
+    error: CliError,
+    /// For people: the line it is about, with a mark under the place.
+    excerpt: String,
+}
+
+impl From<CliError> for Box<Trouble> {
+    fn from(error: CliError) -> Box<Trouble> {
+        Box::new(Trouble { error, excerpt: String::new() })
+    }
+}
+
+impl Trouble {
+    fn show(&self, style: Style) {
+        let CliError { place, code, message, .. } = &self.error;
+        match (style.format, place) {
+            (Format::Json, _) => output::to_stdout(&format!("{}\n", self.error.json())),
+            (_, Some(place)) if place.line != 0 => {
+                let file = place.file.to_string_lossy();
+                let text = format!("{file}:{}:{}: error[{code}]: {message}\n", place.line, place.column);
+                output::to_stderr(&format!("{}{}", escape_lines(&text), self.excerpt));
+            }
+            _ => output::to_stderr(&self.error.human()),
+        }
+    }
+}
+
+/// The text with what could upset a terminal made visible, except for its last line break.
+fn escape_lines(text: &str) -> String {
+    format!("{}\n", escape::text(text.trim_end_matches('\n')))
+}
+
+fn malformed(path: &Path, error: &ParseError, bytes: &[u8]) -> Box<Trouble> {
+    let (line, column) = (error.line() as usize, error.column() as usize);
+    let told = CliError::usage(error.code.as_str(), &error.message).at(path, line, column);
+    Box::new(Trouble { error: told, excerpt: excerpt(bytes, line, column) })
+}
+
+/// The line, cut to where the place is, and a mark under the place.
+fn excerpt(bytes: &[u8], line: usize, column: usize) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let Some(text) = line.checked_sub(1).and_then(|index| text.lines().nth(index)) else {
+        return String::new();
+    };
+    let start = column.saturating_sub(COLUMNS_BEFORE);
+    let shown: String =
+        text.chars().skip(start).take(COLUMNS).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mark = column.saturating_sub(1).saturating_sub(start);
+    let shown = escape::text(&shown);
+    format!("{line:>5} | {shown}\n      | {:mark$}^\n", "")
+}
+
+/// The sketches that the paths name, each once, those of a folder in the order of their names.
+fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in paths {
+        let kind = std::fs::metadata(path).map_err(|error| CliError::io("read", path, &error))?;
+        if !kind.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let before = files.len();
+        walk(path, &mut files)?;
+        if files.len() == before {
+            let message = format!("there is no sketch under `{}`", path.display());
+            return Err(CliError::usage("no-sketch", message).at(path, 0, 0).help("sketches end in .litmus"));
+        }
+    }
+    let mut seen = std::collections::HashSet::new();
+    files.retain(|file| seen.insert(file.clone()));
+    Ok(files)
+}
+
+fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    let fault = |error: std::io::Error| CliError::io("read", folder, &error);
+    let entries =
+        std::fs::read_dir(folder).map_err(fault)?.collect::<std::io::Result<Vec<_>>>().map_err(fault)?;
+    let mut entries: Vec<_> = entries.into_iter().map(|entry| (entry.path(), entry.file_type())).collect();
+    entries.sort_by(|one, other| one.0.cmp(&other.0));
+    for (path, kind) in entries {
+        let kind = kind.map_err(fault)?;
+        if kind.is_dir() {
+            walk(&path, files)?;
+        } else if path.extension().is_some_and(|ending| ending == ENDING) {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> std::result::Result<Sketch, Box<Trouble>> {
+    let mut bytes = Vec::new();
+    // One byte more than is allowed: then the error is the notation's own.
+    let limit = limits::FILE_BYTES as u64 + 1;
+    let file = std::fs::File::open(path);
+    file.and_then(|file| file.take(limit).read_to_end(&mut bytes))
+        .map_err(|error| CliError::io("read", path, &error))?;
+    match parse(&path.to_string_lossy(), &bytes) {
+        Ok(program) => Ok(Sketch { path: path.to_path_buf(), bytes, program }),
+        Err(error) => Err(malformed(path, &error, &bytes)),
+    }
+}
+
+/// What a place in the sketch is called in reports.
+fn raw_site(file: &str, line: u32, column: u32) -> RawSite {
+    RawSite { file: file.to_owned(), line, column }
+}
+
+fn jobs(asked: Option<NonZeroUsize>) -> usize {
+    asked.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get)
+}
+
+/// Does the work for several items at a time, and hands out what comes of it in the order of the items.
+fn in_order<T: Sync, R: Send>(
+    jobs: usize,
+    items: &[T],
+    work: impl Fn(&T) -> R + Sync,
+    mut done: impl FnMut(R),
+) {
+    let next = AtomicUsize::new(0);
+    let (send, receive) = mpsc::channel();
+    std::thread::scope(|scope| {
+        for _ in 0..jobs.min(items.len()) {
+            let (send, next, work) = (send.clone(), &next, &work);
+            scope.spawn(move || {
+                // Relaxed: the counter gives out numbers and orders nothing else.
+                while let Some((index, item)) = numbered(items, next.fetch_add(1, Ordering::Relaxed)) {
+                    if send.send((index, work(item))).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(send);
+        let mut finished: Vec<Option<R>> = items.iter().map(|_| None).collect();
+        let mut shown = 0;
+        for (index, result) in receive {
+            finished[index] = Some(result);
+            while let Some(result) = finished.get_mut(shown).and_then(Option::take) {
+                done(result);
+                shown += 1;
+            }
+        }
+    });
+}
+
+fn numbered<T>(items: &[T], index: usize) -> Option<(usize, &T)> {
+    items.get(index).map(|item| (index, item))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_excerpt_marks_the_place_and_cuts_long_lines() {
+        assert_eq!(excerpt(b"mutex a\nlock \tb\n", 2, 7), "    2 | lock  b\n      |       ^\n");
+        assert_eq!(excerpt(b"a\n", 3, 1), "");
+        let long = [b"x".repeat(200), b"!".to_vec(), b"y".repeat(200)].concat();
+        let shown = excerpt(&long, 1, 201);
+        let (text, mark) = shown.split_once('\n').unwrap();
+        assert_eq!(text.find('!'), mark.find('^'));
+        assert!(text.len() < 120);
+    }
+
+    #[test]
+    fn results_come_in_the_order_of_the_items() {
+        let items: Vec<usize> = (0..200).collect();
+        let mut seen = Vec::new();
+        in_order(4, &items, |item| item * 2, |double| seen.push(double));
+        assert_eq!(seen, items.iter().map(|item| item * 2).collect::<Vec<_>>());
+    }
+}
