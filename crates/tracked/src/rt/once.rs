@@ -71,7 +71,7 @@ impl Gate {
     pub(crate) fn turn(&self, site: Place) -> Turn<'_> {
         let Some(thread) = current() else { return Turn { gate: self, watched: None } };
         let wanted = self.request(thread, site);
-        let own = thread.hold_of(wanted.id);
+        let own = thread.hold_against(&wanted);
         if let Some(own) = own {
             reaction::self_deadlock(thread, &wanted, &own);
         }
