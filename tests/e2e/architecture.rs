@@ -41,7 +41,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("lockcheck-bench", &["tracked"]),
+    ("scenarios", &["lockcheck-report", "tracked"]),
 ];
+
+/// Programs to be watched, besides the fixtures.
+const WATCHED: [&str; 2] = ["lockcheck-bench", "scenarios"];
 
 /// Who alone may use a library.
 const KEPT_BY: &[(&str, &str)] =
@@ -117,10 +121,10 @@ fn some_libraries_have_one_home() {
 
 /// Features unify: one crate that turned it on would turn it on for all.
 #[test]
-fn nobody_turns_check_on_but_fixtures_and_benchmarks() {
+fn nobody_turns_check_on_but_watched_programs() {
     for package in workspace().workspace_packages() {
         let name = package.name.as_str();
-        if is_fixture(package) || name == "lockcheck-bench" {
+        if is_fixture(package) || WATCHED.contains(&name) {
             continue;
         }
         let on = |dependency: &&Dependency| dependency.features.iter().any(|feature| feature == "check");
@@ -135,9 +139,10 @@ fn nobody_turns_check_on_but_fixtures_and_benchmarks() {
     }
     let defaults: Vec<String> =
         workspace().workspace_default_packages().iter().map(|package| package.name.to_string()).collect();
-    let fixtures = workspace().workspace_packages().into_iter().filter(|package| is_fixture(package));
-    for fixture in fixtures {
-        assert!(!defaults.contains(&fixture.name.to_string()), "`{}` is a default member", fixture.name);
+    for package in workspace().workspace_packages() {
+        let name = package.name.to_string();
+        let watched = is_fixture(package) || WATCHED.contains(&&*name);
+        assert_ne!(watched, defaults.contains(&name), "`{name}`: watched programs are no default members");
     }
 }
 
@@ -157,6 +162,15 @@ fn nothing_else_lies_at_the_top() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         let is_ignored = ignored.lines().any(|line| line.trim_start_matches('/') == name);
         assert!(name.starts_with('.') || is_ignored || AT_THE_TOP.contains(&&*name), "`{name}` at the top");
+    }
+}
+
+#[test]
+fn the_readme_s_test_command_is_the_one_that_ci_runs() {
+    let command = "cargo test --workspace";
+    for file in ["README.md", ".ci/run"] {
+        let text = fs::read_to_string(root().join(file)).unwrap();
+        assert!(text.lines().any(|line| line.starts_with(command)), "`{command}` in {file}");
     }
 }
 

@@ -14,6 +14,8 @@ use serde_json::Value;
 pub const BUILD: Duration = Duration::from_secs(600);
 /// For a program that is built already.
 pub const RUN: Duration = Duration::from_secs(60);
+/// How much of a line the message of a failed test shows, in bytes.
+const LINE_SHOWN: usize = 400;
 
 /// The workspace's folder.
 pub fn root() -> PathBuf {
@@ -129,9 +131,18 @@ impl Ran {
     }
 }
 
+/// For the message of a failed test. A report for programs is one line, of which the beginning is enough.
 impl std::fmt::Display for Ran {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}\n--- stdout\n{}\n--- stderr\n{}", self.status, self.stdout, self.stderr)
+        writeln!(f, "{}", self.status)?;
+        for (name, text) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
+            writeln!(f, "--- {name}")?;
+            for line in text.lines() {
+                let (shown, rest) = line.split_at(line.floor_char_boundary(LINE_SHOWN));
+                writeln!(f, "{shown}{}", if rest.is_empty() { "" } else { " ..." })?;
+            }
+        }
+        Ok(())
     }
 }
 

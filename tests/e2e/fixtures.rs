@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::command::{BUILD, RUN, Ran, lockcheck, run, target_dir};
+use crate::command::{BUILD, RUN, Ran, lockcheck, root, run, target_dir};
 use crate::contract::{self, list, text};
 
 /// The name of a fixture, and a line that it prints.
@@ -67,6 +67,8 @@ fn bank() {
     let ran = run_fixture("bank", &[]).expect_code(1);
     assert!(ran.stdout.contains("final balance: 51000\nalice: 900, bob: 1100\n"), "{ran}");
     assert_report!("bank", ran);
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    assert!(readme.contains(&ran.report()), "the README shows what is printed today\n{ran}");
 }
 
 #[test]

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lockcheck_events::{Hold, LockId, Record, Request, SiteId, StuckKind, StuckThread, ThreadId};
+use lockcheck_events::{Hold, LockId, Record, Request, SiteId, StuckKind, StuckThread, ThreadId, TokenId};
 
 use crate::finding::{Context, CycleLink, Finding, Report, Stats, Verdict};
 use crate::order::{Novelty, OrderChecker, OrderFinding, locks_key};
@@ -419,6 +419,11 @@ impl Judge {
             self.found.scopes.insert(name.to_owned(), self.last_scope);
         }
         self.last_scope
+    }
+
+    /// Nobody will be ordered after this point any more: it need not be kept.
+    pub fn forget(&mut self, token: TokenId) {
+        self.order.forget(token);
     }
 
     /// What was found so far, before it is put into words.

@@ -48,7 +48,37 @@ macro_rules! named {
     )*};
 }
 
-named!(Mutex<T> RwLock<T> Condvar);
+named!(Mutex<T> RwLock<T> Condvar Barrier Once OnceLock<T>);
+
+macro_rules! named_channel {
+    ($($type:ident)*) => {$(
+        impl<T> Named for crate::sync::mpsc::$type<T> {
+            #[cfg(mirrored)]
+            fn named(self, name: &str) -> Self {
+                Self::named(self, name)
+            }
+
+            #[cfg(not(mirrored))]
+            fn named(self, _name: &str) -> Self {
+                self
+            }
+        }
+    )*};
+}
+
+named_channel!(Sender SyncSender Receiver);
+
+impl<T, F: FnOnce() -> T> Named for crate::LazyLock<T, F> {
+    #[cfg(mirrored)]
+    fn named(self, name: &str) -> Self {
+        Self::named(self, name)
+    }
+
+    #[cfg(not(mirrored))]
+    fn named(self, _name: &str) -> Self {
+        self
+    }
+}
 
 /// All that was found in this process so far.
 #[cfg(instrumented)]

@@ -7,6 +7,8 @@
 //! `lockcheck-report`.
 
 mod base;
+pub mod executor;
+pub mod queue;
 #[cfg(instrumented)]
 mod rt;
 pub mod sync;
@@ -16,6 +18,8 @@ pub mod tools;
 mod vocabulary;
 
 mod assert;
+#[cfg(doctest)]
+mod must_not_compile;
 #[cfg(instrumented)]
 #[doc(hidden)]
 #[path = "thread.rs"]

@@ -4,10 +4,13 @@
 use std::io;
 use std::panic::Location;
 use std::thread as std_thread;
+use std::time::{Duration, Instant};
 
+#[expect(deprecated, reason = "the mirror has what std has")]
+pub use std::thread::sleep_ms;
 pub use std::thread::{
-    AccessError, LocalKey, Result, Thread, ThreadId, available_parallelism, current, panicking, park,
-    park_timeout, sleep, yield_now,
+    AccessError, LocalKey, Result, Thread, ThreadId, available_parallelism, current, panicking, sleep,
+    yield_now,
 };
 
 use crate::rt::thread::{self as watch, Child, Ended};
@@ -24,6 +27,26 @@ where
     T: Send + 'static,
 {
     Builder::new().spawn(f).expect("failed to spawn thread")
+}
+
+/// Blocks until the calling thread's token is there, and takes it; see [`std::thread::park`]. A visible wait.
+#[track_caller]
+pub fn park() {
+    watch::parked(Location::caller(), None, std_thread::park);
+}
+
+/// As [`park`], for `dur` at the most; see [`std::thread::park_timeout`].
+#[track_caller]
+pub fn park_timeout(dur: Duration) {
+    let deadline = Instant::now().checked_add(dur);
+    watch::parked(Location::caller(), deadline, || std_thread::park_timeout(dur));
+}
+
+/// As [`park`], for so many milliseconds at the most; see [`std::thread::park_timeout_ms`].
+#[deprecated(note = "replaced by `park_timeout`")]
+#[track_caller]
+pub fn park_timeout_ms(ms: u32) {
+    park_timeout(Duration::from_millis(ms.into()));
 }
 
 /// How a thread is to be started; see [`std::thread::Builder`].
@@ -66,6 +89,27 @@ impl Builder {
         Ok(JoinHandle { inner, ended })
     }
 
+    /// Starts the thread without a bound on what it borrows.
+    ///
+    /// # Errors
+    ///
+    /// If the operating system cannot start it.
+    ///
+    /// # Safety
+    ///
+    /// As for [`std::thread::Builder::spawn_unchecked`]: the thread must not outlive what it borrows.
+    #[track_caller]
+    pub unsafe fn spawn_unchecked<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
+    where
+        F: FnOnce() -> T + Send,
+        T: Send,
+    {
+        let (child, ended) = Child::of_this_thread(self.name);
+        // SAFETY: the caller's promise; what is added borrows nothing.
+        let inner = unsafe { self.inner.spawn_unchecked(move || child.run(f)) }?;
+        Ok(JoinHandle { inner, ended })
+    }
+
     /// Starts the thread in a scope.
     ///
     /// # Errors
@@ -82,8 +126,10 @@ impl Builder {
         T: Send + 'scope,
     {
         let (child, ended) = Child::of_this_thread(self.name);
-        watch::started_in_scope(scope.address(), ended.clone());
         let inner = self.inner.spawn_scoped(&scope.inner, move || child.run(f))?;
+        // Only now, since nobody may wait for a thread that could not be started. The scope cannot end in between:
+        // the calling thread is its owner or one of its threads.
+        watch::started_in_scope(scope.address(), ended.clone());
         Ok(ScopedJoinHandle { inner, ended })
     }
 }
@@ -126,6 +172,17 @@ impl<T> JoinHandle<T> {
 impl<T> std::fmt::Debug for JoinHandle<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("JoinHandle").finish_non_exhaustive()
+    }
+}
+
+#[cfg(unix)]
+impl<T> std::os::unix::thread::JoinHandleExt for JoinHandle<T> {
+    fn as_pthread_t(&self) -> std::os::unix::thread::RawPthread {
+        self.inner.as_pthread_t()
+    }
+
+    fn into_pthread_t(self) -> std::os::unix::thread::RawPthread {
+        self.inner.into_pthread_t()
     }
 }
 

@@ -11,9 +11,14 @@ mod plain;
 mod watched;
 
 #[cfg(not(instrumented))]
-pub(crate) use plain::{RawLock, Token, Watch};
+pub(crate) use plain::{Point, RawLock, Token, Watch};
 #[cfg(instrumented)]
-pub(crate) use watched::{RawLock, Token, Watch};
+pub(crate) use watched::{Point, RawLock, Token, Watch};
+
+#[cfg(instrumented)]
+pub(crate) use crate::watched_thread as thread;
+#[cfg(not(instrumented))]
+pub(crate) use std::thread;
 
 /// A place in the user's source.
 pub(crate) type Site = &'static std::panic::Location<'static>;
@@ -26,6 +31,10 @@ pub(crate) enum Kind {
     Semaphore,
     Condition,
     Event,
+    #[cfg(instrumented)]
+    Barrier,
+    Queue,
+    Pool,
 }
 
 /// A number that no other live thread has, valid also while thread-locals are torn down.

@@ -71,7 +71,6 @@ impl WaitQueue {
     }
 
     /// As `enqueue`, if `still` holds; nobody is told in between.
-    #[cfg_attr(instrumented, expect(dead_code, reason = "only the plain lock needs to look again"))]
     pub(crate) fn enqueue_if(&self, still: impl FnOnce() -> bool) -> Option<Ticket<'_>> {
         let mut waiting = self.waiting();
         if !still() {

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use lockcheck_events::{Attempt, LockKind, Mode};
+use lockcheck_events::{Attempt, LockKind, Mode, TokenId};
 
 use super::{Kind, Site};
 pub(crate) use crate::rt::Token;
-use crate::rt::{self, HeldLock, Meta, Wait};
+use crate::rt::{self, HeldLock, Meta, Wait, knowledge};
 use crate::sync::raw::RawTracked;
 
 impl Kind {
@@ -17,6 +17,9 @@ impl Kind {
             Kind::Semaphore => LockKind::Semaphore,
             Kind::Condition => LockKind::Condition,
             Kind::Event => LockKind::Event,
+            Kind::Barrier => LockKind::Barrier,
+            Kind::Queue => LockKind::Queue,
+            Kind::Pool => LockKind::Pool,
         }
     }
 }
@@ -95,5 +98,23 @@ impl Watch {
         };
         let _wait = rt::publish(thread, Wait::for_anyone(wanted));
         block()
+    }
+}
+
+/// A point in a thread's life that others come after.
+#[derive(Clone, Copy)]
+pub(crate) struct Point(Option<TokenId>);
+
+impl Point {
+    /// This point of the calling thread's.
+    pub(crate) fn here() -> Point {
+        Point(rt::current().map(knowledge::before))
+    }
+
+    /// What the calling thread does from here on comes after it.
+    pub(crate) fn precedes(self) {
+        if let (Some(token), Some(thread)) = (self.0, rt::current()) {
+            knowledge::after(thread, token);
+        }
     }
 }

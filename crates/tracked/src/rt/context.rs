@@ -24,8 +24,9 @@ pub type Place = &'static Location<'static>;
 
 /// Holds that a `Thread` keeps in its own body.
 const HELD_INLINE: usize = 32;
-/// Holds of one thread that are kept at all; further ones are counted as dropped.
-pub(crate) const HELD_MAX: usize = 4096;
+/// Holds of one thread that are kept at all; further ones are counted as dropped, and teach nothing: every lock held
+/// makes an order with every one that follows.
+pub(crate) const HELD_MAX: usize = 1024;
 
 /// One hold, as others may read it.
 pub(crate) struct Held {
@@ -241,7 +242,28 @@ pub(crate) struct Token(u32);
 
 impl Token {
     /// An acquisition that nobody looked at.
-    pub(crate) const UNWATCHED: Token = Token(u32::MAX);
+    pub(crate) const UNWATCHED: Token = Token(Token::INDEX);
+    /// The bits for the place in the hold set; all of them: none.
+    const INDEX: u32 = 0xffff;
+    /// A bit for the guard's own use.
+    const MARK: u32 = 1 << 31;
+
+    #[inline(always)]
+    fn index(self) -> u32 {
+        self.0 & Token::INDEX
+    }
+
+    /// The same, with the guard's bit.
+    #[inline(always)]
+    pub(crate) fn with_mark(self, mark: bool) -> Token {
+        Token(self.0 & Token::INDEX | if mark { Token::MARK } else { 0 })
+    }
+
+    /// The guard's bit.
+    #[inline(always)]
+    pub(crate) fn mark(self) -> bool {
+        self.0 & Token::MARK != 0
+    }
 }
 
 /// The calling thread's state. Has no destructor, so that it stays readable while thread-locals are torn down; what
@@ -530,12 +552,12 @@ impl Thread {
     #[inline(always)]
     pub(crate) fn release(token: Token, id: u64) {
         let thread = own();
-        let (word, index) = (thread.holds.word(), token.0 as usize);
-        let youngest = word & NOT_IDLE == u64::from(token.0) + 1;
+        let (word, index) = (thread.holds.word(), token.index() as usize);
+        let youngest = word & NOT_IDLE == u64::from(token.index()) + 1;
         if youngest && index < HELD_INLINE && thread.holds.inline[index].id.load(Ordering::Relaxed) == id {
             thread.unhash(index);
             thread.holds.set_word(word - 1);
-        } else if token.0 != u32::MAX {
+        } else if token.index() != Token::INDEX {
             thread.pop(id);
         }
     }

@@ -14,9 +14,9 @@ use lockcheck_events::trace_file::TraceWriter;
 use lockcheck_events::{Attempt, Hold, LockId, Record, Request, StackId, ThreadId, TokenId};
 use parking_lot::Mutex;
 
-use super::context::{HeldLock, HoldSet, Thread, current_if_known};
+use super::context::{HELD_MAX, HeldLock, HoldSet, Thread, current_if_known};
 use super::names::Names;
-use super::{output, reaction, registry, stack};
+use super::{mode, output, reaction, registry, stack};
 
 /// Longest wait for the knowledge mutex.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -220,7 +220,7 @@ pub(crate) fn prepare(thread: &Thread, wanted: &HeldLock) -> (Request, Vec<Recor
 #[cold]
 #[inline(never)]
 pub(crate) fn learn(thread: &Thread, wanted: &HeldLock, key: u64) {
-    if wanted.attempt == Attempt::Try {
+    if wanted.attempt == Attempt::Try || thread.held_len() >= HELD_MAX {
         return;
     }
     let found = {
@@ -248,13 +248,23 @@ pub(crate) fn stuck(records: &[Record]) -> Vec<News> {
 /// The point of `thread`'s life that this is, for others to be ordered after. What the thread learned before is
 /// forgotten: only what it does from now on is concurrent with those.
 pub(crate) fn before(thread: &Thread) -> TokenId {
+    let token = fresh_token();
+    before_at(thread, token);
+    token
+}
+
+/// A point that nobody has named yet.
+pub(crate) fn fresh_token() -> TokenId {
     // Relaxed: only uniqueness matters.
     static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(1);
-    let token = TokenId(NEXT.fetch_add(1, Ordering::Relaxed));
+    TokenId(NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// As [`before`], for a point that several threads come before.
+pub(crate) fn before_at(thread: &Thread, token: TokenId) {
     let _busy = thread.enter();
     thread.known().forget();
     file(Record::Before { thread: thread.id(), token });
-    token
 }
 
 /// Orders what `thread` does from here on after `token`.
@@ -263,10 +273,23 @@ pub(crate) fn after(thread: &Thread, token: TokenId) {
     file(Record::After { thread: thread.id(), token });
 }
 
+/// Nobody will ask for these points any more.
+pub(crate) fn forget(tokens: &[TokenId]) {
+    if !mode::watching() {
+        return;
+    }
+    let busy = current_if_known().map(Thread::enter);
+    with(|knowledge| tokens.iter().for_each(|&token| knowledge.judge.forget(token)));
+    drop(busy);
+}
+
 /// A lock that the registry may know was dropped.
 #[cold]
 pub(crate) fn lock_dropped(lock: LockId) {
-    let busy = current_if_known().map(Thread::enter);
+    let thread = current_if_known();
+    let busy = thread.map(Thread::enter);
+    // Its guard was forgotten: nobody will take the hold away.
+    while thread.is_some_and(|thread| thread.pop(lock.0)) {}
     if registry::forget_lock(lock).is_none() && registry::LOCKS.contains_key(&lock) {
         registry::lock_gone(lock);
         with(|knowledge| {

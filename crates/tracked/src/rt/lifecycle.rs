@@ -75,6 +75,7 @@ fn enlist(thread: &'static Thread, origin: Option<Origin>) {
     knowledge::file(Record::ThreadStart { thread: id, name, parent, os_id: os_id(), scope });
     if let Some(token) = token {
         knowledge::file(Record::After { thread: id, token });
+        knowledge::forget(&[token]);
     }
     thread.watch();
 }

@@ -23,6 +23,7 @@ pub(crate) mod lifecycle;
 pub(crate) mod mode;
 pub(crate) mod modules;
 pub(crate) mod names;
+pub(crate) mod once;
 pub(crate) mod operation;
 pub(crate) mod output;
 pub(crate) mod reaction;

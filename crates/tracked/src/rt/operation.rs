@@ -59,7 +59,7 @@ impl Owner {
     }
 
     #[inline(always)]
-    fn set(&self, thread: &Thread) {
+    pub(super) fn set(&self, thread: &Thread) {
         self.0.store(thread.slot(), Ordering::Relaxed);
     }
 
@@ -269,7 +269,7 @@ pub(crate) fn released(meta: &Meta, token: Token) {
 
 /// Learns what this acquisition teaches, if anything is held and it is new.
 #[inline]
-fn learn(thread: &Thread, wanted: &HeldLock) {
+pub(super) fn learn(thread: &Thread, wanted: &HeldLock) {
     if thread.held_len() > 0 {
         let key = thread.key(wanted);
         if !thread.known().contains(key) {
@@ -344,7 +344,7 @@ pub(crate) fn wait_in_sight<R>(thread: &Thread, wait: Wait, block: impl FnOnce()
 }
 
 /// A circle that is still there after a moment.
-fn lasting_circle(thread: &Thread) -> Option<Circle> {
+pub(super) fn lasting_circle(thread: &Thread) -> Option<Circle> {
     let suspicion = waits::circle(thread)?;
     std::thread::sleep(CONFIRM);
     waits::circle(thread).filter(|circle| *circle == suspicion)

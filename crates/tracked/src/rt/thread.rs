@@ -3,6 +3,7 @@
 use std::panic::Location;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
+use std::time::Instant;
 
 use dashmap::DashMap;
 use lockcheck_events::{ThreadId, TokenId};
@@ -26,6 +27,16 @@ struct State {
     gone: AtomicU32,
     /// Those who wait for `returned`.
     waiters: WaitQueue,
+}
+
+/// Nobody is left who could join the thread.
+impl Drop for State {
+    fn drop(&mut self) {
+        let tokens = [*self.returned.get_mut(), *self.gone.get_mut()];
+        if tokens != [0, 0] {
+            knowledge::forget(&tokens.map(TokenId));
+        }
+    }
 }
 
 /// What a thread about to start takes with it.
@@ -120,6 +131,13 @@ impl Ended {
         let wanted = waits::join_hold(thread, site);
         operation::wait_in_sight(thread, Wait::for_thread(wanted, self.0.id), block)
     }
+}
+
+/// Runs `block`, in which the calling thread waits to be unparked, in sight of others.
+pub(crate) fn parked(site: &'static Location<'static>, deadline: Option<Instant>, block: impl FnOnce()) {
+    let Some(thread) = current() else { return block() };
+    let _wait = waits::publish(thread, Wait::for_anyone(waits::park_hold(thread, site, deadline.is_some())));
+    block();
 }
 
 /// The children of each scope that runs, by the scope's address.

@@ -222,3 +222,9 @@ pub(crate) fn join_hold(thread: &Thread, site: &'static Location<'static>) -> He
         kind: LockKind::Thread,
     }
 }
+
+/// What a park looks like as a hold: a flag of the thread's own, raised by whoever unparks it.
+pub(crate) fn park_hold(thread: &Thread, site: &'static Location<'static>, timed: bool) -> HeldLock {
+    let attempt = if timed { lockcheck_events::Attempt::Timed } else { lockcheck_events::Attempt::Block };
+    HeldLock { attempt, kind: LockKind::Event, ..join_hold(thread, site) }
+}

@@ -9,14 +9,13 @@ use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};
 
 use lockcheck_events::LockKind;
 
-use super::poison::{Entered, Flag};
+use super::poison;
 use super::raw::RawTracked;
 use crate::rt::Token;
 
 /// A watched mutual-exclusion lock; see [`std::sync::Mutex`].
 pub struct Mutex<T: ?Sized> {
     raw: RawTracked,
-    poison: Flag,
     data: UnsafeCell<T>,
 }
 
@@ -34,7 +33,6 @@ impl<T: ?Sized> RefUnwindSafe for Mutex<T> {}
 pub struct MutexGuard<'a, T: ?Sized + 'a> {
     lock: &'a Mutex<T>,
     token: Token,
-    entered: Entered,
     not_send: PhantomData<*const ()>,
 }
 
@@ -46,7 +44,7 @@ impl<T> Mutex<T> {
     #[inline]
     #[track_caller]
     pub const fn new(value: T) -> Mutex<T> {
-        Mutex { raw: RawTracked::new(), poison: Flag::new(), data: UnsafeCell::new(value) }
+        Mutex { raw: RawTracked::new(), data: UnsafeCell::new(value) }
     }
 
     /// Consumes the mutex and gives its data.
@@ -55,7 +53,7 @@ impl<T> Mutex<T> {
     ///
     /// If a holder panicked; the error carries the data.
     pub fn into_inner(self) -> LockResult<T> {
-        let poisoned = self.poison.get();
+        let poisoned = self.raw.poison.get();
         let data = self.data.into_inner();
         if poisoned { Err(PoisonError::new(data)) } else { Ok(data) }
     }
@@ -98,20 +96,20 @@ impl<T: ?Sized> Mutex<T> {
 
     #[inline]
     fn guard(&self, token: Token) -> LockResult<MutexGuard<'_, T>> {
-        let guard = MutexGuard { lock: self, token, entered: Entered::now(), not_send: PhantomData };
-        self.poison.wrap(guard)
+        let guard = MutexGuard { lock: self, token: poison::entered(token), not_send: PhantomData };
+        self.raw.poison.wrap(guard)
     }
 
     /// Whether a holder panicked.
     #[inline]
     pub fn is_poisoned(&self) -> bool {
-        self.poison.get()
+        self.raw.poison.get()
     }
 
     /// Declares the data sound again.
     #[inline]
     pub fn clear_poison(&self) {
-        self.poison.clear();
+        self.raw.poison.clear();
     }
 
     /// The data, without locking: the borrow proves that nobody else has it.
@@ -120,7 +118,7 @@ impl<T: ?Sized> Mutex<T> {
     ///
     /// If a holder panicked; the error carries the reference.
     pub fn get_mut(&mut self) -> LockResult<&mut T> {
-        let poisoned = self.poison.get();
+        let poisoned = self.raw.poison.get();
         let data = self.data.get_mut();
         if poisoned { Err(PoisonError::new(data)) } else { Ok(data) }
     }
@@ -144,7 +142,7 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
 impl<T: ?Sized> Drop for MutexGuard<'_, T> {
     #[inline(always)]
     fn drop(&mut self) {
-        self.lock.poison.leave(self.entered);
+        self.lock.raw.poison.leave(self.token);
         // SAFETY: the guard stands for one acquisition and is dropped once.
         unsafe { self.lock.raw.unlock(self.token) };
     }
@@ -200,8 +198,8 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
         match self.try_lock() {
             Ok(guard) => fields.field("data", &&*guard),
             Err(TryLockError::Poisoned(error)) => fields.field("data", &&**error.get_ref()),
-            Err(TryLockError::WouldBlock) => fields.field("data", &format_args!("<locked>")),
+            Err(TryLockError::WouldBlock) => fields.field("data", &"<locked>"),
         };
-        fields.field("poisoned", &self.poison.get()).finish_non_exhaustive()
+        fields.field("poisoned", &self.raw.poison.get()).finish_non_exhaustive()
     }
 }

@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{LockResult, PoisonError};
 use std::thread;
 
+use crate::rt::Token;
+
 /// Whether some holder panicked. Relaxed: the lock itself orders what the flag guards.
 pub(crate) struct Flag(AtomicBool);
 
@@ -21,10 +23,10 @@ impl Flag {
         self.0.store(false, Ordering::Relaxed);
     }
 
-    /// Poisons the lock if a panic began since `entered`.
+    /// Poisons the lock if a panic began since the guard was given `token`.
     #[inline]
-    pub(crate) fn leave(&self, entered: Entered) {
-        if !entered.0 && thread::panicking() {
+    pub(crate) fn leave(&self, token: Token) {
+        if !token.mark() && thread::panicking() {
             self.0.store(true, Ordering::Relaxed);
         }
     }
@@ -36,13 +38,8 @@ impl Flag {
     }
 }
 
-/// Whether the thread was panicking when it took the lock: such a guard does not poison.
-#[derive(Clone, Copy)]
-pub(crate) struct Entered(bool);
-
-impl Entered {
-    #[inline]
-    pub(crate) fn now() -> Entered {
-        Entered(thread::panicking())
-    }
+/// The acquisition, with a note whether the thread is panicking as it takes the lock: such a guard does not poison.
+#[inline]
+pub(crate) fn entered(token: Token) -> Token {
+    token.with_mark(thread::panicking())
 }

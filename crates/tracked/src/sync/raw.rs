@@ -9,12 +9,15 @@ use lock_api::{
 };
 use lockcheck_events::{LockKind, Mode};
 
+use super::poison::Flag;
 use crate::rt::{self, Manner, Meta, Owner, Place, Raw, Target, Token};
 
 /// A watched mutual-exclusion lock without data: 24 bytes.
 pub(crate) struct RawTracked {
     meta: Meta,
     owner: Owner,
+    /// For locks that can be poisoned; stands here because here is room for it.
+    pub(super) poison: Flag,
     raw: parking_lot::RawMutex,
 }
 
@@ -25,7 +28,12 @@ impl RawTracked {
     }
 
     pub(crate) const fn created_at(place: Place) -> RawTracked {
-        RawTracked { meta: Meta::new(place), owner: Owner::new(), raw: parking_lot::RawMutex::INIT }
+        RawTracked {
+            meta: Meta::new(place),
+            owner: Owner::new(),
+            poison: Flag::new(),
+            raw: parking_lot::RawMutex::INIT,
+        }
     }
 
     #[inline(always)]
@@ -101,6 +109,8 @@ impl Raw for RawTracked {
 pub(crate) struct RawTrackedRw {
     meta: Meta,
     owner: Owner,
+    /// As in `RawTracked`.
+    pub(super) poison: Flag,
     raw: parking_lot::RawRwLock,
 }
 
@@ -111,7 +121,12 @@ impl RawTrackedRw {
     }
 
     pub(crate) const fn created_at(place: Place) -> RawTrackedRw {
-        RawTrackedRw { meta: Meta::new(place), owner: Owner::new(), raw: parking_lot::RawRwLock::INIT }
+        RawTrackedRw {
+            meta: Meta::new(place),
+            owner: Owner::new(),
+            poison: Flag::new(),
+            raw: parking_lot::RawRwLock::INIT,
+        }
     }
 
     #[inline(always)]

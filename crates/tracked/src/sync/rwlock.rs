@@ -6,11 +6,12 @@ use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
+use std::ptr::NonNull;
 use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};
 
 use lockcheck_events::Mode;
 
-use super::poison::{Entered, Flag};
+use super::poison;
 use super::raw::RawTrackedRw;
 use crate::rt::Token;
 
@@ -18,7 +19,6 @@ use crate::rt::Token;
 /// on Linux.
 pub struct RwLock<T: ?Sized> {
     raw: RawTrackedRw,
-    poison: Flag,
     data: UnsafeCell<T>,
 }
 
@@ -34,9 +34,12 @@ impl<T: ?Sized> RefUnwindSafe for RwLock<T> {}
 #[must_use = "if unused the RwLock will immediately unlock"]
 #[clippy::has_significant_drop]
 pub struct RwLockReadGuard<'a, T: ?Sized + 'a> {
-    lock: &'a RwLock<T>,
+    /// The lock's data. A pointer and not the lock itself, so that the guard is covariant in `T`, as std's is.
+    data: NonNull<T>,
+    raw: &'a RawTrackedRw,
     token: Token,
-    not_send: PhantomData<*const ()>,
+    /// Not to be sent, and unwind-safe as std's: only where a shared borrow of the data is.
+    not_send: PhantomData<*const T>,
 }
 
 /// Exclusive access to the data of a write-locked [`RwLock`]; see [`std::sync::RwLockWriteGuard`].
@@ -45,7 +48,6 @@ pub struct RwLockReadGuard<'a, T: ?Sized + 'a> {
 pub struct RwLockWriteGuard<'a, T: ?Sized + 'a> {
     lock: &'a RwLock<T>,
     token: Token,
-    entered: Entered,
     not_send: PhantomData<*const ()>,
 }
 
@@ -59,7 +61,7 @@ impl<T> RwLock<T> {
     #[inline]
     #[track_caller]
     pub const fn new(value: T) -> RwLock<T> {
-        RwLock { raw: RawTrackedRw::new(), poison: Flag::new(), data: UnsafeCell::new(value) }
+        RwLock { raw: RawTrackedRw::new(), data: UnsafeCell::new(value) }
     }
 
     /// Consumes the lock and gives its data.
@@ -68,7 +70,7 @@ impl<T> RwLock<T> {
     ///
     /// If a writer panicked; the error carries the data.
     pub fn into_inner(self) -> LockResult<T> {
-        let poisoned = self.poison.get();
+        let poisoned = self.raw.poison.get();
         let data = self.data.into_inner();
         if poisoned { Err(PoisonError::new(data)) } else { Ok(data) }
     }
@@ -138,25 +140,25 @@ impl<T: ?Sized> RwLock<T> {
 
     #[inline]
     fn read_guard(&self, token: Token) -> LockResult<RwLockReadGuard<'_, T>> {
-        self.poison.wrap(RwLockReadGuard { lock: self, token, not_send: PhantomData })
+        self.raw.poison.wrap(RwLockReadGuard::new(self, token))
     }
 
     #[inline]
     fn write_guard(&self, token: Token) -> LockResult<RwLockWriteGuard<'_, T>> {
-        let entered = Entered::now();
-        self.poison.wrap(RwLockWriteGuard { lock: self, token, entered, not_send: PhantomData })
+        let token = poison::entered(token);
+        self.raw.poison.wrap(RwLockWriteGuard { lock: self, token, not_send: PhantomData })
     }
 
     /// Whether a writer panicked.
     #[inline]
     pub fn is_poisoned(&self) -> bool {
-        self.poison.get()
+        self.raw.poison.get()
     }
 
     /// Declares the data sound again.
     #[inline]
     pub fn clear_poison(&self) {
-        self.poison.clear();
+        self.raw.poison.clear();
     }
 
     /// The data, without locking: the borrow proves that nobody else has it.
@@ -165,9 +167,19 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// If a writer panicked; the error carries the reference.
     pub fn get_mut(&mut self) -> LockResult<&mut T> {
-        let poisoned = self.poison.get();
+        let poisoned = self.raw.poison.get();
         let data = self.data.get_mut();
         if poisoned { Err(PoisonError::new(data)) } else { Ok(data) }
+    }
+}
+
+impl<'a, T: ?Sized> RwLockReadGuard<'a, T> {
+    /// For a lock that is held for reading, by the acquisition that gave `token`.
+    #[inline]
+    fn new(lock: &'a RwLock<T>, token: Token) -> Self {
+        // SAFETY: a cell's data is not at null.
+        let data = unsafe { NonNull::new_unchecked(lock.data.get()) };
+        RwLockReadGuard { data, raw: &lock.raw, token, not_send: PhantomData }
     }
 }
 
@@ -179,7 +191,7 @@ impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
         let guard = ManuallyDrop::new(guard);
         // SAFETY: the guard stands for one exclusive acquisition, which the new guard takes over.
         let token = unsafe { guard.lock.raw.downgrade(Mode::Exclusive, Location::caller(), guard.token) };
-        RwLockReadGuard { lock: guard.lock, token, not_send: PhantomData }
+        RwLockReadGuard::new(guard.lock, token)
     }
 }
 
@@ -187,14 +199,14 @@ impl<T: ?Sized> Drop for RwLockReadGuard<'_, T> {
     #[inline(always)]
     fn drop(&mut self) {
         // SAFETY: the guard stands for one shared acquisition and is dropped once.
-        unsafe { self.lock.raw.unlock(Mode::Shared, self.token) };
+        unsafe { self.raw.unlock(Mode::Shared, self.token) };
     }
 }
 
 impl<T: ?Sized> Drop for RwLockWriteGuard<'_, T> {
     #[inline(always)]
     fn drop(&mut self) {
-        self.lock.poison.leave(self.entered);
+        self.lock.raw.poison.leave(self.token);
         // SAFETY: the guard stands for one exclusive acquisition and is dropped once.
         unsafe { self.lock.raw.unlock(Mode::Exclusive, self.token) };
     }
@@ -205,8 +217,8 @@ impl<T: ?Sized> Deref for RwLockReadGuard<'_, T> {
 
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: the guard proves that the lock is held for reading.
-        unsafe { &*self.lock.data.get() }
+        // SAFETY: the guard proves that the lock, in which the data lies, is held for reading.
+        unsafe { self.data.as_ref() }
     }
 }
 
@@ -268,6 +280,6 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLock<T> {
             Err(TryLockError::Poisoned(error)) => fields.field("data", &&**error.get_ref()),
             Err(TryLockError::WouldBlock) => fields.field("data", &format_args!("<locked>")),
         };
-        fields.field("poisoned", &self.poison.get()).finish_non_exhaustive()
+        fields.field("poisoned", &self.raw.poison.get()).finish_non_exhaustive()
     }
 }

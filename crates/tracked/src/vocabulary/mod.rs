@@ -16,6 +16,6 @@ pub use semaphore::{BoundedSemaphore, OverRelease, Permit, Semaphore};
 use std::time::{Duration, Instant};
 
 /// The moment `timeout` from now; `None` if that is past what the clock can say, which means for ever.
-fn deadline(timeout: Duration) -> Option<Instant> {
+pub(crate) fn deadline(timeout: Duration) -> Option<Instant> {
     Instant::now().checked_add(timeout)
 }

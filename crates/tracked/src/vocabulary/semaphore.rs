@@ -58,7 +58,8 @@ impl Semaphore {
     /// Takes a permit unless `timeout` passes first.
     #[track_caller]
     pub fn try_acquire_for(&self, timeout: Duration) -> Option<Permit<'_>> {
-        self.take_until(Location::caller(), deadline(timeout)).then_some(Permit { semaphore: self })
+        // Lazily: a permit that is dropped is given back.
+        self.take_until(Location::caller(), deadline(timeout)).then(|| Permit { semaphore: self })
     }
 
     /// Adds a permit, whether or not one was taken: for permits without a guard, see [`Permit::forget`].

@@ -1,0 +1,361 @@
+//! Queues between threads: first in first out, last in first out, smallest first. Written once over [`crate::base`],
+//! watched or plain.
+//!
+//! After Python's `queue`: bounded or not, with timed forms, and with a count of unfinished tasks that
+//! [`join`](Queue::join) waits for.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::fmt;
+use std::panic::Location;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use crate::base::park::{WaitQueue, ignore_poison};
+use crate::base::{Kind, Site, Watch};
+use crate::vocabulary::deadline;
+
+/// There was no room in time. Gives the item back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Full<T>(pub T);
+
+impl<T> fmt::Debug for Full<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Full").finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Display for Full<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the queue is full")
+    }
+}
+
+impl<T> std::error::Error for Full<T> {}
+
+/// `task_done` was called more often than items were put.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TooManyTasksDone;
+
+impl fmt::Display for TooManyTasksDone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("task_done was called more often than items were put")
+    }
+}
+
+impl std::error::Error for TooManyTasksDone {}
+
+/// How a queue keeps its items.
+trait Store<T> {
+    fn push(&mut self, item: T);
+    fn pop(&mut self) -> Option<T>;
+    fn len(&self) -> usize;
+}
+
+struct Fifo<T>(VecDeque<T>);
+
+impl<T> Store<T> for Fifo<T> {
+    fn push(&mut self, item: T) {
+        self.0.push_back(item);
+    }
+
+    fn pop(&mut self) -> Option<T> {
+        self.0.pop_front()
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+struct Lifo<T>(Vec<T>);
+
+impl<T> Store<T> for Lifo<T> {
+    fn push(&mut self, item: T) {
+        self.0.push(item);
+    }
+
+    fn pop(&mut self) -> Option<T> {
+        self.0.pop()
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+struct Priority<T>(BinaryHeap<Reverse<T>>);
+
+impl<T: Ord> Store<T> for Priority<T> {
+    fn push(&mut self, item: T) {
+        self.0.push(Reverse(item));
+    }
+
+    fn pop(&mut self) -> Option<T> {
+        self.0.pop().map(|Reverse(item)| item)
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// What all queues share.
+struct Core<S> {
+    state: Mutex<State<S>>,
+    /// Items at the most.
+    capacity: usize,
+    /// Threads that wait for an item.
+    getters: WaitQueue,
+    /// Threads that wait for room.
+    putters: WaitQueue,
+    /// Threads that wait for the last task to be done.
+    joiners: WaitQueue,
+    watch: Watch,
+}
+
+struct State<S> {
+    items: S,
+    /// Items put for which `task_done` was not called yet.
+    unfinished: usize,
+}
+
+impl<S> Core<S> {
+    #[track_caller]
+    const fn new(items: S, capacity: usize) -> Core<S> {
+        assert!(capacity > 0, "a queue needs room for one item at least");
+        Core {
+            state: Mutex::new(State { items, unfinished: 0 }),
+            capacity,
+            getters: WaitQueue::new(),
+            putters: WaitQueue::new(),
+            joiners: WaitQueue::new(),
+            watch: Watch::new(Kind::Queue),
+        }
+    }
+
+    fn len<T>(&self) -> usize
+    where
+        S: Store<T>,
+    {
+        ignore_poison(self.state.lock()).items.len()
+    }
+
+    fn try_put<T>(&self, item: T) -> Result<(), Full<T>>
+    where
+        S: Store<T>,
+    {
+        let mut state = ignore_poison(self.state.lock());
+        if state.items.len() >= self.capacity {
+            return Err(Full(item));
+        }
+        state.items.push(item);
+        state.unfinished += 1;
+        drop(state);
+        self.getters.tell_one();
+        Ok(())
+    }
+
+    /// Puts `item`, waiting for room until `deadline`.
+    fn put<T>(&self, mut item: T, site: Site, deadline: Option<Instant>) -> Result<(), Full<T>>
+    where
+        S: Store<T>,
+    {
+        loop {
+            item = match self.try_put(item) {
+                Ok(()) => return Ok(()),
+                Err(Full(item)) => item,
+            };
+            let still_full = || self.len() >= self.capacity;
+            // Room that is made after this look is told to the ticket.
+            let Some(ticket) = self.putters.enqueue_if(still_full) else { continue };
+            if !self.watch.waiting(site, deadline, || ticket.wait(deadline)) {
+                return Err(Full(item));
+            }
+        }
+    }
+
+    fn try_get<T>(&self) -> Option<T>
+    where
+        S: Store<T>,
+    {
+        let item = ignore_poison(self.state.lock()).items.pop()?;
+        self.putters.tell_one();
+        Some(item)
+    }
+
+    /// Takes the next item, waiting for one until `deadline`.
+    fn get<T>(&self, site: Site, deadline: Option<Instant>) -> Option<T>
+    where
+        S: Store<T>,
+    {
+        loop {
+            if let Some(item) = self.try_get() {
+                return Some(item);
+            }
+            let still_empty = || self.len() == 0;
+            let Some(ticket) = self.getters.enqueue_if(still_empty) else { continue };
+            if !self.watch.waiting(site, deadline, || ticket.wait(deadline)) {
+                return None;
+            }
+        }
+    }
+
+    fn task_done(&self) -> Result<(), TooManyTasksDone> {
+        let mut state = ignore_poison(self.state.lock());
+        state.unfinished = state.unfinished.checked_sub(1).ok_or(TooManyTasksDone)?;
+        let all_done = state.unfinished == 0;
+        drop(state);
+        if all_done {
+            self.joiners.tell_all();
+        }
+        Ok(())
+    }
+
+    fn join(&self, site: Site) {
+        let unfinished = || ignore_poison(self.state.lock()).unfinished > 0;
+        // Told means that all were done at that moment, which is enough, whatever was put since.
+        if let Some(ticket) = self.joiners.enqueue_if(unfinished) {
+            self.watch.waiting(site, None, || ticket.wait(None));
+        }
+    }
+}
+
+macro_rules! queue {
+    ($(#[$doc:meta])* $name:ident, $store:ident, $items:ident $(, $bound:ident)?) => {
+        $(#[$doc])*
+        ///
+        /// Threads that wait are served first come, first served, unless one that does not wait gets in between.
+        pub struct $name<T> {
+            core: Core<$store<T>>,
+        }
+
+        impl<T $(: $bound)?> $name<T> {
+            /// An empty queue with room for `capacity` items. The calling line is its creation site.
+            ///
+            /// # Panics
+            ///
+            /// If `capacity` is 0: such a queue could never hold anything.
+            #[must_use]
+            #[track_caller]
+            pub const fn bounded(capacity: usize) -> $name<T> {
+                $name { core: Core::new($store($items::new()), capacity) }
+            }
+
+            /// An empty queue that always has room. The calling line is its creation site.
+            #[must_use]
+            #[track_caller]
+            pub const fn unbounded() -> $name<T> {
+                $name { core: Core::new($store($items::new()), usize::MAX) }
+            }
+
+            /// Gives the queue a name for reports.
+            #[must_use]
+            pub fn named(self, name: &str) -> $name<T> {
+                self.core.watch.name(name);
+                self
+            }
+
+            /// Puts an item, blocking until there is room.
+            #[track_caller]
+            pub fn put(&self, item: T) {
+                if self.core.put(item, Location::caller(), None).is_err() {
+                    unreachable!("a wait without a deadline does not time out");
+                }
+            }
+
+            /// Puts an item if there is room.
+            ///
+            /// # Errors
+            ///
+            /// With the item, if there is none.
+            pub fn try_put(&self, item: T) -> Result<(), Full<T>> {
+                self.core.try_put(item)
+            }
+
+            /// Puts an item unless `timeout` passes before there is room.
+            ///
+            /// # Errors
+            ///
+            /// With the item, if it did.
+            #[track_caller]
+            pub fn put_for(&self, item: T, timeout: Duration) -> Result<(), Full<T>> {
+                self.core.put(item, Location::caller(), deadline(timeout))
+            }
+
+            /// Takes the next item, blocking until there is one.
+            #[track_caller]
+            pub fn get(&self) -> T {
+                let site = Location::caller();
+                self.core.get(site, None).expect("a wait without a deadline does not time out")
+            }
+
+            /// Takes the next item if there is one.
+            pub fn try_get(&self) -> Option<T> {
+                self.core.try_get()
+            }
+
+            /// Takes the next item unless `timeout` passes before there is one.
+            #[track_caller]
+            pub fn get_for(&self, timeout: Duration) -> Option<T> {
+                self.core.get(Location::caller(), deadline(timeout))
+            }
+
+            /// Says that the work on one item is done. To be called once for each item that was taken.
+            ///
+            /// # Errors
+            ///
+            /// If it was called once for each item that was ever put, already.
+            pub fn task_done(&self) -> Result<(), TooManyTasksDone> {
+                self.core.task_done()
+            }
+
+            /// Blocks until the work on every item put so far is done.
+            #[track_caller]
+            pub fn join(&self) {
+                self.core.join(Location::caller());
+            }
+
+            /// How many items are in it at this moment.
+            pub fn len(&self) -> usize {
+                self.core.len()
+            }
+
+            /// Whether it is empty at this moment.
+            pub fn is_empty(&self) -> bool {
+                self.core.len() == 0
+            }
+
+            /// Whether it is full at this moment.
+            pub fn is_full(&self) -> bool {
+                self.core.len() >= self.core.capacity
+            }
+        }
+
+        impl<T $(: $bound)?> Default for $name<T> {
+            #[track_caller]
+            fn default() -> $name<T> {
+                $name::unbounded()
+            }
+        }
+
+        impl<T> fmt::Debug for $name<T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name)).finish_non_exhaustive()
+            }
+        }
+    };
+}
+
+queue! {
+    /// A queue that gives items in the order in which they were put.
+    Queue, Fifo, VecDeque
+}
+queue! {
+    /// A queue that gives the youngest item first.
+    LifoQueue, Lifo, Vec
+}
+queue! {
+    /// A queue that gives the smallest item first. Comparing items must not use the queue itself.
+    PriorityQueue, Priority, BinaryHeap, Ord
+}

@@ -1,0 +1,109 @@
+//! One-time initialisers, as the detector sees them. The waiting and the memory of what is done are std's; this is
+//! what stands beside them.
+//!
+//! | a call that finds the initialiser | is |
+//! |---|---|
+//! | done | a request that is granted: it teaches an order, and nothing is held |
+//! | not begun, and begins it | a request, and an exclusive hold as long as the body runs |
+//! | running in another thread | a request that waits for that thread's hold, in sight of others |
+//! | running in the calling thread | a self-deadlock |
+
+use lockcheck_events::{Attempt, LockKind, Mode};
+
+use super::context::{HeldLock, Place, Thread, Token, current};
+use super::operation::{self, Meta, Owner};
+use super::reaction;
+use super::waits::{self, Published, Wait};
+
+/// What an initialiser carries besides std's own.
+pub(crate) struct Gate {
+    meta: Meta,
+    /// Who ran the body last.
+    runner: Owner,
+}
+
+/// A call that may have to wait, or to run the body. Others see the wait until this is dropped or the body begins.
+pub(crate) struct Turn<'a> {
+    gate: &'a Gate,
+    watched: Option<(&'static Thread, HeldLock, Published)>,
+}
+
+/// The body runs; it ends, one way or another, when this is dropped.
+pub(crate) struct Running<'a> {
+    gate: &'a Gate,
+    token: Token,
+}
+
+impl Gate {
+    #[track_caller]
+    pub(crate) const fn new() -> Gate {
+        Gate { meta: Meta::new(std::panic::Location::caller()), runner: Owner::new() }
+    }
+
+    pub(crate) fn name(&self, name: &str) {
+        self.meta.name(LockKind::Once, name);
+    }
+
+    fn request(&self, thread: &Thread, site: Place) -> HeldLock {
+        let wanted = HeldLock {
+            id: self.meta.id(thread),
+            site,
+            created: self.meta.created(),
+            event: thread.next_event(),
+            mode: Mode::Exclusive,
+            attempt: Attempt::Block,
+            kind: LockKind::Once,
+        };
+        operation::learn(thread, &wanted);
+        wanted
+    }
+
+    /// The call at `site` finds it done.
+    #[inline]
+    pub(crate) fn passed(&self, site: Place) {
+        if let Some(thread) = current() {
+            self.request(thread, site);
+        }
+    }
+
+    /// The call at `site` does not find it done.
+    #[cold]
+    pub(crate) fn turn(&self, site: Place) -> Turn<'_> {
+        let Some(thread) = current() else { return Turn { gate: self, watched: None } };
+        let wanted = self.request(thread, site);
+        let own = thread.hold_against(&wanted);
+        if let Some(own) = own {
+            reaction::self_deadlock(thread, &wanted, &own);
+        }
+        let mut wait = waits::publish(thread, Wait::for_lock(wanted));
+        // Without a runner there is nobody to wait for; one that begins after this look sees the published wait when
+        // it blocks (the fences of both publications, see `waits`).
+        if own.is_none()
+            && self.runner.get() != 0
+            && waits::may_close_a_circle(thread, &self.runner)
+            && let Some(circle) = operation::lasting_circle(thread)
+        {
+            reaction::deadlock(thread, circle, wait);
+            wait = waits::publish(thread, Wait::for_lock(wanted));
+        }
+        Turn { gate: self, watched: Some((thread, wanted, wait)) }
+    }
+}
+
+impl<'a> Turn<'a> {
+    /// The calling thread is the one to run the body, now.
+    pub(crate) fn begin(self) -> Running<'a> {
+        let Turn { gate, watched } = self;
+        let Some((thread, wanted, wait)) = watched else { return Running { gate, token: Token::UNWATCHED } };
+        // The hold set must not change while the wait is published.
+        drop(wait);
+        gate.runner.set(thread);
+        Running { gate, token: thread.push(wanted) }
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        operation::released(&self.gate.meta, self.token);
+    }
+}

@@ -1,0 +1,114 @@
+//! `Barrier`, the mirror of `std::sync::Barrier`: std's own inside. A wait is visible to others, and what comes
+//! before a round comes before what follows it.
+//!
+//! That order is certain only where the barrier has as many threads as places: with more, another run could put
+//! others together. It is told the detector as long as no more threads were seen.
+
+use std::fmt;
+use std::panic::{Location, RefUnwindSafe};
+use std::sync::{Barrier as StdBarrier, Mutex};
+
+use lockcheck_events::{ThreadId, TokenId};
+
+use crate::base::park::ignore_poison;
+use crate::base::{Kind, Watch};
+use crate::rt::{self, knowledge};
+
+/// A watched meeting point of several threads; see [`std::sync::Barrier`].
+pub struct Barrier {
+    inner: StdBarrier,
+    places: usize,
+    rounds: Mutex<Rounds>,
+    watch: Watch,
+}
+
+/// What is known of the threads that met here.
+struct Rounds {
+    /// Those who arrived in the present round.
+    arrived: usize,
+    /// The point they all come before; `None` before the first arrival.
+    token: Option<TokenId>,
+    /// All who were ever here; one more than there are places at the most.
+    threads: Vec<ThreadId>,
+}
+
+impl RefUnwindSafe for Barrier {}
+
+/// Whether the thread was the last to arrive; see [`std::sync::BarrierWaitResult`].
+pub struct BarrierWaitResult(bool);
+
+impl BarrierWaitResult {
+    /// True for exactly one thread of each round.
+    #[must_use]
+    pub fn is_leader(&self) -> bool {
+        self.0
+    }
+}
+
+impl fmt::Debug for BarrierWaitResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BarrierWaitResult").field("is_leader", &self.is_leader()).finish()
+    }
+}
+
+impl Rounds {
+    /// One more arrival; gives the point of its round, if the order is certain.
+    fn arrive(&mut self, places: usize, thread: ThreadId) -> Option<TokenId> {
+        let token = *self.token.get_or_insert_with(knowledge::fresh_token);
+        self.arrived += 1;
+        if self.arrived >= places {
+            self.arrived = 0;
+            self.token = None;
+        }
+        if !self.threads.contains(&thread) && self.threads.len() <= places {
+            self.threads.push(thread);
+        }
+        (self.threads.len() <= places).then_some(token)
+    }
+}
+
+impl Barrier {
+    /// A barrier for so many threads. The calling line is its creation site.
+    #[must_use]
+    #[track_caller]
+    pub const fn new(n: usize) -> Barrier {
+        Barrier {
+            inner: StdBarrier::new(n),
+            places: n,
+            rounds: Mutex::new(Rounds { arrived: 0, token: None, threads: Vec::new() }),
+            watch: Watch::new(Kind::Barrier),
+        }
+    }
+
+    /// Gives the barrier a name for reports.
+    #[must_use]
+    pub fn named(self, name: &str) -> Barrier {
+        self.watch.name(name);
+        self
+    }
+
+    /// Waits until all have arrived.
+    #[track_caller]
+    pub fn wait(&self) -> BarrierWaitResult {
+        let site = Location::caller();
+        let token = rt::current().and_then(|thread| {
+            let busy = thread.enter();
+            let token = ignore_poison(self.rounds.lock()).arrive(self.places, thread.id());
+            drop(busy);
+            let token = token?;
+            knowledge::before_at(thread, token);
+            Some(token)
+        });
+        let result = self.watch.waiting(site, None, || self.inner.wait());
+        if let (Some(thread), Some(token)) = (rt::current(), token) {
+            knowledge::after(thread, token);
+        }
+        BarrierWaitResult(result.is_leader())
+    }
+}
+
+impl fmt::Debug for Barrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Barrier").finish_non_exhaustive()
+    }
+}
