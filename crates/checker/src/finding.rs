@@ -64,6 +64,9 @@ pub struct Finding {
     pub instances: u64,
     /// The scope (test) it belongs to; `None`: to the process.
     pub scope: Option<String>,
+    /// Every scope (test) that shows it.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub scopes: Vec<String>,
     /// What could happen or did, in one sentence.
     pub message: String,
     /// What to do, in one sentence.
@@ -279,6 +282,7 @@ impl Finding {
             tier,
             fingerprint: fingerprint(code, &links, context),
             instances: 1,
+            scopes: scope.iter().cloned().collect(),
             scope,
             message: String::new(),
             advice: String::new(),

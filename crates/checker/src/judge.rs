@@ -19,7 +19,7 @@ const STUCK_MAX: usize = 1 << 10;
 const NOTES_MAX: usize = 100;
 
 /// What was found: one entry a problem, with the surest and shortest evidence for it.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Collection {
     /// By the checker's number of the problem.
     cycles: BTreeMap<u32, Collected>,
@@ -47,6 +47,7 @@ impl News {
     }
 }
 
+#[derive(Clone)]
 struct Collected {
     code: Code,
     tier: Tier,
@@ -122,12 +123,18 @@ impl Collection {
     /// The findings, sorted by fingerprint. A cycle that has happened stands as the deadlock; a cycle all of whose
     /// sides stand in shorter ones is left out.
     pub fn findings(&self, context: &dyn Context) -> Vec<Finding> {
+        self.findings_among(context, &|_| true)
+    }
+
+    /// The findings of which `belongs` says so for each of their threads.
+    pub fn findings_among(&self, context: &dyn Context, belongs: &dyn Fn(ThreadId) -> bool) -> Vec<Finding> {
         let shortest = self.shortest_by_side();
         let cycles = self.cycles.values().filter(|cycle| {
             cycle.is_shortest_for_a_side(&shortest) && !self.stuck.iter().any(|stuck| stuck.replaces(cycle))
         });
+        let mine = |found: &&Collected| found.links.iter().all(|link| belongs(link.request.thread));
         let mut findings: BTreeMap<String, (Finding, BTreeSet<u64>)> = BTreeMap::new();
-        for found in self.stuck.iter().chain(cycles) {
+        for found in self.stuck.iter().chain(cycles).filter(mine) {
             let finding = Finding::from_cycle(found.code, found.tier, &found.links, context);
             let (known, locks) = findings
                 .entry(finding.fingerprint.clone())
@@ -229,11 +236,84 @@ fn via_of(request: &mut Request, waiter: &StuckThread) -> Option<usize> {
     Some(at)
 }
 
+/// What was found in a process, by scope. Putting it into words resolves symbols, which takes time: whoever holds a
+/// lock over the judge clones this first.
+#[derive(Clone, Default)]
+pub struct Found {
+    /// Everything.
+    all: Collection,
+    /// What lies within one scope, by the scope's number.
+    within: BTreeMap<u32, Collection>,
+    /// The numbers of the named scopes.
+    scopes: BTreeMap<String, u32>,
+    /// The scopes of the threads that findings name.
+    scope_of: BTreeMap<ThreadId, u32>,
+}
+
+impl Found {
+    /// The findings of the process, each with the scopes that show it.
+    pub fn findings(&self, context: &dyn Context) -> Vec<Finding> {
+        let mut findings = self.all.findings(context);
+        for (name, number) in &self.scopes {
+            let Some(found) = self.within.get(number) else { continue };
+            for shown in found.findings(context) {
+                let same = |finding: &&mut Finding| finding.fingerprint == shown.fingerprint;
+                if let Some(finding) = findings.iter_mut().find(same)
+                    && !finding.scopes.contains(name)
+                {
+                    finding.scopes.push(name.clone());
+                    finding.scopes.sort();
+                }
+            }
+        }
+        findings
+    }
+
+    /// What was found within a scope, and beyond it among threads of which `belongs` says so.
+    pub fn findings_for(
+        &self,
+        scope: u32,
+        context: &dyn Context,
+        belongs: &dyn Fn(ThreadId) -> bool,
+    ) -> Vec<Finding> {
+        let mut all = self.within.get(&scope).map(|found| found.findings(context)).unwrap_or_default();
+        let is_own = |thread| self.scope_of.get(&thread) == Some(&scope);
+        let beyond = self.all.findings_among(context, &|thread| is_own(thread) || belongs(thread));
+        for finding in beyond {
+            if all.iter().all(|known| known.fingerprint != finding.fingerprint) {
+                all.push(finding);
+            }
+        }
+        all.sort_by(|one, other| one.fingerprint.cmp(&other.fingerprint));
+        all
+    }
+
+    /// Whether a finding names the lock.
+    pub fn mentions_lock(&self, lock: LockId) -> bool {
+        self.all.mentions_lock(lock)
+    }
+
+    /// Whether a finding names the thread.
+    pub fn mentions_thread(&self, thread: ThreadId) -> bool {
+        self.all.mentions_thread(thread)
+    }
+
+    /// The collections that a finding with this common scope goes into.
+    fn collect(&mut self, scope: u32, mut take: impl FnMut(&mut Collection)) {
+        take(&mut self.all);
+        if scope != 0 {
+            take(self.within.entry(scope).or_default());
+        }
+    }
+}
+
 /// Feeds the records of one process to the checkers and collects what they say.
 #[derive(Default)]
 pub struct Judge {
     order: OrderChecker,
-    found: Collection,
+    found: Found,
+    /// Numbers given to scopes, named or not: threads of unknown origin have one each, with all they start.
+    last_scope: u32,
     /// What the run-time said about its own limits.
     notes: Vec<String>,
     threads: u64,
@@ -256,7 +336,11 @@ impl Judge {
         self.records += 1;
         let mut news = Vec::new();
         match record {
-            Record::ThreadStart { .. } => self.threads += 1,
+            Record::ThreadStart { thread, parent, scope, .. } => {
+                self.threads += 1;
+                let number = self.scope_number(*parent, scope.as_deref());
+                self.order.set_scope(*thread, number);
+            }
             Record::ThreadEnd { thread } => self.order.ended(*thread),
             Record::Before { thread, token } => self.order.before(*thread, *token),
             Record::After { thread, token } => self.order.after(*thread, *token),
@@ -264,14 +348,21 @@ impl Judge {
             Record::LockDropped { lock } => self.order.dropped(*lock),
             Record::Request(request) => {
                 for finding in self.order.request(request) {
-                    self.found.take(&finding);
+                    self.found.collect(finding.scope, |found| found.take(&finding));
+                    self.note_scopes(finding.links.iter().map(|link| link.request.thread));
                     if finding.novelty != Novelty::Locks {
                         let OrderFinding { code, tier, links, .. } = finding;
                         news.push(News { code, tier, links });
                     }
                 }
             }
-            Record::Stuck { kind, threads, .. } => news.extend(self.found.stuck(*kind, threads)),
+            Record::Stuck { kind, threads, .. } => {
+                let members = || threads.iter().map(|side| side.request.thread);
+                let scope = self.order.common_scope(members());
+                self.found.collect(scope, |found| news.extend(found.stuck(*kind, threads)));
+                news.truncate(1);
+                self.note_scopes(members());
+            }
             Record::Dropped { what } => {
                 self.dropped += 1;
                 if self.notes.len() < NOTES_MAX && !self.notes.contains(what) {
@@ -293,13 +384,40 @@ impl Judge {
         news
     }
 
+    /// Takes note of the scopes of threads that a finding names.
+    fn note_scopes(&mut self, threads: impl Iterator<Item = ThreadId>) {
+        for thread in threads {
+            self.found.scope_of.insert(thread, self.scope_of(thread));
+        }
+    }
+
+    /// The number of the scope that the thread counts in; 0: none that is known.
+    pub fn scope_of(&self, thread: ThreadId) -> u32 {
+        self.order.common_scope([thread].into_iter())
+    }
+
+    /// A thread counts in the scope it names, else in that of the thread that started it, else in one of its own.
+    fn scope_number(&mut self, parent: Option<ThreadId>, name: Option<&str>) -> u32 {
+        if let Some(known) = name.and_then(|name| self.found.scopes.get(name)) {
+            return *known;
+        }
+        if let (Some(parent), None) = (parent, name) {
+            return self.scope_of(parent);
+        }
+        self.last_scope += 1;
+        if let Some(name) = name {
+            self.found.scopes.insert(name.to_owned(), self.last_scope);
+        }
+        self.last_scope
+    }
+
     /// Nobody will be ordered after this point any more: it need not be kept.
     pub fn forget(&mut self, token: TokenId) {
         self.order.forget(token);
     }
 
     /// What was found so far, before it is put into words.
-    pub fn found(&self) -> &Collection {
+    pub fn found(&self) -> &Found {
         &self.found
     }
 
@@ -308,7 +426,7 @@ impl Judge {
     pub fn report(&self, target: &str, context: &dyn Context) -> Report {
         let mut report = Report::empty(target);
         report.findings = self.found.findings(context);
-        report.verdict = if self.found.is_stuck() {
+        report.verdict = if self.found.all.is_stuck() {
             Verdict::Hang
         } else if report.at_least(Tier::Likely).next().is_some() {
             Verdict::Findings
@@ -316,13 +434,19 @@ impl Judge {
             Verdict::Clean
         };
         report.stats = self.stats();
-        report.notes = self.notes.clone();
-        report.notes.extend(self.order.notes());
-        if self.found.lost > 0 {
-            let lost = self.found.lost;
-            report.notes.push(format!("{lost} stuck sets were not reported (limit: {STUCK_MAX})"));
-        }
+        report.notes = self.notes();
         report
+    }
+
+    /// Limits that were reached, one sentence each.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = self.notes.clone();
+        notes.extend(self.order.notes());
+        if self.found.all.lost > 0 {
+            let lost = self.found.all.lost;
+            notes.push(format!("{lost} stuck sets were not reported (limit: {STUCK_MAX})"));
+        }
+        notes
     }
 
     /// Counts.
@@ -334,7 +458,7 @@ impl Judge {
             events: self.records.max(ended.events),
             edges: (self.order.edge_count() as u64).max(ended.edges),
             processes: 1,
-            dropped: self.dropped + self.order.lost() + self.found.lost,
+            dropped: self.dropped + self.order.lost() + self.found.all.lost,
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod code;
 pub mod finding;
 pub mod judge;
 pub mod order;
+pub mod trace;
 pub mod waits;
 pub mod words;
 
@@ -15,5 +16,5 @@ pub use finding::{
     Context, CycleLink, Evidence, Finding, HeldLock, LockDetail, LockInfo, ProgramStatus, Report, Stats,
     Verdict,
 };
-pub use judge::{Collection, Judge, News};
+pub use judge::{Collection, Found, Judge, News};
 pub use order::{Novelty, OrderChecker, OrderFinding};

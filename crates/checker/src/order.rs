@@ -31,7 +31,7 @@ use lockcheck_events::{Attempt, LockId, Request, ThreadId, TokenId};
 use crate::finding::CycleLink;
 use crate::{Code, Tier};
 use evidence::Evidence;
-use graph::{Graph, Placed};
+use graph::{Graph, Pieces, Placed};
 use modes::{Conflict, Manner, conflict};
 use problems::Problems;
 pub(crate) use problems::locks_key;
@@ -75,6 +75,8 @@ pub struct OrderFinding {
     pub problem: u32,
     /// Why it is reported.
     pub novelty: Novelty,
+    /// The scope that all its threads count in; 0: none, or not one.
+    pub scope: u32,
 }
 
 /// Knows every lock order seen so far and says when a new one closes a cycle.
@@ -84,6 +86,9 @@ pub struct OrderChecker {
     evidence: Evidence,
     problems: Problems,
     search: Search,
+    /// Some scope that was named, and whether another one was.
+    any_scope: Option<u32>,
+    several_scopes: bool,
     /// Steps spent on searches, and requests that taught something inside a component.
     steps_spent: u64,
     steps_earned: u64,
@@ -108,7 +113,7 @@ impl OrderChecker {
             return request.holds.is_empty();
         };
         let Some(edge) = self.graph.find(hold.lock.0, request.lock.0) else { return false };
-        self.graph.evidence(edge).iter().rev().any(|&ask| self.evidence.is_same(ask, request))
+        self.graph.evidence(edge).iter_back().any(|ask| self.evidence.is_same(ask, request))
     }
 
     /// Takes note of a request made while holding other locks; gives the cycles that it is the first to close.
@@ -125,6 +130,21 @@ impl OrderChecker {
             }
         }
         findings
+    }
+
+    /// Says in which scope (test) the thread counts, from 1. A problem that lies within one scope is found there
+    /// even where threads of others show it too.
+    pub fn set_scope(&mut self, thread: ThreadId, scope: u32) {
+        self.several_scopes |= self.any_scope.is_some_and(|other| other != scope);
+        self.any_scope = Some(scope);
+        self.evidence.history.set_scope(thread.0, scope);
+    }
+
+    /// The scope that all of these threads count in; 0: none, or not one.
+    pub fn common_scope(&self, mut threads: impl Iterator<Item = ThreadId>) -> u32 {
+        let scope_of = |thread: ThreadId| self.evidence.history.scope(thread.0);
+        let Some(first) = threads.next().map(scope_of) else { return 0 };
+        if threads.all(|thread| scope_of(thread) == first) { first } else { 0 }
     }
 
     /// Names this point of `thread`'s life, so that others can be ordered after all it did so far. Several threads
@@ -157,8 +177,13 @@ impl OrderChecker {
         self.evidence.history.ended(thread.0);
     }
 
-    /// Distinct (held, wanted) pairs of locks that are known now.
+    /// Distinct (held, wanted) pairs of locks seen so far, those of dropped locks included.
     pub fn edge_count(&self) -> usize {
+        self.graph.edges_seen
+    }
+
+    /// Distinct (held, wanted) pairs of locks that are kept.
+    pub fn live_edge_count(&self) -> usize {
         self.graph.edge_count()
     }
 
@@ -225,8 +250,9 @@ impl OrderChecker {
     }
 
     fn report(&mut self, code: Code, tier: Tier, links: Vec<CycleLink>, findings: &mut Vec<OrderFinding>) {
-        if let Some((problem, novelty)) = self.problems.judge(code, tier, &links) {
-            findings.push(OrderFinding { code, tier, links, problem, novelty });
+        let scope = self.common_scope(links.iter().map(|link| link.request.thread));
+        if let Some((problem, novelty)) = self.problems.judge(code, tier, &links, scope) {
+            findings.push(OrderFinding { code, tier, links, problem, novelty, scope });
         }
     }
 
@@ -266,7 +292,7 @@ impl OrderChecker {
     }
 
     fn is_new_for(&self, edge: u32, request: &Request) -> bool {
-        !self.graph.evidence(edge).iter().any(|&known| self.evidence.is_same(known, request))
+        !self.graph.evidence(edge).iter_back().any(|known| self.evidence.is_same(known, request))
     }
 
     fn add_evidence(&mut self, edge: u32, ask: u32) {
@@ -282,7 +308,7 @@ impl OrderChecker {
 
     /// Which piece of evidence makes room for a new one, if one must, and whether there is another like it.
     fn victim(&self, edge: u32, new: u32) -> Option<(usize, bool)> {
-        let list = self.graph.evidence(edge);
+        let Pieces::Many(list) = self.graph.evidence(edge) else { return None };
         if list.len() < EVIDENCE_MAX {
             return None;
         }
@@ -296,9 +322,24 @@ impl OrderChecker {
         Some((best, rank(best).0))
     }
 
-    /// Looks for the cycles that the new evidence closes.
+    /// Looks for the cycles that the new evidence closes: within its scope first.
     fn search_from(&mut self, side: Side, request: &Request, findings: &mut Vec<OrderFinding>) {
         self.steps_earned += CREDIT_EACH;
+        let scope = self.evidence.history.scope(request.thread.0);
+        let own = scope != 0 && self.several_scopes && self.search_in(scope, side, request, findings);
+        if !own {
+            self.search_in(0, side, request, findings);
+        }
+    }
+
+    /// Looks for cycles among the threads of one scope, or of all (0); says whether one was found that counts.
+    fn search_in(
+        &mut self,
+        only: u32,
+        side: Side,
+        request: &Request,
+        findings: &mut Vec<OrderFinding>,
+    ) -> bool {
         let credit = (CREDIT + self.steps_earned).saturating_sub(self.steps_spent);
         let held = self.graph.nodes[self.graph.edges[side.edge].from].lock;
         let via = request.holds.iter().position(|hold| hold.lock.0 == held);
@@ -309,20 +350,24 @@ impl OrderChecker {
             ask: side.ask,
             steps: steps.min(credit.max(SEARCH_STEPS_REPORTED)),
             more_steps: SEARCH_STEPS_LONGER,
+            only,
         };
         let outcome = self.search.run(&start, &self.graph, &self.evidence);
         self.steps_spent += outcome.steps;
         self.searches_cut += u64::from(outcome.cut && !reported);
+        let mut counts = false;
         for cycle in outcome.cycles {
             let links = self.links(&cycle);
             let (code, tier) = match cycle.kind {
                 Kind::Cycle(tier) => (Code::LockOrderCycle, tier),
                 Kind::Masked => (Code::MaskedByTimeout, Tier::Order),
             };
+            counts |= tier >= Tier::Likely;
             if cycle.shortest || self.problems.is_shortest_for_a_side(&links) {
                 self.report(code, tier, links, findings);
             }
         }
+        counts
     }
 
     /// The sides as requests. Each is linked by the hold that its predecessor most surely waits for.

@@ -513,6 +513,7 @@ mod tests {
             fingerprint: String::new(),
             instances: 1,
             scope: None,
+            scopes: Vec::new(),
             message: String::new(),
             advice: String::new(),
             schedule: None,

@@ -90,13 +90,13 @@ pub struct RunArgs {
 
     /// Take the program for hung when no thread of it or its children has run for this long (`30`, `500ms`, `2m`),
     /// report which calls they wait in, and end it.
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, help_heading = "Watching")]
     pub hang_after: Option<Duration>,
 
     /// What to do when the program deadlocks: `kill` reports and ends it within a second; `report` leaves it alone.
     ///
     /// Defaults to `kill`, and to `report` where LOCKCHECK_ON_DEADLOCK is set: then the program acts by itself.
-    #[arg(long, value_enum, value_name = "WHAT")]
+    #[arg(long, value_enum, value_name = "WHAT", help_heading = "Watching")]
     pub on_deadlock: Option<OnDeadlock>,
 
     #[command(flatten)]
@@ -138,11 +138,11 @@ pub struct TestArgs {
     pub rest: Vec<OsString>,
 
     /// As for `run`.
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, help_heading = "Watching")]
     pub hang_after: Option<Duration>,
 
     /// As for `run`.
-    #[arg(long, value_enum, value_name = "WHAT")]
+    #[arg(long, value_enum, value_name = "WHAT", help_heading = "Watching")]
     pub on_deadlock: Option<OnDeadlock>,
 
     #[command(flatten)]

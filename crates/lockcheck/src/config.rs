@@ -183,6 +183,7 @@ mod tests {
             fingerprint: "0123456789abcdef".to_owned(),
             instances: 1,
             scope: None,
+            scopes: Vec::new(),
             message: String::new(),
             advice: String::new(),
             schedule: None,

@@ -306,6 +306,7 @@ mod tests {
             fingerprint: "0".repeat(16),
             instances: 1,
             scope: None,
+            scopes: Vec::new(),
             message: String::new(),
             advice: String::new(),
             schedule: None,

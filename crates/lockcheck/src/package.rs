@@ -39,7 +39,8 @@ pub fn find_manifest(path: &Path, current: &Path) -> Result<PathBuf> {
     if path.as_os_str().is_empty() {
         return Err(CliError::usage("no-such-path", "the path is empty"));
     }
-    let here = current.join(path);
+    // Without the `.` that people type, which would stand in messages.
+    let here: PathBuf = current.join(path).components().collect();
     if here.file_name().is_some_and(|name| name == "Cargo.toml") && here.is_file() {
         return Ok(here);
     }

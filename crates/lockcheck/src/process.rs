@@ -153,6 +153,8 @@ impl Watch {
         loop {
             self.reap();
             if self.status.is_some() && self.is_over() {
+                // Those that were dying while the family was counted.
+                self.reap();
                 break;
             }
             self.wait(notify);

@@ -2,16 +2,39 @@
 //! the debug information of the files it had loaded (addr2line).
 //!
 //! Reading debug information takes longer than everything else about a report, so it can start while the program
-//! still runs: [`Symbols::preload`]. What is the user's code and what is not is `SourceMap`'s business.
+//! still runs: [`Symbols::preload`]. addr2line reads each unit when it is first asked about, hence the look-ups in
+//! advance. What is the user's code and what is not is `SourceMap`'s business.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::time::{Duration, Instant};
 
 use addr2line::Loader;
+use memchr::memmem::Finder;
+use object::{Object, ObjectSymbol, SymbolKind};
 
 /// Files whose debug information is kept at a time, and inlined frames taken from one address.
 const FILES_MAX: usize = 64;
 const INLINED_MAX: usize = 256;
+/// How long look-ups in advance may go on.
+const PRELOAD: Duration = Duration::from_millis(500);
+/// Larger executables are not searched for what to look up.
+const PRELOAD_BYTES_MAX: u64 = 512 << 20;
+/// How long the program waits for them to be through.
+const HEAD_START: Duration = Duration::from_millis(150);
+/// Parts of the mangled names of functions that stand on every stack the run-time captures, in the order in which
+/// they are worth it: what starts a thread, and the run-time itself.
+const ALWAYS_ON_STACK: [&str; 8] = [
+    "__rust_begin_short_backtrace",
+    "thread_start",
+    "spawn_unchecked",
+    "lang_start",
+    "catch_unwind",
+    "2rt5stack",
+    "9backtrace5trace",
+    "7tracked",
+];
 
 /// One function an address lies in.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,19 +55,25 @@ pub struct Symbols {
 }
 
 impl Symbols {
-    /// Starts to read a file's debug information in the background. Whoever needs it meanwhile waits for it.
+    /// Starts to read a file's debug information in the background: its index, then what is likely to be asked for.
+    /// Waits a little for it: a program that deadlocks at once is to find us ready.
     pub fn preload(&self, path: &str) {
         let (path, symbols) = (path.to_owned(), self.clone());
+        let (done, is_done) = mpsc::channel::<()>();
         let read = move || {
-            let mut files = symbols.files();
-            if let Some(loader) = load(&mut files, &path) {
-                // The first look-up builds the index over all units.
-                let start = loader.get_section_range(b".text").map_or(0, |range| range.begin);
-                let _ = loader.find_frames(start).map(|mut frames| frames.next().is_ok());
+            let _done = done;
+            let until = Instant::now() + PRELOAD;
+            drop(symbols.resolve(&path, 0));
+            for address in likely_addresses(&path) {
+                if Instant::now() > until {
+                    break;
+                }
+                drop(symbols.resolve(&path, address));
             }
         };
         // Without the thread, the first look-up reads it.
         let _ = std::thread::Builder::new().name("symbols".to_owned()).spawn(read);
+        let _ = is_done.recv_timeout(HEAD_START);
     }
 
     /// The functions at an address of the file, innermost first; empty where nothing is known.
@@ -75,6 +104,25 @@ fn load<'a>(files: &'a mut HashMap<String, Option<Loader>>, path: &str) -> Optio
         files.clear();
     }
     files.entry(path.to_owned()).or_insert_with(|| Loader::new(path).ok()).as_ref()
+}
+
+/// Where the program's own functions begin, and then those that stand on every stack.
+fn likely_addresses(path: &str) -> Vec<u64> {
+    let name = Path::new(path).file_stem().unwrap_or_default().to_string_lossy().replace('-', "_");
+    // Mangled names give the length before the name.
+    let own = format!("{}{name}", name.len());
+    let is_small = std::fs::metadata(path).is_ok_and(|metadata| metadata.len() <= PRELOAD_BYTES_MAX);
+    let Some(data) = std::fs::read(path).ok().filter(|_| is_small) else { return Vec::new() };
+    let Ok(file) = object::File::parse(&*data) else { return Vec::new() };
+    let functions =
+        file.symbols().filter(|symbol| symbol.kind() == SymbolKind::Text && symbol.is_definition());
+    let parts: Vec<Finder<'_>> =
+        std::iter::once(own.as_str()).chain(ALWAYS_ON_STACK).map(Finder::new).collect();
+    let rank = |name: &[u8]| parts.iter().position(|part| part.find(name).is_some());
+    let mut ranked: Vec<(usize, u64)> =
+        functions.filter_map(|symbol| Some((rank(symbol.name_bytes().ok()?)?, symbol.address()))).collect();
+    ranked.sort_unstable();
+    ranked.into_iter().map(|(_, address)| address).collect()
 }
 
 fn frames(loader: &Loader, address: u64) -> Vec<Symbol> {

@@ -199,7 +199,12 @@ impl Run<'_> {
         let traces = folder.read()?;
         let shown_early = !self.shown.is_empty() || !self.notes.is_empty();
         if ended.outlived > 0 {
-            self.notes.push(format!("{} processes outlived the program and were ended", ended.outlived));
+            let who = if ended.outlived == 1 {
+                "1 process".to_owned()
+            } else {
+                format!("{} processes", ended.outlived)
+            };
+            self.notes.push(format!("{who} outlived the program and had to be ended"));
         }
         let facts = Facts {
             status: Some(ended.status),

@@ -35,12 +35,12 @@ pub trait Named: Sized {
 macro_rules! named {
     ($($type:ident $(<$param:ident>)?)*) => {$(
         impl $(<$param>)? Named for crate::$type $(<$param>)? {
-            #[cfg(instrumented)]
+            #[cfg(mirrored)]
             fn named(self, name: &str) -> Self {
                 <crate::$type $(<$param>)?>::named(self, name)
             }
 
-            #[cfg(not(instrumented))]
+            #[cfg(not(mirrored))]
             fn named(self, _name: &str) -> Self {
                 self
             }
@@ -50,16 +50,20 @@ macro_rules! named {
 
 named!(Mutex<T> RwLock<T> Condvar);
 
+/// All that was found in this process so far.
 #[cfg(instrumented)]
+pub fn report() -> lockcheck_checker::Report {
+    crate::rt::knowledge::report()
+}
+
+#[cfg(mirrored)]
 mod watched {
-    use lockcheck_checker::{Finding, Report, Tier};
+    use std::any::Any;
+    use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-    use crate::rt::{knowledge, mode, output};
+    use lockcheck_checker::{Code, Finding, Tier};
 
-    /// All that was found in this process so far.
-    pub fn report() -> Report {
-        knowledge::report()
-    }
+    use crate::rt::{family, mode, output, scope::Scope};
 
     /// The body of [`assert_no_cycles!`](crate::assert_no_cycles).
     ///
@@ -68,9 +72,22 @@ mod watched {
     /// See there.
     #[track_caller]
     pub fn assert_no_cycles_now() {
-        mode::decide();
-        let report = report();
-        fail_on(report.cycles().cloned().collect());
+        let is_cycle = |finding: &Finding| {
+            use Code::{
+                CrossProcessDeadlock, Deadlock, JoinDeadlock, LockOrderCycle, RwlockRecursion, SelfDeadlock,
+            };
+            let code = finding.code;
+            matches!(
+                code,
+                LockOrderCycle
+                    | SelfDeadlock
+                    | Deadlock
+                    | RwlockRecursion
+                    | JoinDeadlock
+                    | CrossProcessDeadlock
+            )
+        };
+        fail_on(own_findings(Some(Tier::Likely)).into_iter().filter(is_cycle).collect());
     }
 
     /// The body of [`assert_clean!`](crate::assert_clean).
@@ -80,9 +97,16 @@ mod watched {
     /// See there.
     #[track_caller]
     pub fn assert_clean_now() {
+        fail_on(own_findings(Some(Tier::Likely)));
+    }
+
+    /// What counts at or above `tier` and belongs to the calling thread's family.
+    fn own_findings(tier: Option<Tier>) -> Vec<Finding> {
         mode::decide();
-        let report = report();
-        fail_on(report.at_least(Tier::Likely).cloned().collect());
+        let Some(tier) = tier else { return Vec::new() };
+        let mut findings = family::findings();
+        findings.retain(|finding| !finding.code.is_lint() && finding.tier >= tier);
+        findings
     }
 
     #[track_caller]
@@ -91,12 +115,56 @@ mod watched {
             panic!("{}", output::render(&findings));
         }
     }
+
+    /// The tier from which a finding fails a test; `None`: none does.
+    fn fail_on_tier() -> Option<Tier> {
+        match std::env::var("LOCKCHECK_FAIL_ON").as_deref() {
+            Ok("never") => None,
+            Ok("") | Err(_) => Some(Tier::Likely),
+            Ok(word) => match word.parse() {
+                Ok(tier) => Some(tier),
+                Err(error) => panic!("LOCKCHECK_FAIL_ON: {error}, or `never`"),
+            },
+        }
+    }
+
+    /// What [`test`](crate::test) expands to: runs the test in a scope of its own and fails on what is found in it.
+    ///
+    /// # Panics
+    ///
+    /// As the test does, and on findings.
+    #[doc(hidden)]
+    pub fn __run_test<T: 'static>(name: &str, should_panic: bool, test: impl FnOnce() -> T) -> T {
+        let tier = fail_on_tier();
+        let scope = Scope::open(name);
+        let result = catch_unwind(AssertUnwindSafe(test));
+        let findings = tier.map(|tier| scope.findings(tier)).unwrap_or_default();
+        drop(scope);
+        match result {
+            result if findings.is_empty() => result.unwrap_or_else(|panic| resume_unwind(panic)),
+            // A test that should panic fails by not panicking.
+            Ok(value) if should_panic => {
+                output::print(&format!("in test `{name}`:\n{}", output::render(&findings)));
+                value
+            }
+            Ok(_) => panic!("{}", output::render(&findings)),
+            Err(panic) => {
+                output::print(&format!("in test `{name}`:\n{}", output::render(&findings)));
+                // The same here. Such a test returns nothing: the harness sees to that.
+                let nothing = should_panic.then(|| Box::new(()) as Box<dyn Any>);
+                match nothing.and_then(|nothing| nothing.downcast().ok()) {
+                    Some(nothing) => *nothing,
+                    None => resume_unwind(panic),
+                }
+            }
+        }
+    }
 }
 
-#[cfg(instrumented)]
-pub use watched::{assert_clean_now, assert_no_cycles_now, report};
+#[cfg(mirrored)]
+pub use watched::{__run_test, assert_clean_now, assert_no_cycles_now};
 
-#[cfg(not(instrumented))]
+#[cfg(not(mirrored))]
 mod plain {
     /// The body of [`assert_no_cycles!`](crate::assert_no_cycles).
     ///
@@ -122,7 +190,19 @@ mod plain {
     pub fn assert_clean_now() {
         assert_no_cycles_now();
     }
+
+    /// What [`test`](crate::test) expands to: without a run-time there is nothing to assert.
+    ///
+    /// # Panics
+    ///
+    /// As [`assert_no_cycles!`](crate::assert_no_cycles) does, and as the test does.
+    #[doc(hidden)]
+    #[track_caller]
+    pub fn __run_test<T>(_name: &str, _should_panic: bool, test: impl FnOnce() -> T) -> T {
+        assert_no_cycles_now();
+        test()
+    }
 }
 
-#[cfg(not(instrumented))]
-pub use plain::{assert_clean_now, assert_no_cycles_now};
+#[cfg(not(mirrored))]
+pub use plain::{__run_test, assert_clean_now, assert_no_cycles_now};

@@ -13,26 +13,41 @@ pub mod sync;
 mod vocabulary;
 
 mod assert;
-/// The mirror of `std::thread`: with `check` off, std's own.
 #[cfg(instrumented)]
-pub mod thread;
+#[doc(hidden)]
+#[path = "thread.rs"]
+pub mod watched_thread;
+
 /// The mirror of `std::thread`: with `check` off, std's own.
-#[cfg(not(instrumented))]
 pub mod thread {
+    #[cfg(mirrored)]
+    pub use crate::watched_thread::*;
+    #[cfg(not(mirrored))]
     pub use std::thread::*;
+}
+
+/// The watched types under names of their own, for tools that watch something other than themselves: the feature
+/// `runtime` alone leaves the mirrors std's.
+#[cfg(instrumented)]
+#[doc(hidden)]
+pub mod watched {
+    pub use crate::sync::watched as sync;
+    pub use crate::watched_thread as thread;
 }
 
 pub use assert::Named;
 #[cfg(instrumented)]
 pub use assert::report;
 #[doc(hidden)]
-pub use assert::{assert_clean_now, assert_no_cycles_now};
+pub use assert::{__run_test, assert_clean_now, assert_no_cycles_now};
 #[cfg(instrumented)]
 pub use lockcheck_checker::{Code, Finding, Report, Tier};
 pub use std::thread_local;
 pub use sync::{
     Barrier, Condvar, LazyLock, Mutex, MutexGuard, Once, OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard,
 };
+#[cfg(any(feature = "macros", mirrored))]
+pub use tracked_macros::test;
 pub use vocabulary::{
     BoundedSemaphore, Condition, ConditionGuard, Event, Guard, Lock, OverRelease, Permit, RLock, RLockGuard,
     Semaphore,

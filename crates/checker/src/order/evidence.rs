@@ -25,6 +25,8 @@ struct Held {
     refs: u32,
     /// One bit for each lock of the chain (by hash): two sets without a common bit have no common lock.
     mask: u32,
+    /// Holds in the chain.
+    depth: u32,
     manner: Manner,
 }
 
@@ -164,6 +166,11 @@ impl Evidence {
         self.gated(one.holds, two.holds) || self.history.ordered(one.segment, two.segment)
     }
 
+    /// How many holds the request was made with.
+    pub fn depth(&self, ask: u32) -> u64 {
+        self.held[self.asks[ask].holds].depth.into()
+    }
+
     /// The request as it was made.
     pub fn request(&self, ask: u32, lock: u64) -> Request {
         let known = &self.asks[ask];
@@ -246,11 +253,12 @@ impl Evidence {
     }
 
     fn new_held(&mut self, parent: u32, hold: &Hold, hash: u64) -> u32 {
-        let mut bits = mask(hold.lock.0);
+        let (mut bits, mut depth) = (mask(hold.lock.0), 1);
         if parent != NONE {
             let parent = &mut self.held[parent];
             parent.refs += 1;
             bits |= parent.mask;
+            depth += parent.depth;
         }
         let index = self.held.insert(Held {
             lock: hold.lock.0,
@@ -258,6 +266,7 @@ impl Evidence {
             site: hold.site.0,
             refs: 0,
             mask: bits,
+            depth,
             manner: Manner::new(hold.mode, hold.attempt),
         });
         let held = &self.held;

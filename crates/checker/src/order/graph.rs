@@ -7,8 +7,11 @@
 //! can be part of a cycle is one comparison. This is what petgraph's `Acyclic` does for graphs without cycles, in a
 //! third of its memory.
 //!
-//! Removing a lock may leave a component larger than it need be: that costs a search, never a finding. This module
+//! A component is walked through, lock by lock, when it grows: one of n locks that forms a lock at a time costs n^2
+//! steps in all. Removing a lock may leave a component larger than it need be: that costs a search, never a finding. This module
 //! judges nothing: whether a cycle of edges is a finding depends on evidence, of which it knows only the numbers.
+
+mod removal;
 
 use std::collections::VecDeque;
 
@@ -22,8 +25,12 @@ const LIST: u32 = 1 << 31;
 /// Marks a list from which something was lost that nothing else in it stands for.
 const LOSSY: u32 = 1 << 30;
 
-/// Removed edges that a lock's list may hold beside as many live ones before it is swept.
-const DEAD_MAX: u32 = 8;
+/// Marks an edge that stands in its start's (its end's) list of edges within the component.
+const INNER_OUT: u32 = 1 << 29;
+const INNER_IN: u32 = 1 << 28;
+
+/// All marks; what is left is a number.
+const MARKS: u32 = LIST | LOSSY | INNER_OUT | INNER_IN;
 
 /// Locks that were dropped but may still be part of a cycle; of more, the oldest are forgotten.
 pub const DROPPED_MAX: usize = 4096;
@@ -39,16 +46,28 @@ pub struct Node {
     /// Ring of the component's members.
     next: u32,
     previous: u32,
-    pub first_out: u32,
-    pub first_in: u32,
-    /// Live edges in the two lists, and dead ones that still stand in them.
+    /// Edges that lead away: within the component as far as that has been noticed, and the others.
+    inner_out: u32,
+    first_out: u32,
+    /// Edges that lead here, likewise.
+    inner_in: u32,
+    first_in: u32,
+    /// Live edges.
     out_live: u32,
     in_live: u32,
-    out_dead: u32,
-    in_dead: u32,
+    /// Dead edges that still stand in the lists, and the mark of a dropped lock.
+    dead: u32,
     /// The last pass that came by.
     mark: u32,
-    dropped: bool,
+}
+
+/// Marks `Node::dead` of a dropped lock.
+const DROPPED: u32 = 1 << 31;
+
+impl Node {
+    fn is_dropped(&self) -> bool {
+        self.dead & DROPPED != 0
+    }
 }
 
 /// An observed order: `to` was wanted while `from` was held. A dead edge has lost one end and stands in the list
@@ -59,9 +78,9 @@ pub struct Edge {
     pub from: u32,
     /// `NONE` where the lock is gone.
     pub to: u32,
-    pub next_out: u32,
-    pub next_in: u32,
-    /// The one piece of evidence, or a list of them.
+    next_out: u32,
+    next_in: u32,
+    /// The one piece of evidence, or a list of them, with marks in the upper bits.
     evidence: u32,
 }
 
@@ -88,6 +107,8 @@ pub struct Graph {
     dropped_live: usize,
     /// Locks forgotten although they could still have been part of a cycle.
     pub locks_lost: u64,
+    /// Edges ever made.
+    pub edges_seen: usize,
     /// Edges whose evidence is not complete, dead ones included.
     pub lossy_edges: u64,
     scratch: Scratch,
@@ -132,12 +153,12 @@ impl Graph {
 
     /// The edge's evidence, oldest first.
     #[inline]
-    pub fn evidence(&self, edge: u32) -> &[u32] {
-        let evidence = &self.edges[edge].evidence;
+    pub fn evidence(&self, edge: u32) -> Pieces<'_> {
+        let evidence = self.edges[edge].evidence;
         if evidence & LIST == 0 {
-            std::slice::from_ref(evidence)
+            Pieces::One(evidence & !MARKS)
         } else {
-            &self.lists[evidence & !(LIST | LOSSY)]
+            Pieces::Many(&self.lists[evidence & !MARKS])
         }
     }
 
@@ -145,10 +166,11 @@ impl Graph {
     pub fn add_evidence(&mut self, edge: u32, ask: u32, instead_of: Option<usize>) -> Option<u32> {
         let evidence = &mut self.edges[edge].evidence;
         if *evidence & LIST == 0 {
-            *evidence = LIST | self.lists.insert(vec![*evidence, ask]);
+            let list = self.lists.insert(vec![*evidence & !MARKS, ask]);
+            *evidence = (*evidence & MARKS) | LIST | list;
             return None;
         }
-        let list = &mut self.lists[*evidence & !(LIST | LOSSY)];
+        let list = &mut self.lists[*evidence & !MARKS];
         let gone = instead_of.map(|at| list.remove(at));
         list.push(ask);
         gone
@@ -203,7 +225,9 @@ impl Graph {
             lock,
             position,
             component,
+            inner_out: NONE,
             first_out: NONE,
+            inner_in: NONE,
             first_in: NONE,
             ..Node::default()
         });
@@ -229,6 +253,7 @@ impl Graph {
         let edges = &self.edges;
         self.edge_index
             .insert_unique(edge_hash(from, to), edge, |&edge| edge_hash(edges[edge].from, edges[edge].to));
+        self.edges_seen += 1;
         self.mend(from, to);
         edge
     }
@@ -262,11 +287,16 @@ impl Graph {
     fn pass_ahead(&mut self, start: u32, high: i64, mark: u32, scratch: &mut Scratch) {
         self.enter(start, mark, &mut scratch.stack, &mut scratch.ahead);
         while let Some(node) = scratch.stack.pop() {
-            let mut next = self.nodes[node].first_out;
+            let component = self.nodes[node].component;
+            let (mut last, mut next) = (NONE, self.nodes[node].first_out);
             while next != NONE {
-                let edge = &self.edges[next];
-                let to = edge.to;
-                next = edge.next_out;
+                let (index, to) = (next, self.edges[next].to);
+                next = self.edges[index].next_out;
+                if to != NONE && self.nodes[to].component == component {
+                    self.set_inner_out(node, last, index);
+                    continue;
+                }
+                last = index;
                 if to != NONE && self.nodes[to].mark != mark && self.nodes[to].position <= high {
                     self.enter(to, mark, &mut scratch.stack, &mut scratch.ahead);
                 }
@@ -278,15 +308,81 @@ impl Graph {
     fn pass_behind(&mut self, start: u32, low: i64, mark: u32, scratch: &mut Scratch) {
         self.enter(start, mark, &mut scratch.stack, &mut scratch.behind);
         while let Some(node) = scratch.stack.pop() {
-            let mut next = self.nodes[node].first_in;
+            let component = self.nodes[node].component;
+            let (mut last, mut next) = (NONE, self.nodes[node].first_in);
             while next != NONE {
-                let edge = &self.edges[next];
-                let from = edge.from;
-                next = edge.next_in;
+                let (index, from) = (next, self.edges[next].from);
+                next = self.edges[index].next_in;
+                if from != NONE && self.nodes[from].component == component {
+                    self.set_inner_in(node, last, index);
+                    continue;
+                }
+                last = index;
                 if from != NONE && self.nodes[from].mark != mark && self.nodes[from].position >= low {
                     self.enter(from, mark, &mut scratch.stack, &mut scratch.behind);
                 }
             }
+        }
+    }
+
+    /// Moves an edge, which stands after `last`, to where no pass will meet it again: a large component is not
+    /// walked through edge by edge each time it grows.
+    fn set_inner_out(&mut self, node: u32, last: u32, edge: u32) {
+        let next = self.edges[edge].next_out;
+        match last {
+            NONE => self.nodes[node].first_out = next,
+            last => self.edges[last].next_out = next,
+        }
+        self.edges[edge].next_out = self.nodes[node].inner_out;
+        self.edges[edge].evidence |= INNER_OUT;
+        self.nodes[node].inner_out = edge;
+    }
+
+    /// As `set_inner_out`, at the edge's end.
+    fn set_inner_in(&mut self, node: u32, last: u32, edge: u32) {
+        let next = self.edges[edge].next_in;
+        match last {
+            NONE => self.nodes[node].first_in = next,
+            last => self.edges[last].next_in = next,
+        }
+        self.edges[edge].next_in = self.nodes[node].inner_in;
+        self.edges[edge].evidence |= INNER_IN;
+        self.nodes[node].inner_in = edge;
+    }
+
+    /// The first edge that leads away from the node, dead ones included; `NONE` if there is none.
+    #[inline]
+    pub fn first_out(&self, node: u32) -> u32 {
+        let node = &self.nodes[node];
+        if node.inner_out == NONE { node.first_out } else { node.inner_out }
+    }
+
+    /// The edge after this one among those that lead away from the node.
+    #[inline]
+    pub fn next_out(&self, node: u32, edge: u32) -> u32 {
+        let edge = &self.edges[edge];
+        if edge.next_out == NONE && edge.evidence & INNER_OUT != 0 {
+            self.nodes[node].first_out
+        } else {
+            edge.next_out
+        }
+    }
+
+    /// The first edge that leads to the node, dead ones included; `NONE` if there is none.
+    #[inline]
+    pub fn first_in(&self, node: u32) -> u32 {
+        let node = &self.nodes[node];
+        if node.inner_in == NONE { node.first_in } else { node.inner_in }
+    }
+
+    /// The edge after this one among those that lead to the node.
+    #[inline]
+    pub fn next_in(&self, node: u32, edge: u32) -> u32 {
+        let edge = &self.edges[edge];
+        if edge.next_in == NONE && edge.evidence & INNER_IN != 0 {
+            self.nodes[node].first_in
+        } else {
+            edge.next_in
         }
     }
 
@@ -339,8 +435,8 @@ impl Graph {
             for &other in &cycle[1..] {
                 self.splice(first, other);
             }
-            self.set_position(first, position);
-            self.set_component(first, self.components);
+            let component = self.components;
+            self.for_members(first, |member| (member.position, member.component) = (position, component));
         }
         for (&(_, node), &position) in scratch.ahead.iter().rev().zip(slots.iter().rev()) {
             self.set_position(node, position);
@@ -358,10 +454,6 @@ impl Graph {
 
     fn set_position(&mut self, node: u32, position: i64) {
         self.for_members(node, |member| member.position = position);
-    }
-
-    fn set_component(&mut self, node: u32, component: u64) {
-        self.for_members(node, |member| member.component = component);
     }
 
     fn for_members(&mut self, node: u32, mut change: impl FnMut(&mut Node)) {
@@ -383,162 +475,35 @@ impl Graph {
         self.mark += 1;
         self.mark
     }
+}
 
-    /// The lock makes no more edges. It goes at once if no cycle can pass through it any more, and with it all
-    /// dropped locks for which that becomes true; their evidence is added to `released`.
-    pub fn drop_lock(&mut self, lock: u64, released: &mut Vec<u32>) {
-        let nodes = &self.nodes;
-        let Some(&node) = self.node_index.find(mix(lock, 1), |&node| nodes[node].lock == lock) else {
-            return;
-        };
-        if self.nodes[node].dropped {
-            return;
-        }
-        self.nodes[node].dropped = true;
-        self.dropped_live += 1;
-        self.dropped.push_back(lock);
-        self.remove_ends(node, false, released);
-        while self.dropped_live > DROPPED_MAX {
-            let Some(oldest) = self.dropped.pop_front() else { break };
-            if let Some(node) = self.find_node(oldest) {
-                self.locks_lost += 1;
-                self.remove_ends(node, true, released);
-            }
-        }
-        if self.dropped.len() > 2 * self.dropped_live + DROPPED_MAX {
-            let (nodes, index) = (&self.nodes, &self.node_index);
-            self.dropped.retain(|&lock| index.find(mix(lock, 1), |&node| nodes[node].lock == lock).is_some());
+/// The evidence of an edge, oldest first.
+#[derive(Clone, Copy)]
+pub enum Pieces<'a> {
+    One(u32),
+    Many(&'a [u32]),
+}
+
+impl Pieces<'_> {
+    pub fn len(self) -> usize {
+        match self {
+            Pieces::One(_) => 1,
+            Pieces::Many(list) => list.len(),
         }
     }
 
-    /// Removes the node if it is a dropped dead end (or in any case), then its neighbours that have become one.
-    /// A node may come up again after its removal: its place is empty then, and counts as not dropped.
-    fn remove_ends(&mut self, node: u32, in_any_case: bool, released: &mut Vec<u32>) {
-        let mut pending = vec![node];
-        let mut forced = in_any_case;
-        while let Some(node) = pending.pop() {
-            let at = &self.nodes[node];
-            let dead_end = at.out_live == 0 || at.in_live == 0;
-            if forced || (at.dropped && dead_end) {
-                self.remove_node(node, &mut pending, released);
-            }
-            forced = false;
+    #[inline]
+    pub fn get(self, at: usize) -> Option<u32> {
+        match self {
+            Pieces::One(piece) => (at == 0).then_some(piece),
+            Pieces::Many(list) => list.get(at).copied(),
         }
     }
 
-    fn remove_node(&mut self, node: u32, neighbours: &mut Vec<u32>, released: &mut Vec<u32>) {
-        let lock = self.nodes[node].lock;
-        self.cut_out_edges(node, neighbours, released);
-        self.cut_in_edges(node, neighbours, released);
-        if let Ok(entry) = self.node_index.find_entry(mix(lock, 1), |&other| other == node) {
-            entry.remove();
-        }
-        let (next, previous) = (self.nodes[node].next, self.nodes[node].previous);
-        self.nodes[previous].next = next;
-        self.nodes[next].previous = previous;
-        self.dropped_live -= usize::from(self.nodes[node].dropped);
-        self.nodes.remove(node);
-    }
-
-    fn cut_out_edges(&mut self, node: u32, neighbours: &mut Vec<u32>, released: &mut Vec<u32>) {
-        let mut next = self.nodes[node].first_out;
-        while next != NONE {
-            let index = next;
-            next = self.edges[index].next_out;
-            let to = self.edges[index].to;
-            if to == NONE {
-                self.edges.remove(index);
-                continue;
-            }
-            self.forget_edge(index, released);
-            self.edges[index].from = NONE;
-            let other = &mut self.nodes[to];
-            other.in_live -= 1;
-            other.in_dead += 1;
-            neighbours.push(to);
-            if other.in_dead > other.in_live + DEAD_MAX {
-                self.sweep_in(to);
-            }
-        }
-    }
-
-    fn cut_in_edges(&mut self, node: u32, neighbours: &mut Vec<u32>, released: &mut Vec<u32>) {
-        let mut next = self.nodes[node].first_in;
-        while next != NONE {
-            let index = next;
-            next = self.edges[index].next_in;
-            let from = self.edges[index].from;
-            if from == NONE {
-                self.edges.remove(index);
-                continue;
-            }
-            self.forget_edge(index, released);
-            self.edges[index].to = NONE;
-            let other = &mut self.nodes[from];
-            other.out_live -= 1;
-            other.out_dead += 1;
-            neighbours.push(from);
-            if other.out_dead > other.out_live + DEAD_MAX {
-                self.sweep_out(from);
-            }
-        }
-    }
-
-    /// Takes the edge out of the index and hands its evidence on.
-    fn forget_edge(&mut self, edge: u32, released: &mut Vec<u32>) {
-        let hash = edge_hash(self.edges[edge].from, self.edges[edge].to);
-        if let Ok(entry) = self.edge_index.find_entry(hash, |&other| other == edge) {
-            entry.remove();
-        }
-        released.extend_from_slice(self.evidence(edge));
-        let evidence = self.edges[edge].evidence;
-        if evidence & LIST != 0 {
-            self.lists.remove(evidence & !(LIST | LOSSY));
-        }
-    }
-
-    /// Takes the dead edges out of a lock's list of edges that lead away.
-    fn sweep_out(&mut self, node: u32) {
-        let mut next = self.nodes[node].first_out;
-        let mut last = NONE;
-        self.nodes[node].first_out = NONE;
-        while next != NONE {
-            let index = next;
-            next = self.edges[index].next_out;
-            if self.edges[index].to == NONE {
-                self.edges.remove(index);
-                continue;
-            }
-            match last {
-                NONE => self.nodes[node].first_out = index,
-                last => self.edges[last].next_out = index,
-            }
-            self.edges[index].next_out = NONE;
-            last = index;
-        }
-        self.nodes[node].out_dead = 0;
-    }
-
-    /// Takes the dead edges out of a lock's list of edges that lead to it.
-    fn sweep_in(&mut self, node: u32) {
-        let mut next = self.nodes[node].first_in;
-        let mut last = NONE;
-        self.nodes[node].first_in = NONE;
-        while next != NONE {
-            let index = next;
-            next = self.edges[index].next_in;
-            if self.edges[index].from == NONE {
-                self.edges.remove(index);
-                continue;
-            }
-            match last {
-                NONE => self.nodes[node].first_in = index,
-                last => self.edges[last].next_in = index,
-            }
-            self.edges[index].next_in = NONE;
-            last = index;
-        }
-        self.nodes[node].in_dead = 0;
+    /// Youngest first: what is asked for most often stands at the end.
+    #[inline]
+    pub fn iter_back(self) -> impl Iterator<Item = u32> {
+        (0..self.len()).rev().filter_map(move |at| self.get(at))
     }
 }
 
@@ -553,5 +518,106 @@ impl Scratch {
         self.behind.clear();
         self.stack.clear();
         self.slots.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use petgraph::algo::tarjan_scc;
+    use petgraph::graphmap::DiGraphMap;
+
+    use super::*;
+
+    /// Small xorshift; the seed stands in the assertion messages.
+    fn roll(state: &mut u64, below: u64) -> u64 {
+        *state ^= *state << 13;
+        *state ^= *state >> 7;
+        *state ^= *state << 17;
+        (*state >> 16) % below
+    }
+
+    /// The edges as the lists have them, from both ends.
+    fn listed(graph: &Graph, locks: u64) -> [BTreeSet<(u64, u64)>; 2] {
+        let (mut out, mut into) = (BTreeSet::new(), BTreeSet::new());
+        for node in (0..locks).filter_map(|lock| graph.find_node(lock)) {
+            let mut next = graph.first_out(node);
+            while next != NONE {
+                let edge = &graph.edges[next];
+                if edge.to != NONE {
+                    out.insert((graph.nodes[node].lock, graph.nodes[edge.to].lock));
+                }
+                next = graph.next_out(node, next);
+            }
+            let mut next = graph.first_in(node);
+            while next != NONE {
+                let edge = &graph.edges[next];
+                if edge.from != NONE {
+                    into.insert((graph.nodes[edge.from].lock, graph.nodes[node].lock));
+                }
+                next = graph.next_in(node, next);
+            }
+        }
+        [out, into]
+    }
+
+    fn check_invariants(graph: &Graph, locks: u64, edges: &BTreeSet<(u64, u64)>, dropped: bool, seed: u64) {
+        let [out, into] = listed(graph, locks);
+        assert_eq!((&out, &into), (edges, edges), "lists, seed {seed}");
+        assert_eq!(graph.edge_count(), edges.len(), "seed {seed}");
+        let node = |lock| &graph.nodes[graph.find_node(lock).expect("it has an edge")];
+        for &(from, to) in edges {
+            assert!(graph.find(from, to).is_some(), "seed {seed}");
+            let (from, to) = (node(from), node(to));
+            let inside = from.component == to.component;
+            assert_eq!(inside, from.position == to.position, "seed {seed}");
+            assert!(inside || from.position < to.position, "order, seed {seed}");
+        }
+        let twin: DiGraphMap<u64, ()> = DiGraphMap::from_edges(edges.iter().copied());
+        let mut seen = BTreeMap::new();
+        for (number, members) in tarjan_scc(&twin).into_iter().enumerate() {
+            let names: BTreeSet<u64> = members.iter().map(|&lock| node(lock).component).collect();
+            assert_eq!(names.len(), 1, "a component is torn, seed {seed}");
+            let other = seen.insert(names, number);
+            assert!(dropped || other.is_none(), "two components are one, seed {seed}");
+        }
+    }
+
+    #[test]
+    fn components_and_order_agree_with_tarjan() {
+        for seed in 0..120_u64 {
+            let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+            let locks = [5, 12, 40][seed as usize % 3];
+            let drops = seed % 2 == 1;
+            let (mut graph, mut edges, mut gone) = (Graph::default(), BTreeSet::new(), BTreeSet::new());
+            for ask in 0..120 {
+                let (from, to) = (roll(&mut state, locks), roll(&mut state, locks));
+                if drops && roll(&mut state, 6) == 0 && gone.insert(from) {
+                    graph.drop_lock(from, &mut Vec::new());
+                    trim(&mut edges, &gone);
+                } else if from != to && !gone.contains(&from) && !gone.contains(&to) {
+                    let new = matches!(graph.place(from, to, ask), Placed::New(_));
+                    assert_eq!(new, edges.insert((from, to)), "seed {seed}");
+                }
+                if ask % 3 == 0 {
+                    check_invariants(&graph, locks, &edges, drops, seed);
+                }
+            }
+        }
+    }
+
+    /// Removes the edges of dropped locks through which no path leads.
+    fn trim(edges: &mut BTreeSet<(u64, u64)>, gone: &BTreeSet<u64>) {
+        loop {
+            let starts: BTreeSet<u64> = edges.iter().map(|&(from, _)| from).collect();
+            let ends: BTreeSet<u64> = edges.iter().map(|&(_, to)| to).collect();
+            let useless = |lock: &u64| gone.contains(lock) && !(starts.contains(lock) && ends.contains(lock));
+            let before = edges.len();
+            edges.retain(|(from, to)| !useless(from) && !useless(to));
+            if edges.len() == before {
+                return;
+            }
+        }
     }
 }

@@ -15,7 +15,8 @@ use super::slab::Slab;
 /// How many points can be waited for at the same time; of more, the oldest are forgotten.
 pub const TOKENS_MAX: usize = 1 << 20;
 
-/// After this many threads have lost their last evidence, clocks are cleared of their entries.
+/// After this many threads have lost their last evidence, clocks are cleared of their entries; after this many
+/// have ended without any, they are forgotten.
 const PRUNE_EVERY: usize = 64;
 
 /// A segment in which something was learned.
@@ -45,6 +46,8 @@ struct Thread {
     stored: u32,
     /// Whether it has ended.
     ended: bool,
+    /// The scope it counts in; 0: none.
+    scope: u32,
     /// The pruning that its clock has seen.
     pruned: u64,
 }
@@ -62,6 +65,8 @@ pub struct History {
     learned_from: usize,
     /// Threads that lost their last stored segment since the last pruning.
     faded: usize,
+    /// Threads that have ended and have no stored segment.
+    idle: usize,
     /// How many prunings there were.
     prunings: u64,
     /// Points forgotten because of `TOKENS_MAX`.
@@ -69,6 +74,16 @@ pub struct History {
 }
 
 impl History {
+    /// Says in which scope the thread counts.
+    pub fn set_scope(&mut self, thread: u32, scope: u32) {
+        self.threads.entry(thread).or_insert_with(Thread::new).scope = scope;
+    }
+
+    /// The scope the thread counts in; 0: none.
+    pub fn scope(&self, thread: u32) -> u32 {
+        self.threads.get(&thread).map_or(0, |state| state.scope)
+    }
+
     /// Names this point of `thread`'s life. A token that is used again (a barrier's next round, several threads
     /// that arrive) adds to what the point knows.
     pub fn before(&mut self, thread: u32, token: u32) {
@@ -110,14 +125,14 @@ impl History {
         }
     }
 
-    /// The thread makes no more requests, and nobody names a point of its life any more.
+    /// The thread makes no more requests. Its end should have been named by then; what comes before it is kept a
+    /// little longer all the same.
     pub fn ended(&mut self, thread: u32) {
         let Some(state) = self.threads.get_mut(&thread) else { return };
-        state.ended = true;
-        state.clock = Clock::default();
-        state.advance(&mut self.segments);
-        if state.stored == 0 {
-            self.threads.remove(&thread);
+        if !std::mem::replace(&mut state.ended, true) {
+            state.advance(&mut self.segments);
+            self.idle += usize::from(state.stored == 0);
+            self.bury();
         }
     }
 
@@ -154,9 +169,8 @@ impl History {
         if state.stored == 0 {
             self.learned_from = self.learned_from.saturating_sub(1);
             self.faded += 1;
-            if state.ended {
-                self.threads.remove(&gone.thread);
-            }
+            self.idle += usize::from(state.ended);
+            self.bury();
         }
     }
 
@@ -192,6 +206,14 @@ impl History {
         }
     }
 
+    /// Forgets the threads that have ended and that nothing is known from, now and then.
+    fn bury(&mut self) {
+        if self.idle >= PRUNE_EVERY.max(self.learned_from) {
+            self.idle = 0;
+            self.threads.retain(|_, state| !state.ended || state.stored > 0);
+        }
+    }
+
     /// Clears `thread`'s clock of threads that nothing is known from, now and then.
     fn prune(&mut self, thread: u32) {
         if self.faded >= PRUNE_EVERY.max(self.learned_from) {
@@ -213,7 +235,15 @@ impl History {
 
 impl Thread {
     fn new() -> Thread {
-        Thread { number: 1, clock: Clock::default(), current: None, stored: 0, ended: false, pruned: 0 }
+        Thread {
+            number: 1,
+            clock: Clock::default(),
+            current: None,
+            stored: 0,
+            ended: false,
+            scope: 0,
+            pruned: 0,
+        }
     }
 
     /// Leaves the current segment if anything was learned in it.

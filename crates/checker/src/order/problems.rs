@@ -52,9 +52,16 @@ struct Problem {
 
 impl Problems {
     /// Says under which number and for what reason the cycle is to be reported, if at all.
-    pub fn judge(&mut self, code: Code, tier: Tier, links: &[CycleLink]) -> Option<(u32, Novelty)> {
+    pub fn judge(
+        &mut self,
+        code: Code,
+        tier: Tier,
+        links: &[CycleLink],
+        scope: u32,
+    ) -> Option<(u32, Novelty)> {
         let key = problem_key(code, links);
-        let locks = locks_key(links);
+        // Each scope is told of its own problems, also where all of them share the locks.
+        let locks = mix(locks_key(links), scope.into());
         if tier == Tier::Likely {
             self.note_sides(links);
         }

@@ -15,6 +15,9 @@ use lockcheck_events::Attempt;
 /// Complete cycles that one search gives back.
 pub const CYCLES_MAX: usize = 32;
 
+/// Comparisons of holds that count as one more step.
+const COMPARISONS_A_STEP: u64 = 32;
+
 /// Where a search begins and how far it may go.
 pub struct Start {
     /// The edge.
@@ -25,6 +28,8 @@ pub struct Start {
     pub steps: u64,
     /// How many of them once the shortest cycles are known, to see what longer ones there are.
     pub more_steps: u64,
+    /// Look at no threads but those of this scope; 0: at all.
+    pub only: u32,
 }
 
 /// One side of a cycle.
@@ -84,6 +89,8 @@ struct Step {
     hard: bool,
     /// Some request up to here is timed.
     timed: bool,
+    /// Holds of all requests up to here: what one more request is compared with.
+    holds: u64,
     /// The edge to try next from the wanted lock, and which piece of its evidence.
     next: u32,
     piece: usize,
@@ -112,6 +119,7 @@ struct Run<'a> {
     mapped: bool,
     steps: u64,
     limit: u64,
+    only: u32,
     /// Whether a path was given up at the current length only because of its length.
     deeper: bool,
     want: Want,
@@ -137,6 +145,7 @@ impl Search {
             distinct: true,
             hard: true,
             timed: evidence.manner(start.ask).attempt() == Attempt::Timed,
+            holds: evidence.depth(start.ask),
             next: NONE,
             piece: 0,
         };
@@ -153,6 +162,7 @@ impl Search {
             mapped: false,
             steps: 0,
             limit: start.steps,
+            only: start.only,
             deeper: false,
             want: Want { likely: !first.timed, masked: true, order: !first.timed },
             cycles: Vec::new(),
@@ -239,11 +249,11 @@ impl Run<'_> {
             let node = queue[at];
             at += 1;
             let distance = self.search.places[node as usize].distance + 1;
-            let mut next = self.graph.nodes[node].first_in;
+            let mut next = self.graph.first_in(node);
             while next != NONE {
                 self.steps += 1;
                 let edge = &self.graph.edges[next];
-                next = edge.next_in;
+                next = self.graph.next_in(node, next);
                 if edge.from == NONE || self.graph.nodes[edge.from].component != self.component {
                     continue;
                 }
@@ -284,10 +294,11 @@ impl Run<'_> {
         place.stamp == self.search.stamp && place.on_path
     }
 
-    /// Depth-first search for all cycles of exactly this length. The path keeps its first side.
+    /// Depth-first search for all cycles of exactly this length. The path keeps its first side. The shortest
+    /// possible cycles take one look-up and are never cut.
     fn walk(&mut self, length: u32) {
         self.open(length);
-        while self.steps < self.limit && self.cycles.len() < CYCLES_MAX {
+        while (self.steps < self.limit || length == 2) && self.cycles.len() < CYCLES_MAX {
             match self.search.path.last() {
                 Some(&step) if step.next != NONE => self.advance(step, length),
                 Some(_) if self.search.path.len() > 1 => self.close(),
@@ -310,7 +321,7 @@ impl Run<'_> {
             self.deeper = true;
             self.graph.find_between(wanted, self.goal).unwrap_or(NONE)
         } else {
-            self.graph.nodes[wanted].first_out
+            self.graph.first_out(wanted)
         };
         self.set_on_path(wanted, true);
     }
@@ -332,7 +343,7 @@ impl Run<'_> {
             self.skip_edge();
             return;
         }
-        let Some(&ask) = self.graph.evidence(step.next).get(step.piece) else {
+        let Some(ask) = self.graph.evidence(step.next).get(step.piece) else {
             if closing {
                 self.set_next(NONE);
             } else {
@@ -340,7 +351,7 @@ impl Run<'_> {
             }
             return;
         };
-        self.steps += 1 + u64::from(depth / 8);
+        self.steps += 1 + step.holds * self.evidence.depth(ask) / COMPARISONS_A_STEP;
         self.set_piece(step.piece + 1);
         let side = Side { edge: step.next, ask };
         let Some(next) = self.extend(step, side, closing) else { return };
@@ -367,7 +378,8 @@ impl Run<'_> {
 
     fn skip_edge(&mut self) {
         if let Some(last) = self.search.path.last_mut() {
-            last.next = self.graph.edges[last.next].next_out;
+            let wanted = self.graph.edges[last.side.edge].to;
+            last.next = self.graph.next_out(wanted, last.next);
             last.piece = 0;
         }
     }
@@ -404,6 +416,9 @@ impl Run<'_> {
             return None;
         }
         let thread = evidence.thread(side.ask);
+        if self.only != 0 && evidence.history.scope(thread) != self.only {
+            return None;
+        }
         let path = &self.search.path;
         let step = Step {
             side,
@@ -411,6 +426,7 @@ impl Run<'_> {
             distinct: last.distinct && path.iter().all(|step| step.thread != thread),
             hard: last.hard && conflict == Conflict::Blocks,
             timed: last.timed || evidence.manner(side.ask).attempt() == Attempt::Timed,
+            holds: last.holds + evidence.depth(side.ask),
             next: NONE,
             piece: 0,
         };

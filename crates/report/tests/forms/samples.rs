@@ -88,6 +88,7 @@ fn finding(code: Code, tier: Tier, locks: Vec<LockDetail>, evidence: Vec<Evidenc
         fingerprint: "0123456789abcdef".to_owned(),
         instances: 1,
         scope: None,
+        scopes: Vec::new(),
         message: String::new(),
         advice: String::new(),
         schedule: None,

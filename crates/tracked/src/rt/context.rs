@@ -1,20 +1,23 @@
 //! The calling thread's own state: what it holds, what it already knows, how many operations it made.
 //!
-//! Written by its own thread only. The hold set is readable by others (relaxed atomics), who may trust it only
-//! while the thread is blocked, see [`super::waits`]. A `Thread` is never freed: it goes back to a pool when its
-//! thread ends and may serve a later one, under a new id.
+//! [`Thread`] lies in thread-local storage, so that an acquisition reaches it without a pointer, and never leaves its
+//! thread. Its hold set is readable by others (relaxed atomics), who may trust it only while the thread is blocked,
+//! see [`super::waits`]. They come by way of [`Shared`], which is never freed: it goes back to a pool when its thread
+//! ends and may serve a later one, under a new id.
 
 use std::cell::{Cell, UnsafeCell};
-use std::panic::{Location, RefUnwindSafe, UnwindSafe};
+use std::mem::ManuallyDrop;
+use std::panic::Location;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use lockcheck_events::{Attempt, LockId, LockKind, Mode, ThreadId};
 
-use super::lifecycle;
+use super::knowledge::Known;
 use super::stack::Captured;
 use super::thread::Ended;
 use super::waits::WaitSlot;
+use super::{lifecycle, registry};
 
 /// A place in the user's source, by the compiler.
 pub(crate) type Place = &'static Location<'static>;
@@ -130,115 +133,206 @@ fn mix(id: u64, place: u64, manner: u64) -> u64 {
 
 /// One operation, in a thread's word.
 const EVENT: u64 = 1 << 32;
-/// The thread is inside the run-time: its operations are not looked at.
+/// The thread is inside the run-time, or not watched: its operations are not looked at.
 const BUSY: u64 = 1 << 16;
+/// The thread has not been seen before. Only together with `BUSY`.
+const UNSEEN: u64 = 1 << 17;
 /// The bits of a thread's word that count its holds.
 const LEN: u64 = 0xffff;
 /// All but the operations: zero for a thread that is watched and holds nothing.
 const NOT_IDLE: u64 = EVENT - 1;
 
-/// What a guard remembers of its acquisition: whose hold set it stands in, and where. A hint that is checked: other
-/// holds may have moved it.
-#[derive(Clone, Copy)]
-pub(crate) struct Token {
-    thread: *const Thread,
-    index: u32,
-    /// For the guard to keep a bit in, here where there is room.
-    mark: bool,
+/// The locks a thread holds.
+pub(crate) struct HoldSet {
+    /// In one word, so that an acquisition reads and writes it once: operations made so far (upper half), the flags
+    /// above, and how many entries are in use (lower 16 bits). Relaxed for the same reason as in `Held::write`.
+    word: AtomicU64,
+    /// Entries past the inline ones, `HELD_MAX - HELD_INLINE` of them, allocated on the first need.
+    overflow: AtomicPtr<Held>,
+    inline: [Held; HELD_INLINE],
 }
 
-// It leads to the run-time's own state only, of which a panic shows nothing to the user.
-impl UnwindSafe for Token {}
-impl RefUnwindSafe for Token {}
+impl HoldSet {
+    #[inline(always)]
+    fn word(&self) -> u64 {
+        self.word.load(Ordering::Relaxed)
+    }
+
+    #[inline(always)]
+    fn set_word(&self, word: u64) {
+        self.word.store(word, Ordering::Relaxed);
+    }
+
+    #[inline(always)]
+    fn len(&self) -> usize {
+        (self.word() & LEN) as usize
+    }
+
+    /// The `index`th hold's entry. The caller made sure that it is below `len` (or exactly it, after `grow`).
+    #[inline(always)]
+    fn entry(&self, index: usize) -> &Held {
+        if index < HELD_INLINE { &self.inline[index] } else { self.overflow_entry(index) }
+    }
+
+    #[cold]
+    fn overflow_entry(&self, index: usize) -> &Held {
+        assert!((HELD_INLINE..HELD_MAX).contains(&index), "a hold outside the hold set");
+        // Acquire pairs with the Release in `grow`: the array's contents are there.
+        let overflow = self.overflow.load(Ordering::Acquire);
+        assert!(!overflow.is_null(), "a hold past the inline ones before there is room for it");
+        // SAFETY: not null and in bounds as asserted; the array is freed only when its thread has left the table of
+        // all threads, by which others come here.
+        unsafe { &*overflow.add(index - HELD_INLINE) }
+    }
+
+    /// Makes the array for further entries if it is missing.
+    fn grow(&self) {
+        if self.overflow.load(Ordering::Relaxed).is_null() {
+            let entries: Box<[Held]> = (HELD_INLINE..HELD_MAX).map(|_| Held::EMPTY).collect();
+            self.overflow.store(Box::into_raw(entries).cast(), Ordering::Release);
+        }
+    }
+
+    /// Gives the array back. Nobody else can reach the hold set any more.
+    fn shrink(&self) {
+        let overflow = self.overflow.swap(ptr::null_mut(), Ordering::Relaxed);
+        if !overflow.is_null() {
+            let entries = ptr::slice_from_raw_parts_mut(overflow, HELD_MAX - HELD_INLINE);
+            // SAFETY: made by `grow` from a box of this length, and taken out above, so that it is freed once.
+            drop(unsafe { Box::from_raw(entries) });
+        }
+    }
+
+    /// All holds, oldest first. On another thread, only as true as the wait slot's sequence says.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = HeldLock> + '_ {
+        let room = if self.overflow.load(Ordering::Acquire).is_null() { HELD_INLINE } else { HELD_MAX };
+        (0..self.len().min(room)).filter_map(|index| self.entry(index).read())
+    }
+}
+
+/// What other threads may know of a thread. Aligned so that two of them never share a cache line.
+#[repr(align(128))]
+pub(crate) struct Shared {
+    /// The current user's id; 0 between two users.
+    id: AtomicU32,
+    /// Position in the table of all threads, from 1; fixed for the life of the process.
+    pub(crate) slot: u32,
+    /// The current user's hold set; null between two users. Changed only by `registry`, whose lock readers hold.
+    pub(crate) holds: AtomicPtr<HoldSet>,
+    /// What the thread waits for.
+    pub(crate) wait: WaitSlot,
+}
+
+impl Shared {
+    pub(crate) fn new(slot: u32) -> Shared {
+        Shared { id: AtomicU32::new(0), slot, holds: AtomicPtr::new(ptr::null_mut()), wait: WaitSlot::new() }
+    }
+
+    /// The current user's id.
+    #[inline(always)]
+    pub(crate) fn id(&self) -> ThreadId {
+        ThreadId(self.id.load(Ordering::Relaxed))
+    }
+}
+
+/// What a guard remembers of its acquisition: where in its thread's hold set it stands. A hint that is checked: other
+/// holds may have moved it.
+#[derive(Clone, Copy)]
+pub(crate) struct Token(u32);
 
 impl Token {
     /// An acquisition that nobody looked at.
-    pub(crate) const UNWATCHED: Token = Token { thread: ptr::null(), index: 0, mark: false };
+    pub(crate) const UNWATCHED: Token = Token(Token::INDEX);
+    /// The bits for the place in the hold set; all of them: none.
+    const INDEX: u32 = 0xffff;
+    /// A bit for the guard's own use.
+    const MARK: u32 = 1 << 31;
+
+    #[inline(always)]
+    fn index(self) -> u32 {
+        self.0 & Token::INDEX
+    }
 
     /// The same, with the guard's bit.
     #[inline(always)]
     pub(crate) fn with_mark(self, mark: bool) -> Token {
-        Token { mark, ..self }
+        Token(self.0 & Token::INDEX | if mark { Token::MARK } else { 0 })
     }
 
     /// The guard's bit.
     #[inline(always)]
     pub(crate) fn mark(self) -> bool {
-        self.mark
+        self.0 & Token::MARK != 0
     }
 }
 
-/// Everything the run-time knows of one live thread. Aligned so that two threads never share a cache line.
-#[repr(C, align(128))]
+/// The calling thread's state. Has no destructor, so that it stays readable while thread-locals are torn down; what
+/// it owns is given back in `end`.
 pub(crate) struct Thread {
-    /// In one word, so that an acquisition reads and writes it once: operations made so far (upper half), flags
-    /// (see `BUSY`), and how many entries of the hold set are in use (lower 16 bits). Relaxed for the same reason as
-    /// in `Held::write`.
-    word: AtomicU64,
+    holds: HoldSet,
     /// Entries `0..hashed` are summed up in `context`. Never above the number of holds.
     hashed: Cell<u32>,
+    /// The slot number in `shared`, for owner hints.
+    slot: Cell<u32>,
     /// The sum of the fingerprints of the entries `0..hashed`: an order-free hash of the hold set.
     context: Cell<u64>,
-    /// Set from the start to the end of one OS thread's use of this `Thread`.
-    alive: AtomicU32,
     /// Lock ids of a block reserved for this thread: `next_id..id_limit`.
     next_id: Cell<u64>,
     id_limit: Cell<u64>,
     /// Keys of (hold set, request) pairs that the detector has already learned from.
-    known: UnsafeCell<super::knowledge::Known>,
-    /// The stacks captured so far.
-    captured: UnsafeCell<Captured>,
-    /// Where the current user's end is to be noted, if anybody may join it.
-    ended: Cell<Option<Ended>>,
-    /// The current user's id; 0 between two users.
-    id: AtomicU32,
-    /// Position in the table of all threads, from 1; fixed for the life of the process.
-    pub(crate) slot: u32,
-    /// Entries past the inline ones, `HELD_MAX - HELD_INLINE` of them, allocated on the first need and kept.
-    overflow: AtomicPtr<Held>,
-    inline: [Held; HELD_INLINE],
-    /// What the thread waits for. On a line of its own, because other threads read it.
-    pub(crate) wait: WaitSlot,
+    known: ManuallyDrop<UnsafeCell<Known>>,
+    /// The stacks captured so far; made on the first need.
+    captured: ManuallyDrop<UnsafeCell<Option<Captured>>>,
+    /// Where the thread's end is to be noted, if anybody may join it.
+    ended: ManuallyDrop<Cell<Option<Ended>>>,
+    /// What others see of the thread; null before its first and after its last operation.
+    shared: Cell<*const Shared>,
 }
 
-// SAFETY: the `Cell`s and the `UnsafeCell` are touched by the one OS thread that `CURRENT` points here for; the rest
-// is atomic. A `Thread` changes hands only through the pool, whose mutex orders the two users.
-unsafe impl Sync for Thread {}
-// SAFETY: as above.
-unsafe impl Send for Thread {}
-
 thread_local! {
-    /// No destructor, so it stays readable while thread-locals are torn down.
-    static CURRENT: Cell<*const Thread> = const { Cell::new(ptr::null()) };
+    static THREAD: Thread = const { Thread::new() };
+}
+
+/// The calling thread's state, whatever it is in. The reference must stay on the thread, which its type sees to: a
+/// `Thread` is not `Sync`.
+#[inline(always)]
+fn own() -> &'static Thread {
+    // SAFETY: thread-local storage without a destructor lives as long as its thread, and the reference does not
+    // leave the thread because `Thread` has `Cell`s in it.
+    THREAD.with(|thread| unsafe { &*ptr::from_ref(thread) })
 }
 
 /// The calling thread, if it was seen before, is watched now and holds nothing: the case to be quick in.
 #[inline(always)]
 pub(crate) fn current_if_idle() -> Option<&'static Thread> {
-    // SAFETY: only `set_current` writes the pointer, from a `&'static Thread` or as null.
-    let thread = unsafe { CURRENT.get().as_ref() }?;
-    (thread.word() & NOT_IDLE == 0).then_some(thread)
+    let thread = own();
+    (thread.holds.word() & NOT_IDLE == 0).then_some(thread)
 }
 
 /// The calling thread, if operations of it are to be looked at now.
-#[inline]
+#[inline(always)]
 pub(crate) fn current() -> Option<&'static Thread> {
-    // SAFETY: as above.
-    match unsafe { CURRENT.get().as_ref() } {
-        None => lifecycle::arrive(),
-        Some(thread) => (thread.word() & BUSY == 0).then_some(thread),
+    let thread = own();
+    let word = thread.holds.word();
+    if word & BUSY == 0 {
+        Some(thread)
+    } else if word & UNSEEN != 0 {
+        lifecycle::arrive(thread)
+    } else {
+        None
     }
 }
 
-/// The calling thread, busy or not, if it has been seen before.
+/// The calling thread, busy or not, if it has been seen before and has not left.
 pub(crate) fn current_if_known() -> Option<&'static Thread> {
-    // SAFETY: as in `current`.
-    unsafe { CURRENT.get().as_ref() }
+    let thread = own();
+    (!thread.shared.get().is_null()).then_some(thread)
 }
 
-/// Makes `thread` the calling OS thread's own, or nobody.
-pub(crate) fn set_current(thread: Option<&'static Thread>) {
-    CURRENT.set(thread.map_or(ptr::null(), ptr::from_ref));
+/// The calling thread, if it has not been seen before.
+pub(crate) fn newcomer() -> Option<&'static Thread> {
+    let thread = own();
+    (thread.holds.word() & UNSEEN != 0).then_some(thread)
 }
 
 /// Keeps the thread busy for as long as it lives.
@@ -250,98 +344,128 @@ pub(crate) struct Busy<'a> {
 
 impl Drop for Busy<'_> {
     fn drop(&mut self) {
-        self.thread.set_word(self.thread.word() & !BUSY | self.before);
+        let holds = &self.thread.holds;
+        holds.set_word(holds.word() & !BUSY | self.before);
     }
 }
 
 impl Thread {
-    pub(crate) fn new(slot: u32) -> Thread {
+    const fn new() -> Thread {
         Thread {
-            word: AtomicU64::new(0),
+            holds: HoldSet {
+                word: AtomicU64::new(BUSY | UNSEEN),
+                overflow: AtomicPtr::new(ptr::null_mut()),
+                inline: [Held::EMPTY; HELD_INLINE],
+            },
             hashed: Cell::new(0),
+            slot: Cell::new(0),
             context: Cell::new(0),
-            alive: AtomicU32::new(0),
             next_id: Cell::new(0),
             id_limit: Cell::new(0),
-            known: UnsafeCell::default(),
-            captured: UnsafeCell::default(),
-            ended: Cell::new(None),
-            id: AtomicU32::new(0),
-            slot,
-            overflow: AtomicPtr::new(ptr::null_mut()),
-            inline: [Held::EMPTY; HELD_INLINE],
-            wait: WaitSlot::new(),
+            known: ManuallyDrop::new(UnsafeCell::new(Known::new())),
+            captured: ManuallyDrop::new(UnsafeCell::new(None)),
+            ended: ManuallyDrop::new(Cell::new(None)),
+            shared: Cell::new(ptr::null()),
         }
     }
 
-    /// Prepares for a new user, who calls this.
-    pub(crate) fn begin(&self, id: ThreadId, ended: Option<Ended>) {
+    /// Says that the thread has been met; what it does is not looked at until `begin`.
+    pub(crate) fn meet(&self) {
+        self.holds.set_word(BUSY);
+    }
+
+    /// Takes `meet` back: the thread is as good as unseen.
+    pub(crate) fn unmeet(&self) {
+        self.holds.set_word(BUSY | UNSEEN);
+    }
+
+    /// From here on the thread has an id and others can see it. Stays busy.
+    pub(crate) fn begin(&self, id: ThreadId, shared: &'static Shared, ended: Option<Ended>) {
         self.ended.set(ended);
-        self.set_word(0);
-        self.hashed.set(0);
-        self.context.set(0);
+        self.slot.set(shared.slot);
+        self.shared.set(shared);
+        shared.id.store(id.0, Ordering::Relaxed);
+        registry::show(shared, &self.holds);
+    }
+
+    /// From here on the thread goes by another id. What it has learned under the old one it must learn again.
+    pub(crate) fn go_by(&self, id: ThreadId) {
+        if let Some(shared) = self.shared() {
+            shared.id.store(id.0, Ordering::Relaxed);
+        }
         self.known().forget();
         self.captured().clear();
-        self.id.store(id.0, Ordering::Relaxed);
-        // Release pairs with the Acquire in `is_alive`: whoever sees it alive sees the new id and the empty hold set.
-        self.alive.store(1, Ordering::Release);
     }
 
-    /// The user's last word.
+    /// From here on operations are looked at.
+    pub(crate) fn watch(&self) {
+        self.holds.set_word(self.holds.word() & !BUSY);
+    }
+
+    /// The thread's last word: nobody sees it any more, and its later operations are not looked at.
     pub(crate) fn end(&self) {
-        self.set_word(0);
-        self.alive.store(0, Ordering::Release);
+        self.holds.set_word(BUSY);
+        if let Some(shared) = self.shared() {
+            registry::hide(shared);
+        }
+        self.shared.set(ptr::null());
+        self.holds.shrink();
+        *self.known() = Known::new();
+        // SAFETY: as in `known`.
+        unsafe { *self.captured.get() = None };
     }
 
-    /// Where the user's end is to be noted; the second time, nowhere.
+    /// What others see of the thread.
+    fn shared(&self) -> Option<&'static Shared> {
+        // SAFETY: only `begin` and `end` write it, from a `&'static Shared` or as null.
+        unsafe { self.shared.get().as_ref() }
+    }
+
+    /// Where the thread publishes what it waits for.
+    pub(crate) fn wait_slot(&self) -> &'static WaitSlot {
+        static NOWHERE: WaitSlot = WaitSlot::new();
+        self.shared().map_or(&NOWHERE, |shared| &shared.wait)
+    }
+
+    /// The thread's id.
+    pub(crate) fn id(&self) -> ThreadId {
+        self.shared().map_or(ThreadId(0), Shared::id)
+    }
+
+    /// The number that owner hints name it by.
+    #[inline(always)]
+    pub(crate) fn slot(&self) -> u32 {
+        self.slot.get()
+    }
+
+    /// Where the thread's end is to be noted; the second time, nowhere.
     pub(crate) fn take_ended(&self) -> Option<Ended> {
         self.ended.take()
     }
 
-    /// Whether an OS thread uses it.
-    pub(crate) fn is_alive(&self) -> bool {
-        self.alive.load(Ordering::Acquire) == 1
-    }
-
-    /// The current user's id.
-    #[inline(always)]
-    pub(crate) fn id(&self) -> ThreadId {
-        ThreadId(self.id.load(Ordering::Relaxed))
-    }
-
-    #[inline(always)]
-    fn word(&self) -> u64 {
-        self.word.load(Ordering::Relaxed)
-    }
-
-    #[inline(always)]
-    fn set_word(&self, word: u64) {
-        self.word.store(word, Ordering::Relaxed);
-    }
-
     /// Keeps the run-time from looking at the operations it makes itself.
     pub(crate) fn enter(&self) -> Busy<'_> {
-        let word = self.word();
-        self.set_word(word | BUSY);
+        let word = self.holds.word();
+        self.holds.set_word(word | BUSY);
         Busy { thread: self, before: word & BUSY }
     }
 
     /// Never looks at the thread's operations again.
     pub(crate) fn stay_busy(&self) {
-        self.set_word(self.word() | BUSY);
+        self.holds.set_word(self.holds.word() | BUSY);
     }
 
     /// The index of the operation about to be made.
     #[inline(always)]
     pub(crate) fn event(&self) -> u32 {
-        (self.word() >> 32) as u32
+        (self.holds.word() >> 32) as u32
     }
 
     /// Counts an operation and gives its index.
     #[inline(always)]
     pub(crate) fn next_event(&self) -> u32 {
-        let word = self.word();
-        self.set_word(word.wrapping_add(EVENT));
+        let word = self.holds.word();
+        self.holds.set_word(word.wrapping_add(EVENT));
         (word >> 32) as u32
     }
 
@@ -367,90 +491,68 @@ impl Thread {
         LockId(first)
     }
 
-    #[expect(clippy::mut_from_ref, reason = "owner-thread-only interior state, see `unsafe impl Sync`")]
-    pub(crate) fn known(&self) -> &mut super::knowledge::Known {
-        // SAFETY: called by the owning thread only and never across a call that could come back here: the table's
-        // methods call nothing of ours.
+    #[inline(always)]
+    #[expect(clippy::mut_from_ref, reason = "state of one thread, which a `Thread` never leaves")]
+    pub(crate) fn known(&self) -> &mut Known {
+        // SAFETY: on the owning thread only, and never across a call that could come back here: the table's methods
+        // call nothing of ours.
         unsafe { &mut *self.known.get() }
     }
 
-    #[expect(clippy::mut_from_ref, reason = "owner-thread-only interior state, see `unsafe impl Sync`")]
+    #[expect(clippy::mut_from_ref, reason = "state of one thread, which a `Thread` never leaves")]
     pub(crate) fn captured(&self) -> &mut Captured {
-        // SAFETY: as in `known`; a captured stack is in no way the business of whoever walks it.
-        unsafe { &mut *self.captured.get() }
+        // SAFETY: as in `known`; the stacks captured so far are no business of whoever walks a stack.
+        unsafe { &mut *self.captured.get() }.get_or_insert_default()
     }
 
     /// How many locks the thread holds.
     #[inline(always)]
     pub(crate) fn held_len(&self) -> usize {
-        (self.word() & LEN) as usize
+        self.holds.len()
     }
 
-    /// The `index`th hold's entry. The caller made sure that it is below `held_len` (or exactly it, after `room`).
-    #[inline(always)]
-    fn entry(&self, index: usize) -> &Held {
-        if index < HELD_INLINE { &self.inline[index] } else { self.overflow_entry(index) }
-    }
-
-    fn overflow_entry(&self, index: usize) -> &Held {
-        debug_assert!((HELD_INLINE..HELD_MAX).contains(&index));
-        // Acquire pairs with the Release in `grow`: the array's contents are there.
-        let overflow = self.overflow.load(Ordering::Acquire);
-        debug_assert!(!overflow.is_null());
-        // SAFETY: indices past the inline ones are handed out only after `grow` succeeded, the array has
-        // `HELD_MAX - HELD_INLINE` entries, and it is never freed.
-        unsafe { &*overflow.add(index - HELD_INLINE) }
-    }
-
-    /// Makes sure that one more hold can be pushed.
-    #[cold]
-    fn grow(&self, len: usize) -> bool {
-        if len >= HELD_MAX {
-            super::registry::count_dropped_hold();
-            return false;
-        }
-        if self.overflow.load(Ordering::Relaxed).is_null() {
-            let _busy = self.enter();
-            let entries: Box<[Held]> = (HELD_INLINE..HELD_MAX).map(|_| Held::EMPTY).collect();
-            self.overflow.store(Box::leak(entries).as_mut_ptr(), Ordering::Release);
-        }
-        true
-    }
-
-    /// Counts the acquisition of a lock by a thread that held nothing, and adds the hold.
+    /// Counts the acquisition of a lock by a thread that held nothing, and adds the hold, whose index is `event()`.
     #[inline(always)]
     pub(crate) fn push_first(&self, hold: HeldLock) -> Token {
-        self.inline[0].write(hold);
-        self.set_word(self.word().wrapping_add(EVENT + 1));
-        Token { thread: self, index: 0, mark: false }
+        self.holds.inline[0].write(hold);
+        let word = u64::from(hold.event) << 32;
+        self.holds.set_word(word.wrapping_add(EVENT + 1));
+        Token(0)
+    }
+
+    /// Whether one more hold needs no array.
+    #[inline(always)]
+    pub(crate) fn has_room(&self) -> bool {
+        self.holds.len() < HELD_INLINE
     }
 
     /// Adds a hold.
     #[inline]
     pub(crate) fn push(&self, hold: HeldLock) -> Token {
-        let len = self.held_len();
-        if len >= HELD_INLINE && !self.grow(len) {
-            return Token::UNWATCHED;
+        let len = self.holds.len();
+        if len >= HELD_INLINE {
+            if len >= HELD_MAX {
+                registry::count_dropped_hold();
+                return Token::UNWATCHED;
+            }
+            let _busy = self.enter();
+            self.holds.grow();
         }
-        self.entry(len).write(hold);
-        self.set_word(self.word() + 1);
-        Token { thread: self, index: len as u32, mark: false }
+        self.holds.entry(len).write(hold);
+        self.holds.set_word(self.holds.word() + 1);
+        Token(len as u32)
     }
 
-    /// Takes away the hold of `id` that `token` stands for.
+    /// Takes away the calling thread's hold of `id` that `token` stands for.
     #[inline(always)]
     pub(crate) fn release(token: Token, id: u64) {
-        // SAFETY: a token's pointer comes from a `&'static Thread` or is null. Guards do not leave their thread, so
-        // that it is the calling one.
-        let Some(thread) = (unsafe { token.thread.as_ref() }) else { return };
-        let (word, index) = (thread.word(), token.index as usize);
-        let youngest = (word & NOT_IDLE) == u64::from(token.index) + 1;
-        if youngest && index < HELD_INLINE && thread.inline[index].id.load(Ordering::Relaxed) == id {
-            if thread.hashed.get() > token.index {
-                thread.unhash(index);
-            }
-            thread.set_word(word - 1);
-        } else {
+        let thread = own();
+        let (word, index) = (thread.holds.word(), token.index() as usize);
+        let youngest = word & NOT_IDLE == u64::from(token.index()) + 1;
+        if youngest && index < HELD_INLINE && thread.holds.inline[index].id.load(Ordering::Relaxed) == id {
+            thread.unhash(index);
+            thread.holds.set_word(word - 1);
+        } else if token.index() != Token::INDEX {
             thread.pop(id);
         }
     }
@@ -459,62 +561,66 @@ impl Thread {
     #[cold]
     #[inline(never)]
     pub(crate) fn pop(&self, id: u64) -> bool {
-        self.pop_below(id, self.held_len())
-    }
-
-    fn pop_below(&self, id: u64, len: usize) -> bool {
-        let Some(index) = (0..len).rev().find(|&index| self.entry(index).id.load(Ordering::Relaxed) == id)
-        else {
-            return false;
-        };
+        let holds = &self.holds;
+        let len = holds.len();
+        let is_it = |&index: &usize| holds.entry(index).id.load(Ordering::Relaxed) == id;
+        let Some(index) = (0..len).rev().find(is_it) else { return false };
         self.unhash(index);
         for above in index + 1..len {
-            if let Some(hold) = self.entry(above).read() {
-                self.entry(above - 1).write(hold);
+            if let Some(hold) = holds.entry(above).read() {
+                holds.entry(above - 1).write(hold);
             }
         }
-        self.set_word(self.word() - 1);
+        holds.set_word(holds.word() - 1);
         true
     }
 
     /// Takes entry `index`, which is about to go, out of the context.
-    #[inline(never)]
+    #[inline(always)]
     fn unhash(&self, index: usize) {
         let hashed = self.hashed.get() as usize;
-        if hashed == 1 && index == 0 {
-            self.context.set(0);
-            self.hashed.set(0);
-        } else if index < hashed {
-            self.context.set(self.context.get().wrapping_sub(self.entry(index).fingerprint()));
-            self.hashed.set(hashed as u32 - 1);
+        if index < hashed {
+            if index == 0 && hashed == 1 {
+                self.context.set(0);
+                self.hashed.set(0);
+            } else {
+                self.unhash_one(index);
+            }
         }
+    }
+
+    #[inline(never)]
+    fn unhash_one(&self, index: usize) {
+        self.context.set(self.context.get().wrapping_sub(self.holds.entry(index).fingerprint()));
+        self.hashed.set(self.hashed.get() - 1);
     }
 
     /// The key under which what `wanted` teaches in the present hold set is known.
     #[inline(always)]
     pub(crate) fn key(&self, wanted: &HeldLock) -> u64 {
-        let len = self.held_len();
-        for index in self.hashed.get() as usize..len {
-            self.context.set(self.context.get().wrapping_add(self.entry(index).fingerprint()));
+        let (len, hashed) = (self.holds.len(), self.hashed.get() as usize);
+        let mut context = self.context.get();
+        if hashed < len {
+            for index in hashed..len {
+                context = context.wrapping_add(self.holds.entry(index).fingerprint());
+            }
+            self.context.set(context);
+            self.hashed.set(len as u32);
         }
-        self.hashed.set(len as u32);
         let manner = pack(0, wanted.mode, wanted.attempt, wanted.kind);
         let wanted = mix(wanted.id.0, ptr::from_ref(wanted.site) as u64, manner);
-        // The held side must not be exchangeable with the wanted one; the rotation keeps them apart.
-        let key = self.context.get().rotate_left(17) ^ wanted;
-        key.max(1)
+        // The held side must not be exchangeable with the wanted one; the rotation keeps them apart. 0 is no key.
+        (context.rotate_left(17) ^ wanted) | 1 << 63
     }
 
-    /// All holds, oldest first. On another thread's `Thread`, only as true as the wait slot's sequence says.
-    pub(crate) fn holds(&self) -> impl Iterator<Item = HeldLock> + '_ {
-        let len = self.held_len().min(HELD_MAX);
-        (0..len).filter_map(|index| self.entry(index).read())
+    /// The locks the thread holds.
+    pub(crate) fn holds(&self) -> &HoldSet {
+        &self.holds
     }
 
     /// Whether the thread holds `id`, and how: the youngest hold.
     pub(crate) fn hold_of(&self, id: LockId) -> Option<HeldLock> {
-        let mut holds: Vec<HeldLock> = self.holds().filter(|hold| hold.id == id).collect();
-        holds.pop()
+        self.holds.iter().filter(|hold| hold.id == id).last()
     }
 }
 
@@ -534,6 +640,13 @@ mod tests {
         }
     }
 
+    fn seen() -> Thread {
+        let thread = Thread::new();
+        thread.meet();
+        thread.watch();
+        thread
+    }
+
     #[test]
     fn a_hold_reads_back_as_it_was_written() {
         for id in 1..200 {
@@ -550,13 +663,13 @@ mod tests {
     #[test]
     fn the_context_is_a_function_of_the_set_however_it_came_about() {
         let wanted = hold(99);
-        let straight = Thread::new(1);
+        let straight = seen();
         straight.push_first(hold(1));
         straight.push(hold(3));
-        assert_eq!(straight.event(), 1);
+        assert_eq!(straight.event(), 2, "the index of the operation after that of the hold");
         let expected = straight.key(&wanted);
 
-        let detour = Thread::new(2);
+        let detour = seen();
         for id in [1, 2, 3, 4] {
             detour.push(hold(id));
             detour.key(&wanted);
@@ -569,22 +682,23 @@ mod tests {
 
     #[test]
     fn held_and_wanted_are_not_exchangeable() {
-        let one = Thread::new(1);
+        let one = seen();
         one.push(hold(5));
-        let other = Thread::new(2);
+        let other = seen();
         other.push(hold(6));
         assert_ne!(one.key(&hold(6)), other.key(&hold(5)));
     }
 
     #[test]
     fn holds_past_the_inline_ones_are_kept_up_to_the_limit() {
-        let thread = Thread::new(1);
+        let thread = seen();
         for id in 1..=HELD_MAX as u64 + 10 {
             thread.push(hold(id));
         }
         assert_eq!(thread.held_len(), HELD_MAX);
         assert!(thread.pop(40) && thread.pop(HELD_MAX as u64) && !thread.pop(HELD_MAX as u64 + 1));
-        assert_eq!(thread.holds().count(), HELD_MAX - 2);
+        assert_eq!(thread.holds().iter().count(), HELD_MAX - 2);
         assert!(thread.hold_of(LockId(41)).is_some() && thread.hold_of(LockId(40)).is_none());
+        thread.holds.shrink();
     }
 }

@@ -9,17 +9,19 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use lockcheck_checker::{Judge, News, Report};
+use lockcheck_checker::{Finding, Judge, News, Report, Tier, Verdict};
 use lockcheck_events::trace_file::TraceWriter;
 use lockcheck_events::{Attempt, Hold, LockId, Record, Request, StackId, ThreadId, TokenId};
 use parking_lot::Mutex;
 
-use super::context::{HELD_MAX, HeldLock, Thread, current_if_known};
+use super::context::{HELD_MAX, HeldLock, HoldSet, Thread, current_if_known};
 use super::names::Names;
 use super::{mode, output, reaction, registry, stack};
 
 /// Longest wait for the knowledge mutex.
 const PATIENCE: Duration = Duration::from_millis(100);
+/// The same for one who asks for a report and cannot do without.
+const PATIENCE_FOR_REPORT: Duration = Duration::from_secs(60);
 /// Keys in a thread's table when it is first used.
 const KNOWN_FIRST: usize = 256;
 /// Keys in a thread's table at the most; beyond, older keys are overwritten and learned again.
@@ -30,26 +32,33 @@ const PROBES: usize = 8;
 const GONE_MAX: usize = 65_536;
 
 /// The keys a thread has learned from: an open-addressing table of bare 64-bit keys, 0 meaning free.
-#[derive(Default)]
 pub(crate) struct Known {
-    keys: Box<[u64]>,
+    keys: Vec<u64>,
     used: usize,
 }
 
 impl Known {
+    pub(crate) const fn new() -> Known {
+        Known { keys: Vec::new(), used: 0 }
+    }
+
     #[inline(always)]
     pub(crate) fn contains(&self, key: u64) -> bool {
-        if self.keys.is_empty() {
-            return false;
-        }
-        let mask = self.keys.len() - 1;
-        (0..PROBES).any(|probe| self.keys[(key as usize).wrapping_add(probe) & mask] == key)
+        // An empty table has no first place; a key that was never displaced stands at it.
+        let home = (key as usize) & self.keys.len().wrapping_sub(1);
+        self.keys.get(home) == Some(&key) || self.contains_displaced(key)
+    }
+
+    #[inline(never)]
+    fn contains_displaced(&self, key: u64) -> bool {
+        let mask = self.keys.len().wrapping_sub(1);
+        (1..PROBES).any(|probe| self.keys.get((key as usize).wrapping_add(probe) & mask) == Some(&key))
     }
 
     fn insert(&mut self, key: u64) {
         if self.used * 2 >= self.keys.len() && self.keys.len() < KNOWN_MAX {
             let bigger = (self.keys.len() * 2).max(KNOWN_FIRST);
-            let old = std::mem::replace(&mut self.keys, vec![0; bigger].into());
+            let old = std::mem::replace(&mut self.keys, vec![0; bigger]);
             self.used = 0;
             for key in old.into_iter().filter(|&key| key != 0) {
                 self.place(key);
@@ -129,7 +138,11 @@ fn retire<T>(queue: &mut VecDeque<T>, gone: T) -> Option<T> {
 
 /// Runs `work` on the knowledge; `None` where it could not be had in time.
 fn with<R>(work: impl FnOnce(&mut Knowledge) -> R) -> Option<R> {
-    let Some(mut knowledge) = KNOWLEDGE.try_lock_for(PATIENCE) else {
+    with_patience(PATIENCE, work)
+}
+
+fn with_patience<R>(patience: Duration, work: impl FnOnce(&mut Knowledge) -> R) -> Option<R> {
+    let Some(mut knowledge) = KNOWLEDGE.try_lock_for(patience) else {
         UNFILED.fetch_add(1, Ordering::Relaxed);
         return None;
     };
@@ -141,17 +154,17 @@ pub(crate) fn file(record: Record) {
     with(|knowledge| knowledge.file(&record));
 }
 
-/// A lock request as the checker knows it: with everything `thread` holds.
-pub(crate) fn request(thread: &Thread, wanted: &HeldLock, stack: StackId) -> Request {
+/// A lock request as the checker knows it: with everything the thread holds.
+pub(crate) fn request(thread: ThreadId, holds: &HoldSet, wanted: &HeldLock, stack: StackId) -> Request {
     Request {
-        thread: thread.id(),
+        thread,
         event: wanted.event,
         lock: wanted.id,
         mode: wanted.mode,
         attempt: wanted.attempt,
         site: registry::site(wanted.site),
         stack,
-        holds: thread.holds().map(|hold| describe(&hold)).collect(),
+        holds: holds.iter().map(|hold| describe(&hold)).collect(),
     }
 }
 
@@ -168,7 +181,7 @@ pub(crate) fn describe(hold: &HeldLock) -> Hold {
 
 /// The records that must stand before one that names these locks.
 fn announce(thread: &Thread, wanted: &HeldLock, records: &mut Vec<Record>) {
-    for lock in thread.holds().chain([*wanted]) {
+    for lock in thread.holds().iter().chain([*wanted]) {
         if let Some(entry) = registry::announce_lock(lock.id, lock.kind, lock.created) {
             if registry::announce_site(entry.created) {
                 site_record(entry.created, records);
@@ -194,7 +207,7 @@ pub(crate) fn prepare(thread: &Thread, wanted: &HeldLock) -> (Request, Vec<Recor
     let mut records = Vec::new();
     announce(thread, wanted, &mut records);
     let stack = stack::of_request(thread, wanted, &mut records);
-    let request = request(thread, wanted, stack);
+    let request = request(thread.id(), thread.holds(), wanted, stack);
     for site in request.holds.iter().map(|hold| hold.site).chain([request.site]) {
         if registry::announce_site(site) {
             site_record(site, &mut records);
@@ -296,14 +309,23 @@ pub(crate) fn thread_ended(thread: ThreadId) {
     });
 }
 
-/// All that was found in this process so far.
+/// All that was found in this process so far. Symbols are resolved when the mutex is free again.
 pub(crate) fn report() -> Report {
     let busy = current_if_known().map(Thread::enter);
-    let mut report = with(|knowledge| {
-        let target = std::env::current_exe().map(|exe| exe.display().to_string()).unwrap_or_default();
-        knowledge.judge.report(&target, &Names)
-    })
-    .unwrap_or_else(|| Report::empty(""));
+    let target = std::env::current_exe().map(|exe| exe.display().to_string()).unwrap_or_default();
+    let mut report = Report::empty(target);
+    let known = with_patience(PATIENCE_FOR_REPORT, |knowledge| {
+        report.stats = knowledge.judge.stats();
+        report.notes = knowledge.judge.notes();
+        knowledge.judge.found().clone()
+    });
+    report.findings = known.map(|found| found.findings(&Names)).unwrap_or_default();
+    if report.at_least(Tier::Likely).next().is_some() {
+        report.verdict = Verdict::Findings;
+    }
+    if report.findings.iter().any(|finding| finding.tier == Tier::Actual) {
+        report.verdict = Verdict::Hang;
+    }
     let unfiled = UNFILED.load(Ordering::Relaxed);
     if unfiled > 0 {
         report.stats.dropped += unfiled;
@@ -312,6 +334,17 @@ pub(crate) fn report() -> Report {
     report.notes.extend(registry::dropped_holds());
     drop(busy);
     report
+}
+
+/// What was found within the scope that `thread` counts in, and beyond it among threads of which `belongs` says so.
+pub(crate) fn findings_for(thread: ThreadId, belongs: &dyn Fn(ThreadId) -> bool) -> Vec<Finding> {
+    let busy = current_if_known().map(Thread::enter);
+    let known = with_patience(PATIENCE_FOR_REPORT, |knowledge| {
+        (knowledge.judge.scope_of(thread), knowledge.judge.found().clone())
+    });
+    let findings = known.map(|(scope, found)| found.findings_for(scope, &Names, belongs));
+    drop(busy);
+    findings.unwrap_or_default()
 }
 
 /// The process ends in an orderly way: the last record, and the file is given its final size.
@@ -336,7 +369,7 @@ mod tests {
 
     #[test]
     fn the_table_knows_what_it_was_told_and_nothing_else() {
-        let mut known = Known::default();
+        let mut known = Known::new();
         assert!(!known.contains(7));
         let key = |n: u64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
         for n in 1..=10_000 {

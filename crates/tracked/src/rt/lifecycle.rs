@@ -4,32 +4,16 @@
 //! all of Rust's thread-locals are gone: locks used in their destructors are still watched. Locks used even later
 //! are plain ones.
 
-use std::cell::Cell;
 use std::ffi::c_void;
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use lockcheck_events::{Record, ThreadId, TokenId};
 
-use super::context::{Thread, current_if_known, set_current};
+use super::context::{Thread, current_if_known, newcomer};
 use super::registry::ThreadEntry;
 use super::thread::Ended;
-use super::{knowledge, mode, registry};
-
-/// Where an OS thread stands with the run-time.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    /// Not seen yet.
-    New,
-    /// On its way in or out: its operations are its own business.
-    Between,
-    /// Has left.
-    Gone,
-}
-
-thread_local! {
-    static STAGE: Cell<Stage> = const { Cell::new(Stage::New) };
-}
+use super::{family, knowledge, mode, registry};
 
 /// What a thread that was started through the tracked API knows of its start.
 #[derive(Clone)]
@@ -55,48 +39,45 @@ pub(crate) fn next_thread_id() -> ThreadId {
     ThreadId(NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// The calling thread's first tracked operation, or one after its last.
+/// The calling thread's first tracked operation.
 #[cold]
-pub(crate) fn arrive() -> Option<&'static Thread> {
-    if STAGE.get() != Stage::New {
-        return None;
-    }
-    STAGE.set(Stage::Between);
+pub(crate) fn arrive(thread: &'static Thread) -> Option<&'static Thread> {
+    thread.meet();
     if !mode::decide() {
-        STAGE.set(Stage::New);
+        thread.unmeet();
         return None;
     }
-    Some(enlist(None))
+    enlist(thread, None);
+    Some(thread)
 }
 
 /// The calling thread's first moment, for one that was started through the tracked API.
-pub(crate) fn start(origin: Origin) -> Option<&'static Thread> {
-    if STAGE.get() != Stage::New {
-        return None;
+pub(crate) fn start(origin: Origin) {
+    if let Some(thread) = newcomer() {
+        thread.meet();
+        enlist(thread, Some(origin));
     }
-    STAGE.set(Stage::Between);
-    Some(enlist(Some(origin)))
 }
 
-fn enlist(origin: Option<Origin>) -> &'static Thread {
+fn enlist(thread: &'static Thread, origin: Option<Origin>) {
     prepare_process();
-    let thread = registry::idle_thread();
     let id = origin.as_ref().map_or_else(next_thread_id, |origin| origin.id);
-    thread.begin(id, origin.as_ref().map(|origin| origin.ended.clone()));
-    set_current(Some(thread));
-    let _busy = thread.enter();
-    hang_up_on_exit(thread);
+    thread.begin(id, registry::idle_shared(), origin.as_ref().map(|origin| origin.ended.clone()));
+    call_on_exit();
     let (parent, token, scope, name) = match origin {
         Some(Origin { parent, token, scope, name, .. }) => (Some(parent), Some(token), scope, name),
-        None => (None, None, None, own_name()),
+        None => {
+            let name = own_name();
+            (None, None, family::scope_of_stranger(name.as_deref()), name)
+        }
     };
-    registry::THREADS.insert(id, ThreadEntry { name: name.clone(), scope: scope.clone() });
+    registry::THREADS.insert(id, ThreadEntry { name: name.clone(), scope: scope.clone(), parent });
     knowledge::file(Record::ThreadStart { thread: id, name, parent, os_id: os_id(), scope });
     if let Some(token) = token {
         knowledge::file(Record::After { thread: id, token });
         knowledge::forget(&[token]);
     }
-    thread
+    thread.watch();
 }
 
 /// The name std knows; the main thread has one too.
@@ -105,7 +86,7 @@ fn own_name() -> Option<String> {
 }
 
 /// The operating system's number for the calling thread.
-fn os_id() -> u64 {
+pub(crate) fn os_id() -> u64 {
     #[cfg(target_os = "linux")]
     // SAFETY: takes no arguments and cannot fail.
     return unsafe { libc::gettid() } as u64;
@@ -142,7 +123,7 @@ extern "C" fn exiting() {
 }
 
 /// Sees to it that `leave` runs when the calling thread ends.
-fn hang_up_on_exit(thread: &'static Thread) {
+fn call_on_exit() {
     static KEY: std::sync::OnceLock<libc::pthread_key_t> = std::sync::OnceLock::new();
     let key = *KEY.get_or_init(|| {
         let mut key = 0;
@@ -150,14 +131,12 @@ fn hang_up_on_exit(thread: &'static Thread) {
         unsafe { libc::pthread_key_create(&mut key, Some(leave)) };
         key
     });
-    // SAFETY: the key was created above; the value is only handed back to `leave`.
-    unsafe { libc::pthread_setspecific(key, std::ptr::from_ref(thread).cast()) };
+    // SAFETY: the key was created above. Any value but null makes the destructor run.
+    unsafe { libc::pthread_setspecific(key, std::ptr::dangling()) };
 }
 
-unsafe extern "C" fn leave(thread: *mut c_void) {
-    // SAFETY: the value set in `hang_up_on_exit`, a `&'static Thread`.
-    let thread = unsafe { &*thread.cast::<Thread>() };
-    STAGE.set(Stage::Gone);
+unsafe extern "C" fn leave(_: *mut c_void) {
+    let Some(thread) = current_if_known() else { return };
     if mode::watching() {
         let busy = thread.enter();
         if let Some(ended) = thread.take_ended() {
@@ -166,7 +145,5 @@ unsafe extern "C" fn leave(thread: *mut c_void) {
         knowledge::thread_ended(thread.id());
         drop(busy);
     }
-    set_current(None);
     thread.end();
-    registry::retire(thread);
 }

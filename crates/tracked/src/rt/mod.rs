@@ -17,6 +17,7 @@
 //!   time: a watched program whose allocator uses tracked locks can hold one of those while it waits for us.
 
 pub(crate) mod context;
+pub(crate) mod family;
 pub(crate) mod knowledge;
 pub(crate) mod lifecycle;
 pub(crate) mod mode;
@@ -26,6 +27,7 @@ pub(crate) mod operation;
 pub(crate) mod output;
 pub(crate) mod reaction;
 pub(crate) mod registry;
+pub(crate) mod scope;
 pub(crate) mod stack;
 pub(crate) mod thread;
 pub(crate) mod waits;

@@ -60,7 +60,7 @@ impl Owner {
 
     #[inline(always)]
     fn set(&self, thread: &Thread) {
-        self.0.store(thread.slot, Ordering::Relaxed);
+        self.0.store(thread.slot(), Ordering::Relaxed);
     }
 
     #[inline(always)]
@@ -191,16 +191,34 @@ pub(crate) fn lock<R: Raw>(target: Target<'_, R>) -> Token {
     lock_with_care(target.lock, target.site, target.manner)
 }
 
-/// Acquires in every other case.
+/// Acquires in every other case; the second quick one first, a nesting that is known.
 #[inline(never)]
 fn lock_with_care<R: Raw>(lock: &R, site: Place, manner: Manner) -> Token {
     let target = Target { lock, site, manner };
+    if let Some(thread) = current() {
+        let id = lock.meta().id.load(Ordering::Relaxed);
+        let hold = target.hold(LockId(id), thread.event(), Attempt::Block);
+        if id != 0
+            && thread.has_room()
+            && thread.known().contains(thread.key(&hold))
+            && lock.try_acquire(manner.mode)
+        {
+            thread.next_event();
+            return target.taken(thread, hold);
+        }
+    }
+    lock_slowly(lock, site, manner)
+}
+
+#[inline(never)]
+fn lock_slowly<R: Raw>(lock: &R, site: Place, manner: Manner) -> Token {
+    let target = Target { lock, site, manner };
     let Some(thread) = current() else {
-        target.lock.acquire(target.manner.mode);
+        lock.acquire(manner.mode);
         return Token::UNWATCHED;
     };
     let hold = target.next_hold(thread, Attempt::Block);
-    if target.lock.try_acquire(target.manner.mode) {
+    if lock.try_acquire(manner.mode) {
         learn(thread, &hold);
         target.taken(thread, hold)
     } else {
@@ -263,7 +281,7 @@ fn learn(thread: &Thread, wanted: &HeldLock) {
 /// The real lock was taken. Says what is known about the order before it blocks, then looks for a circle.
 #[cold]
 #[inline(never)]
-fn lock_contended<R: Raw>(target: Target<'_, R>, thread: &'static Thread, hold: HeldLock) -> Token {
+fn lock_contended<R: Raw>(target: Target<'_, R>, thread: &Thread, hold: HeldLock) -> Token {
     learn(thread, &hold);
     if let Some(own) = thread.hold_of(hold.id)
         && own.mode.excludes(hold.mode)
@@ -275,7 +293,7 @@ fn lock_contended<R: Raw>(target: Target<'_, R>, thread: &'static Thread, hold: 
 }
 
 /// Blocks until the real lock is there.
-fn block<R: Raw>(target: Target<'_, R>, thread: &'static Thread, hold: HeldLock) {
+fn block<R: Raw>(target: Target<'_, R>, thread: &Thread, hold: HeldLock) {
     let wait = waits::publish(thread, Wait::for_lock(hold));
     if waits::may_close_a_circle(thread, target.lock.owner())
         && let Some(suspicion) = waits::circle(thread)
@@ -284,7 +302,7 @@ fn block<R: Raw>(target: Target<'_, R>, thread: &'static Thread, hold: HeldLock)
             return;
         }
         if waits::circle(thread).as_ref() == Some(&suspicion) {
-            reaction::deadlock(suspicion, wait);
+            reaction::deadlock(thread, suspicion, wait);
             let _wait = waits::publish(thread, Wait::for_lock(hold));
             return target.lock.acquire(target.manner.mode);
         }
@@ -293,10 +311,10 @@ fn block<R: Raw>(target: Target<'_, R>, thread: &'static Thread, hold: HeldLock)
 }
 
 /// Runs `block`, visible to others as `wait`, after looking whether it closes a circle.
-pub(crate) fn wait_in_sight<R>(thread: &'static Thread, wait: Wait, block: impl FnOnce() -> R) -> R {
+pub(crate) fn wait_in_sight<R>(thread: &Thread, wait: Wait, block: impl FnOnce() -> R) -> R {
     let published = waits::publish(thread, wait);
     if let Some(circle) = lasting_circle(thread) {
-        reaction::deadlock(circle, published);
+        reaction::deadlock(thread, circle, published);
         let _published = waits::publish(thread, wait);
         return block();
     }
@@ -304,7 +322,7 @@ pub(crate) fn wait_in_sight<R>(thread: &'static Thread, wait: Wait, block: impl 
 }
 
 /// A circle that is still there after a moment.
-fn lasting_circle(thread: &'static Thread) -> Option<Circle> {
+fn lasting_circle(thread: &Thread) -> Option<Circle> {
     let suspicion = waits::circle(thread)?;
     std::thread::sleep(CONFIRM);
     waits::circle(thread).filter(|circle| *circle == suspicion)

@@ -8,10 +8,10 @@ use lockcheck_checker::{Finding, News, Tier};
 use lockcheck_events::{Record, StuckKind, StuckThread};
 use parking_lot::Mutex;
 
-use super::context::{HeldLock, Thread, current_if_known};
+use super::context::{HeldLock, Thread};
 use super::names::Names;
 use super::waits::{Circle, Published};
-use super::{knowledge, output};
+use super::{knowledge, output, scope};
 
 /// What to do about a deadlock, besides saying so.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,28 +24,34 @@ pub(crate) enum OnDeadlock {
     Abort,
 }
 
-/// What `LOCKCHECK_ON_DEADLOCK` asks for.
-fn on_deadlock() -> OnDeadlock {
-    static CHOICE: OnceLock<OnDeadlock> = OnceLock::new();
-    *CHOICE.get_or_init(|| match std::env::var("LOCKCHECK_ON_DEADLOCK").as_deref() {
-        Ok("panic") => OnDeadlock::Panic,
-        Ok("abort") => OnDeadlock::Abort,
-        Ok("report" | "") | Err(_) => OnDeadlock::Report,
+/// What `LOCKCHECK_ON_DEADLOCK` asks for; without it a test fails and any other program is left alone.
+fn on_deadlock(thread: &Thread) -> OnDeadlock {
+    static CHOICE: OnceLock<Option<OnDeadlock>> = OnceLock::new();
+    let choice = *CHOICE.get_or_init(|| match std::env::var("LOCKCHECK_ON_DEADLOCK").as_deref() {
+        Ok("report") => Some(OnDeadlock::Report),
+        Ok("panic") => Some(OnDeadlock::Panic),
+        Ok("abort") => Some(OnDeadlock::Abort),
+        Ok("") | Err(_) => None,
         Ok(other) => {
             output::print(&format!(
                 "lockcheck: LOCKCHECK_ON_DEADLOCK={other} is not known; expected report, panic or abort\n"
             ));
-            OnDeadlock::Report
+            None
         }
-    })
+    });
+    choice.unwrap_or_else(
+        || {
+            if scope::is_in_open(thread.id()) { OnDeadlock::Panic } else { OnDeadlock::Report }
+        },
+    )
 }
 
 /// A new problem in the lock order. Notes are kept for reports that ask for them.
 pub(crate) fn found(thread: &Thread, news: &News) {
-    if news.tier < Tier::Likely || output::under_cli() {
+    let _busy = thread.enter();
+    if news.tier < Tier::Likely || output::under_cli() || scope::is_in_open(thread.id()) {
         return;
     }
-    let _busy = thread.enter();
     output::print_report(&output::render(&[news.finding(&Names)]));
 }
 
@@ -57,29 +63,32 @@ pub(crate) fn self_deadlock(thread: &Thread, wanted: &HeldLock, own: &HeldLock) 
     let (request, mut records) = knowledge::prepare(thread, wanted);
     let side = StuckThread { waits_for: vec![(thread.id(), knowledge::describe(own))], request };
     records.push(Record::Stuck { kind: StuckKind::SelfDeadlock, threads: vec![side], detected_after_ns: 0 });
-    let text = report(&knowledge::stuck(&records));
+    let reaction = on_deadlock(thread);
+    let text = report(reaction, &knowledge::stuck(&records));
     drop(busy);
-    react(text);
+    react(reaction, text);
 }
 
 /// A circle has closed. The calling thread is a member, or waits behind it; `wait` is its published wait.
-pub(crate) fn deadlock(circle: Circle, wait: Published<'_>) {
+pub(crate) fn deadlock(thread: &Thread, circle: Circle, wait: Published) {
+    let busy = thread.enter();
+    let reaction = on_deadlock(thread);
     let mut members: Vec<(u32, u32)> =
         circle.sides.iter().map(|side| (side.request.thread.0, side.request.event)).collect();
     members.sort_unstable();
     // A panic ends the deadlock only where it unwinds a member.
-    let own = current_if_known().map_or(0, |thread| thread.id().0);
-    let outside = !members.iter().any(|(thread, _)| *thread == own);
-    if outside && on_deadlock() == OnDeadlock::Panic || !is_first_report(members) {
+    let outside = !members.iter().any(|(member, _)| *member == thread.id().0);
+    if outside && reaction == OnDeadlock::Panic || !is_first_report(members) {
         return;
     }
     let detected_after_ns = circle.seen.0.elapsed().as_nanos() as u64;
     let records = vec![Record::Stuck { kind: StuckKind::Deadlock, threads: circle.sides, detected_after_ns }];
-    let text = report(&knowledge::stuck(&records));
-    if on_deadlock() == OnDeadlock::Panic {
+    let text = report(reaction, &knowledge::stuck(&records));
+    if reaction == OnDeadlock::Panic {
         drop(wait);
     }
-    react(text);
+    drop(busy);
+    react(reaction, text);
 }
 
 /// Two threads may see the same circle; one of them reports it. `members`: thread and event of each, sorted.
@@ -94,19 +103,23 @@ fn is_first_report(members: Vec<(u32, u32)>) -> bool {
 }
 
 /// Tells the CLI, or else the terminal; gives the text.
-fn report(news: &[News]) -> String {
-    let findings: Vec<Finding> = news.iter().map(|news| news.finding(&Names)).collect();
-    let text = output::render(&findings);
+fn report(reaction: OnDeadlock, news: &[News]) -> String {
     if output::under_cli() {
         output::notify();
-    } else {
+        if reaction == OnDeadlock::Report {
+            return String::new();
+        }
+    }
+    let findings: Vec<Finding> = news.iter().map(|news| news.finding(&Names)).collect();
+    let text = output::render(&findings);
+    if !output::under_cli() {
         output::print_report(&text);
     }
     text
 }
 
-fn react(text: String) {
-    match on_deadlock() {
+fn react(reaction: OnDeadlock, text: String) {
+    match reaction {
         OnDeadlock::Report => {}
         OnDeadlock::Panic => panic!("deadlock\n{text}"),
         OnDeadlock::Abort => std::process::abort(),

@@ -3,6 +3,7 @@
 //! Kept in concurrent maps, so that a report can read while threads go on adding.
 
 use std::collections::hash_map::RandomState;
+use std::ptr;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
 
@@ -10,7 +11,7 @@ use dashmap::DashMap;
 use lockcheck_events::{LockId, LockKind, RawSite, SiteId, StackId, ThreadId};
 use parking_lot::{Mutex, RwLock};
 
-use super::context::{HELD_MAX, Place, Thread};
+use super::context::{HELD_MAX, HoldSet, Place, Shared};
 
 type Map<K, V> = LazyLock<DashMap<K, V, RandomState>>;
 
@@ -29,6 +30,18 @@ pub(crate) struct LockEntry {
 pub(crate) struct ThreadEntry {
     pub name: Option<String>,
     pub scope: Option<String>,
+    /// Who started it, if that is known.
+    pub parent: Option<ThreadId>,
+}
+
+/// Who started the thread, if that is known.
+pub(crate) fn parent(thread: ThreadId) -> Option<ThreadId> {
+    THREADS.get(&thread).and_then(|entry| entry.parent)
+}
+
+/// The named scope that the thread counts in.
+pub(crate) fn scope(thread: ThreadId) -> Option<String> {
+    THREADS.get(&thread).and_then(|entry| entry.scope.clone())
 }
 
 pub(crate) static LOCKS: Map<LockId, LockEntry> = LazyLock::new(DashMap::default);
@@ -44,34 +57,49 @@ static SITE_IDS: Map<RawSite, SiteId> = LazyLock::new(DashMap::default);
 /// The same by address, to find them quickly.
 static SITE_AT: Map<usize, SiteId> = LazyLock::new(DashMap::default);
 
-/// Every `Thread` there ever was; they are never freed.
-static ALL: RwLock<Vec<&'static Thread>> = RwLock::new(Vec::new());
+/// What others see of threads, one entry for each slot there ever was; never freed. Whoever reads a hold set keeps
+/// this locked meanwhile, so that its thread cannot go away.
+static ALL: RwLock<Vec<&'static Shared>> = RwLock::new(Vec::new());
 /// Those without a user.
-static IDLE: Mutex<Vec<&'static Thread>> = Mutex::new(Vec::new());
+static IDLE: Mutex<Vec<&'static Shared>> = Mutex::new(Vec::new());
 
 /// Holds that were not kept because a thread held more than `HELD_MAX` locks.
 static DROPPED_HOLDS: AtomicU64 = AtomicU64::new(0);
 
-/// A snapshot of all threads.
-pub(crate) fn threads() -> Vec<&'static Thread> {
-    ALL.read().clone()
+/// Calls `each` for every thread that can be seen, with its hold set.
+pub(crate) fn for_each_thread(mut each: impl FnMut(&'static Shared, &HoldSet)) {
+    for shared in ALL.read().iter() {
+        // SAFETY: a hold set is shown as long as its thread lives; `hide` waits for the lock that is held here.
+        if let Some(holds) = unsafe { shared.holds.load(Ordering::Relaxed).as_ref() } {
+            each(shared, holds);
+        }
+    }
 }
 
-/// A `Thread` without a user.
-pub(crate) fn idle_thread() -> &'static Thread {
-    if let Some(thread) = IDLE.lock().pop() {
-        return thread;
+/// A slot without a user.
+pub(crate) fn idle_shared() -> &'static Shared {
+    if let Some(shared) = IDLE.lock().pop() {
+        return shared;
     }
     let mut all = ALL.write();
-    let thread: &'static Thread = Box::leak(Box::new(Thread::new(all.len() as u32 + 1)));
-    all.push(thread);
-    super::waits::announce(thread);
-    thread
+    let shared: &'static Shared = Box::leak(Box::new(Shared::new(all.len() as u32 + 1)));
+    all.push(shared);
+    super::waits::announce(shared);
+    shared
 }
 
-/// Gives a `Thread` back.
-pub(crate) fn retire(thread: &'static Thread) {
-    IDLE.lock().push(thread);
+/// Lets others see the calling thread.
+pub(crate) fn show(shared: &'static Shared, holds: &HoldSet) {
+    let _all = ALL.write();
+    shared.holds.store(ptr::from_ref(holds).cast_mut(), Ordering::Relaxed);
+}
+
+/// The calling thread can no longer be seen, and its slot is free.
+pub(crate) fn hide(shared: &'static Shared) {
+    let all = ALL.write();
+    shared.holds.store(ptr::null_mut(), Ordering::Relaxed);
+    drop(all);
+    IDLE.lock().push(shared);
 }
 
 /// The id under which `place` is known, and whether it is new.

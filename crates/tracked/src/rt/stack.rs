@@ -22,7 +22,7 @@ pub(crate) type Captured = HashMap<u64, (u8, StackId)>;
 /// What tells apart the sites of requests, not their locks.
 fn sites_key(thread: &Thread, wanted: &HeldLock) -> u64 {
     let mut hasher = DefaultHasher::new();
-    for hold in thread.holds().chain([*wanted]) {
+    for hold in thread.holds().iter().chain([*wanted]) {
         std::ptr::from_ref(hold.site).hash(&mut hasher);
     }
     hasher.finish()

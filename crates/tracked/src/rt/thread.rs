@@ -54,7 +54,7 @@ impl Child {
         let ended = Ended(Arc::new(state));
         let origin = parent.map(|parent| {
             let _busy = parent.enter();
-            let scope = registry::THREADS.get(&parent.id()).and_then(|entry| entry.scope.clone());
+            let scope = registry::scope(parent.id());
             let token = knowledge::before(parent);
             Origin { id, parent: parent.id(), token, scope, name, ended: ended.clone() }
         });
@@ -64,9 +64,7 @@ impl Child {
     /// Runs the thread's closure, in the new thread.
     pub(crate) fn run<T>(self, f: impl FnOnce() -> T) -> T {
         let _returned = Returned(self.ended);
-        if let Some(origin) = self.origin {
-            lifecycle::start(origin);
-        }
+        self.origin.map(lifecycle::start);
         f()
     }
 }

@@ -14,7 +14,7 @@ use std::time::Instant;
 use lockcheck_checker::waits::{Enders, Snapshot, Waiting};
 use lockcheck_events::{LockKind, StackId, StuckThread, ThreadId};
 
-use super::context::{Held, HeldLock, Thread};
+use super::context::{Held, HeldLock, HoldSet, Shared, Thread};
 use super::operation::Owner;
 use super::{knowledge, registry, stack};
 
@@ -22,20 +22,20 @@ use super::{knowledge, registry, stack};
 const SLOTS: usize = 1024;
 
 /// The threads by slot number, for owner hints. Written once each.
-static BY_SLOT: [AtomicPtr<Thread>; SLOTS] = [const { AtomicPtr::new(std::ptr::null_mut()) }; SLOTS];
+static BY_SLOT: [AtomicPtr<Shared>; SLOTS] = [const { AtomicPtr::new(std::ptr::null_mut()) }; SLOTS];
 
-/// Makes `thread` known under its slot number.
-pub(crate) fn announce(thread: &'static Thread) {
-    if let Some(entry) = BY_SLOT.get(thread.slot as usize) {
+/// Makes `shared` known under its slot number.
+pub(crate) fn announce(shared: &'static Shared) {
+    if let Some(entry) = BY_SLOT.get(shared.slot as usize) {
         // Release pairs with the Acquire in `by_slot`: the thread is whole.
-        entry.store(std::ptr::from_ref(thread).cast_mut(), Ordering::Release);
+        entry.store(std::ptr::from_ref(shared).cast_mut(), Ordering::Release);
     }
 }
 
-fn by_slot(slot: u32) -> Option<&'static Thread> {
-    let thread = BY_SLOT.get(slot as usize)?.load(Ordering::Acquire);
+fn by_slot(slot: u32) -> Option<&'static Shared> {
+    let shared = BY_SLOT.get(slot as usize)?.load(Ordering::Acquire);
     // SAFETY: only `announce` writes it, from a `&'static`.
-    unsafe { thread.as_ref() }
+    unsafe { shared.as_ref() }
 }
 
 /// Whose doing could end a wait, in a word.
@@ -82,7 +82,7 @@ impl Wait {
 }
 
 impl WaitSlot {
-    pub(crate) fn new() -> WaitSlot {
+    pub(crate) const fn new() -> WaitSlot {
         WaitSlot {
             sequence: AtomicU32::new(0),
             enders: AtomicU32::new(0),
@@ -98,11 +98,11 @@ impl WaitSlot {
 }
 
 /// A wait that others can see; it ends when this is dropped.
-pub(crate) struct Published<'a> {
-    slot: &'a WaitSlot,
+pub(crate) struct Published {
+    slot: &'static WaitSlot,
 }
 
-impl Drop for Published<'_> {
+impl Drop for Published {
     fn drop(&mut self) {
         let sequence = self.slot.sequence.load(Ordering::Relaxed);
         self.slot.sequence.store(sequence.wrapping_add(1), Ordering::Relaxed);
@@ -112,8 +112,8 @@ impl Drop for Published<'_> {
 }
 
 /// Lets others see that `thread` waits.
-pub(crate) fn publish(thread: &Thread, wait: Wait) -> Published<'_> {
-    let slot = &thread.wait;
+pub(crate) fn publish(thread: &Thread, wait: Wait) -> Published {
+    let slot = thread.wait_slot();
     slot.enders.store(wait.enders, Ordering::Relaxed);
     slot.target.store(wait.target.0, Ordering::Relaxed);
     slot.stack.store(stack::last_at(thread, &wait.wanted).0, Ordering::Relaxed);
@@ -130,7 +130,7 @@ pub(crate) fn publish(thread: &Thread, wait: Wait) -> Published<'_> {
 pub(crate) fn may_close_a_circle(thread: &Thread, owner: &Owner) -> bool {
     match by_slot(owner.get()) {
         // A running owner will look itself if it ever blocks.
-        Some(owner) if !std::ptr::eq(owner, thread) => owner.wait.is_waiting(),
+        Some(other) if other.slot != thread.slot() => other.wait.is_waiting(),
         _ => true,
     }
 }
@@ -158,26 +158,26 @@ impl Eq for Seen {}
 
 /// The circle that `thread`, which has published its wait, is caught in or waits behind.
 #[cold]
-pub(crate) fn circle(thread: &'static Thread) -> Option<Circle> {
+pub(crate) fn circle(thread: &Thread) -> Option<Circle> {
     let _busy = thread.enter();
     let mut sequences = Vec::new();
     let mut snapshot = Snapshot::default();
-    for other in registry::threads() {
-        if let Some((waiting, sequence)) = read(other) {
+    registry::for_each_thread(|other, holds| {
+        if let Some((waiting, sequence)) = read(other, holds) {
             sequences.push((waiting.request.thread, sequence));
             snapshot.waiting.push(waiting);
         }
-    }
+    });
     let sides = snapshot.circle_from(thread.id())?;
     sequences.retain(|(id, _)| sides.iter().any(|side| side.request.thread == *id));
     Some(Circle { sides, sequences, seen: Seen(Instant::now()) })
 }
 
-/// What `thread` waits for and holds, if it waits and went on waiting while this was read.
-fn read(thread: &Thread) -> Option<(Waiting, u32)> {
-    let slot = &thread.wait;
+/// What `other` waits for and holds, if it waits and went on waiting while this was read.
+fn read(other: &Shared, holds: &HoldSet) -> Option<(Waiting, u32)> {
+    let slot = &other.wait;
     let sequence = slot.sequence.load(Ordering::Acquire);
-    if sequence.is_multiple_of(2) || !thread.is_alive() {
+    if sequence.is_multiple_of(2) {
         return None;
     }
     let wanted = slot.wanted.read()?;
@@ -187,7 +187,7 @@ fn read(thread: &Thread) -> Option<(Waiting, u32)> {
         _ => Enders::Anyone,
     };
     let stack = StackId(slot.stack.load(Ordering::Relaxed));
-    let request = knowledge::request(thread, &wanted, stack);
+    let request = knowledge::request(other.id(), holds, &wanted, stack);
     // Pairs with the Release fence in `Published::drop`.
     fence(Ordering::Acquire);
     (slot.sequence.load(Ordering::Relaxed) == sequence).then_some((Waiting { request, enders }, sequence))

@@ -12,17 +12,24 @@ pub(crate) mod raw;
 #[cfg(instrumented)]
 mod rwlock;
 
+/// The watched types, whether or not the mirrors are.
 #[cfg(instrumented)]
-pub use self::{
-    condvar::{Condvar, WaitTimeoutResult},
-    mutex::{Mutex, MutexGuard},
-    rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard},
+#[doc(hidden)]
+pub mod watched {
+    pub use super::condvar::{Condvar, WaitTimeoutResult};
+    pub use super::mutex::{Mutex, MutexGuard};
+    pub use super::rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+}
+
+#[cfg(mirrored)]
+pub use self::watched::{
+    Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, WaitTimeoutResult,
 };
 pub use std::sync::{
     Arc, Barrier, BarrierWaitResult, LazyLock, LockResult, Once, OnceLock, OnceState, PoisonError,
     TryLockError, TryLockResult, Weak, atomic, mpsc,
 };
-#[cfg(not(instrumented))]
+#[cfg(not(mirrored))]
 pub use std::sync::{
     Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, WaitTimeoutResult,
 };

@@ -1,0 +1,70 @@
+//! The attribute `#[tracked::test]`. Use it through `tracked`; what it expands to is not meant to be written by hand.
+
+use proc_macro::TokenStream;
+use proc_macro2::TokenStream as Tokens;
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{Error, ItemFn};
+
+/// A test that fails when anything is found at or above the tier `likely`, besides failing as any test does.
+///
+/// The test is a scope of its own: what it does, with the threads it starts through `tracked::thread`, is kept apart
+/// from tests that run at the same time, and findings carry its name. `LOCKCHECK_FAIL_ON` sets another tier, or
+/// `never`. A deadlock panics in the thread that closes it, so that the test fails instead of hanging, unless
+/// `LOCKCHECK_ON_DEADLOCK` says otherwise.
+///
+/// Other attributes (`#[should_panic]`, `#[ignore]`, ...) and a `Result` as the return type mean what they mean with
+/// `#[test]`. A test that should panic and in which something is found fails by not panicking.
+#[proc_macro_attribute]
+pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    expand(arguments.into(), item.into()).unwrap_or_else(Error::into_compile_error).into()
+}
+
+fn expand(arguments: Tokens, item: Tokens) -> syn::Result<Tokens> {
+    if !arguments.is_empty() {
+        return Err(Error::new(
+            arguments.span(),
+            "`#[tracked::test]` takes no arguments: remove what stands in the parentheses",
+        ));
+    }
+    let function: ItemFn = syn::parse2(item)?;
+    refuse(&function)?;
+    let ItemFn { attrs, vis, sig, block, .. } = &function;
+    let name = sig.ident.to_string();
+    let should_panic = attrs.iter().any(|attribute| attribute.path().is_ident("should_panic"));
+    let output = &sig.output;
+    // Errors in the body point to the body, and type inference of the closure is that of the function.
+    let body = quote_spanned!(block.span() => (move || #output #block));
+    Ok(quote! {
+        #[::core::prelude::v1::test]
+        #(#attrs)*
+        #vis #sig {
+            ::tracked::__run_test(
+                ::core::concat!(::core::module_path!(), "::", #name),
+                #should_panic,
+                #body,
+            )
+        }
+    })
+}
+
+/// Says why a function cannot be a test.
+fn refuse(function: &ItemFn) -> syn::Result<()> {
+    let sig = &function.sig;
+    if let Some(asyncness) = &sig.asyncness {
+        return Err(Error::new(
+            asyncness.span(),
+            "`#[tracked::test]` cannot run an async function: make it a plain one and call the runtime's `block_on`",
+        ));
+    }
+    if let Some(argument) = sig.inputs.first() {
+        return Err(Error::new(argument.span(), "a test takes no arguments"));
+    }
+    if !sig.generics.params.is_empty() {
+        return Err(Error::new(sig.generics.span(), "a test cannot be generic"));
+    }
+    if let Some(test) = function.attrs.iter().find(|attribute| attribute.path().is_ident("test")) {
+        return Err(Error::new(test.span(), "`#[tracked::test]` makes it a test already: remove `#[test]`"));
+    }
+    Ok(())
+}

@@ -1,0 +1,50 @@
+//! What a run leaves behind, read again: `analyze` finds the same, `graph` draws it, SARIF holds it.
+
+use serde_json::Value;
+
+use crate::command::{BUILD, RUN, lockcheck, run};
+use crate::contract::{self, list, text};
+
+#[test]
+fn a_trace_says_again_what_the_run_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let sarif = folder.path().join("bank.sarif");
+    let mut command = lockcheck();
+    command.args(["run", "fixtures/bank", "--message-format", "json", "--out"]).arg(folder.path());
+    let told = run(command.arg("--sarif").arg(&sarif), BUILD).expect_code(1).json();
+    contract::check(&told);
+    let read = |path: &std::path::Path| std::fs::read_to_string(path).unwrap();
+    let written: Value = serde_json::from_str(&read(&folder.path().join("report.json"))).unwrap();
+    assert_eq!(written, told, "report.json is what stands on stdout");
+
+    let mut analyze = lockcheck();
+    analyze.args(["analyze", "--message-format", "json"]).arg(folder.path());
+    let again = run(&mut analyze, RUN).expect_code(1).json();
+    contract::check(&again);
+    assert_eq!(again["findings"], told["findings"]);
+    assert_eq!(again["stats"], told["stats"]);
+
+    let graph = run(lockcheck().arg("graph").arg(folder.path()), RUN).expect_code(0);
+    for words in ["digraph", "alice", "bob", "src/main.rs:45"] {
+        assert!(graph.stdout.contains(words), "{words}\n{graph}");
+    }
+
+    let sarif: Value = serde_json::from_str(&read(&sarif)).unwrap();
+    let result = &list(&sarif["runs"][0], "results")[0];
+    assert_eq!(text(result, "ruleId"), "LC0001");
+}
+
+#[test]
+fn what_is_not_a_trace_is_said_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.lctrace");
+    std::fs::write(&path, "no trace").unwrap();
+    let mut analyze = lockcheck();
+    let ran = run(analyze.args(["analyze", "--message-format", "json"]).arg(&path), RUN).expect_code(2);
+    let error = ran.json();
+    assert_eq!(text(&error, "schema"), "lockcheck.error.v1");
+    assert_eq!(text(&error, "file"), path.to_str().unwrap());
+    std::fs::remove_file(&path).unwrap();
+    run(lockcheck().arg("analyze").arg(folder.path()), RUN).expect_code(4);
+    run(lockcheck().args(["analyze", "no/such/trace"]), RUN).expect_code(2);
+}

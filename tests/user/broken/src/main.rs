@@ -1,0 +1,6 @@
+//! Does not compile.
+
+fn main() {
+    let number: u32 = "seven";
+    println!("{number}");
+}

@@ -1,0 +1,3 @@
+//! Never run: its expectations cannot be read.
+
+fn main() {}
