@@ -73,7 +73,10 @@ fn pack(event: u32, mode: Mode, attempt: Attempt, kind: LockKind) -> u64 {
 
 impl Held {
     /// Nothing written yet.
-    #[expect(clippy::declare_interior_mutable_const, reason = "each use is a new entry, which is what is wanted")]
+    #[expect(
+        clippy::declare_interior_mutable_const,
+        reason = "each use is a new entry, which is what is wanted"
+    )]
     pub(crate) const EMPTY: Held = Held {
         id: AtomicU64::new(0),
         site: AtomicPtr::new(ptr::null_mut()),
