@@ -207,7 +207,7 @@ fn a_lock_that_is_moved_stays_the_same() {
     alone("corners::a_lock_that_is_moved_stays_the_same", &[], || {
         let (a, b) = (Mutex::new(()), Mutex::new(()));
         drop((a.lock(), b.lock()));
-        let mut moved = vec![b, a];
+        let mut moved = [b, a];
         moved.reverse();
         drop((moved[1].lock(), moved[0].lock()));
         let (first, second) = moved.split_at_mut(1);
