@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use lockcheck_litmus::{parse, predict, testing};
 use serde_json::Value;
 
-use crate::support::{Called, call_in};
+use crate::support::{Called, call_in, lockcheck};
 
 fn conformance() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/conformance/litmus")
@@ -145,4 +145,153 @@ fn the_detector_and_the_prediction_agree_on_random_sketches() {
     }
     assert!(expected.is_empty(), "every sketch gets its line");
     assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+const ABBA: &str = "\
+# two workers take two locks in opposite order
+mutex a b
+thread T1: lock a; lock b; unlock b; unlock a
+thread T2: lock b; lock a; unlock a; unlock b
+";
+const GATED: &str = "\
+mutex a b gate
+thread T1: lock gate; lock a; lock b; unlock b; unlock a; unlock gate
+thread T2: lock gate; lock b; lock a; unlock a; unlock b; unlock gate
+";
+/// Really gets stuck in its sequential run.
+const STUCK: &str = "\
+mutex a b
+event e f
+thread T1: lock a; set e; wait f; lock b; unlock b; unlock a
+thread T2: wait e; lock b; set f; lock a; unlock a; unlock b
+";
+const UNKNOWN: &str = "mutex a\nthread T1: lock a; lock zz; unlock a\n";
+
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn people_read_who_holds_what_who_waits_and_how_it_comes_to_that() {
+    let folder = folder(&[("abba.litmus", ABBA), ("gated.litmus", GATED)]);
+    let called = litmus(folder.path(), &["abba.litmus", "gated.litmus"]);
+    called.assert_code(1);
+    assert_eq!(called.stdout, "");
+    insta::assert_snapshot!("all_runs", called.stderr);
+    litmus(folder.path(), &["gated.litmus"]).assert_code(0);
+}
+
+#[test]
+fn people_read_what_one_run_foretells_with_the_lines_of_the_sketch() {
+    let folder = folder(&[("abba.litmus", ABBA), ("gated.litmus", GATED), ("stuck.litmus", STUCK)]);
+    let called = litmus(folder.path(), &["--observe", "abba.litmus", "gated.litmus", "stuck.litmus"]);
+    called.assert_code(1);
+    assert_eq!(called.stdout, "");
+    insta::assert_snapshot!("one_run", called.stderr);
+    litmus(folder.path(), &["--observe", "gated.litmus"]).assert_code(0);
+}
+
+#[test]
+fn the_short_form_is_one_line_for_each_finding() {
+    let folder = folder(&[("abba.litmus", ABBA), ("gated.litmus", GATED)]);
+    let called = litmus(folder.path(), &["--message-format", "short", "."]);
+    called.assert_code(1);
+    assert!(called.stderr.starts_with("abba.litmus:3:20: error[LC0003]: T1 and T2 can never go on ["));
+    let called = litmus(folder.path(), &["--message-format", "short", "--observe", "."]);
+    called.assert_code(1);
+    assert!(called.stderr.starts_with("abba.litmus:3:20: warning[LC0001]: threads `T1` and `T2` could"));
+    assert_eq!(called.stderr.lines().count(), 1);
+}
+
+#[test]
+fn a_finding_has_its_evidence_and_its_schedule_in_the_notation_s_words() {
+    let folder = folder(&[("abba.litmus", ABBA)]);
+    let called = litmus(folder.path(), &["abba.litmus", "--message-format", "json"]);
+    insta::assert_json_snapshot!("all_runs_json", lines(called.assert_code(1)));
+    let called = litmus(folder.path(), &["--observe", "abba.litmus", "--message-format", "json"]);
+    let observed = &lines(called.assert_code(1))[0];
+    assert_eq!(observed["litmus"], serde_json::json!({"file": "abba.litmus", "predicted": "likely"}));
+    let finding = &observed["findings"][0];
+    assert_eq!((&finding["code"], &finding["tier"]), (&"LC0001".into(), &"likely".into()));
+    assert_eq!(finding["evidence"][0]["holds"][0]["site"]["line"], 3);
+    assert_eq!(finding["locks"][1]["name"], "a");
+}
+
+#[test]
+fn a_malformed_sketch_is_told_with_its_place_and_does_not_keep_others_from_being_judged() {
+    let files =
+        [("a/bad.litmus", UNKNOWN), ("a/good.litmus", ABBA), ("b/also.litmus", "mutex\n"), ("c.txt", "")];
+    let folder = folder(&files);
+    for form in [&["."][..], &[".", "--observe"]] {
+        let called = litmus(folder.path(), form);
+        called.assert_code(2);
+        assert!(called.stderr.contains("./a/good.litmus: "), "{}", called.stderr);
+        assert!(called.stderr.contains("./b/also.litmus:1:6: error[syntax]: "), "{}", called.stderr);
+        let error = "./a/bad.litmus:2:25: error[unknown]: `zz` is not declared; declare it, or bind it with `as` before\n\
+                     \x20   2 | thread T1: lock a; lock zz; unlock a\n      |                         ^\n";
+        assert!(called.stderr.starts_with(error), "{}", called.stderr);
+    }
+    let called = litmus(folder.path(), &[".", "--message-format", "json"]);
+    let lines = lines(called.assert_code(2));
+    let error = serde_json::json!({
+        "schema": "lockcheck.error.v1", "file": "./a/bad.litmus", "line": 2, "column": 25, "code": "unknown",
+        "message": "`zz` is not declared; declare it, or bind it with `as` before",
+    });
+    assert_eq!((lines.len(), &lines[0]), (3, &error));
+    assert_eq!((&lines[1]["litmus"]["deadlock"], &lines[2]["code"]), (&true.into(), &"syntax".into()));
+}
+
+#[test]
+fn what_is_not_there_is_said_and_what_is_too_large_is_not_read() {
+    let folder = folder(&[("empty/readme", ""), ("large.litmus", &"#".repeat(70_000))]);
+    let called = litmus(folder.path(), &["nowhere.litmus"]);
+    assert!(called.assert_code(2).stderr.contains("nowhere.litmus"));
+    let called = litmus(folder.path(), &["empty"]);
+    assert!(called.assert_code(2).stderr.contains("there is no sketch under `empty`"));
+    let called = litmus(folder.path(), &["large.litmus"]);
+    assert!(called.assert_code(2).stderr.contains("error[limit]"), "{}", called.stderr);
+    litmus(folder.path(), &[]).assert_code(2);
+    litmus(folder.path(), &["large.litmus", "--limit", "0"]).assert_code(2);
+    litmus(folder.path(), &["large.litmus", "--limit", "5", "--observe"]).assert_code(2);
+}
+
+#[test]
+fn a_search_that_stops_at_its_limit_says_so_and_claims_nothing() {
+    let folder = folder(&[("gated.litmus", GATED)]);
+    let called = litmus(folder.path(), &["gated.litmus", "--limit", "3", "--message-format", "json"]);
+    let line = &lines(called.assert_code(0))[0];
+    assert_eq!((&line["litmus"]["complete"], &line["verdict"]), (&false.into(), &"inconclusive".into()));
+    assert!(line["notes"][0].as_str().unwrap().contains("after 3 states"));
+}
+
+/// The run-time speaks to whoever watches the process; here that is the tool itself, and nobody else.
+#[test]
+fn an_observed_sketch_keeps_to_itself() {
+    let sketches = folder(&[("stuck.litmus", STUCK), ("abba.litmus", ABBA)]);
+    let out = tempfile::tempdir().unwrap();
+    let mut command = lockcheck();
+    command.current_dir(sketches.path()).args(["litmus", "--observe", ".", "--message-format", "json"]);
+    command.env("LOCKCHECK_OUT", out.path()).env("LOCKCHECK_ON_DEADLOCK", "abort").env("LOCKCHECK", "off");
+    let called = Called::of(command.output().unwrap());
+    assert_eq!(called.assert_code(1).stderr, "");
+    assert_eq!(std::fs::read_dir(out.path()).unwrap().count(), 0, "no trace is left");
+    let lines = lines(&called);
+    let stuck = &lines[1];
+    assert_eq!(stuck["litmus"]["predicted"], "likely");
+    assert_eq!(
+        (&stuck["findings"][0]["code"], &stuck["findings"][0]["tier"]),
+        (&"LC0003".into(), &"actual".into())
+    );
+}
+
+#[test]
+fn the_same_call_says_the_same() {
+    let say = || litmus(&conformance(), &["--observe", "corpus", "--message-format", "json"]).stdout;
+    assert!(say() == say());
 }

@@ -75,7 +75,7 @@ impl Held {
     /// Nothing written yet.
     #[expect(
         clippy::declare_interior_mutable_const,
-        reason = "each use is a new entry, which is what is wanted"
+        reason = "fills arrays; each use is an entry of its own"
     )]
     pub(crate) const EMPTY: Held = Held {
         id: AtomicU64::new(0),
