@@ -7,6 +7,7 @@ pub mod code;
 pub mod finding;
 pub mod judge;
 pub mod order;
+pub mod trace;
 pub mod waits;
 pub mod words;
 

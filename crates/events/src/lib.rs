@@ -5,9 +5,12 @@
 //! is `tracked`) and prints nothing (that is `lockcheck-report`).
 
 pub mod id;
+pub mod rapid_binary;
 pub mod record;
 pub mod site;
 pub mod source;
+pub mod std_text;
+pub mod trace_event;
 pub mod trace_file;
 
 pub use id::{Attempt, LockId, LockKind, Mode, SiteId, StackId, ThreadId, TokenId};

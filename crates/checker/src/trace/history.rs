@@ -1,0 +1,557 @@
+//! What of a trace the sync-preserving closure needs: who depends on whom, and every critical section.
+//!
+//! [`Edges`] are the edges of read-from, fork, join and wake-up, sixteen bytes each, and only those that say more than
+//! an earlier one between the same two threads. [`Sections`] has twenty bytes for each critical section, appended in the
+//! order of its thread. That is all the history there is: reads, writes and releases leave no record of their own.
+//! Appending is all that happens while the trace is read; [`EdgeIndex`] and [`SectionIndex`] sort it when, and only
+//! if, there is something to search.
+//!
+//! [`Dependencies`] is a small transitive order that can be asked at any time, for fork and join alone.
+
+use std::ops::Range;
+
+use hashbrown::HashMap;
+
+use super::acquires::{Kind, Want};
+use super::holds::Hold;
+
+/// An edge from one thread to another: event `source` of `from` comes before event `at` of `thread`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Edge {
+    /// Whose event comes later.
+    thread: u32,
+    /// That event; 0 for before the first.
+    at: u32,
+    /// Whose event comes earlier.
+    from: u32,
+    /// That event.
+    source: u32,
+}
+
+/// The edges between threads, in the order of the trace. For each thread, `at` never decreases.
+#[derive(Default)]
+pub(super) struct Edges {
+    /// All of them.
+    edges: Vec<Edge>,
+    /// `heard[t][u]`: the last `source` of an edge from `u` to `t`.
+    heard: Vec<Vec<u32>>,
+}
+
+impl Edges {
+    /// Has a place for `thread`.
+    pub(super) fn add_thread(&mut self, thread: u32) {
+        while self.heard.len() <= thread as usize {
+            self.heard.push(Vec::new());
+        }
+    }
+
+    /// Adds an edge, unless an earlier one between the two threads says as much; whether it was added.
+    #[inline]
+    pub(super) fn add(&mut self, thread: u32, at: u32, from: u32, source: u32) -> bool {
+        let heard = &mut self.heard[thread as usize];
+        if heard.len() <= from as usize {
+            heard.resize(from as usize + 1, 0);
+        }
+        let heard = &mut heard[from as usize];
+        if *heard >= source {
+            return false;
+        }
+        *heard = source;
+        self.edges.push(Edge { thread, at, from, source });
+        true
+    }
+
+    /// Bytes of the history proper.
+    pub(super) fn bytes(&self) -> usize {
+        self.edges.capacity() * size_of::<Edge>()
+    }
+}
+
+/// How many edges of a thread lie between two of its full clocks, at least; with many threads more, so that clocks
+/// take no more memory than edges.
+const STRIDE: usize = 4;
+
+/// Edges by thread, with the thread's full clock every so many edges: a closure that starts from nothing jumps to the
+/// last clock instead of walking all edges before it.
+pub(super) struct EdgeIndex {
+    /// By thread: its edges without the thread, in order.
+    of_thread: Vec<Vec<(u32, u32, u32)>>,
+    /// Edges between two clocks.
+    stride: usize,
+    /// By thread: clock after each `stride` edges, each as long as there are threads. Transitive.
+    clocks: Vec<Vec<u32>>,
+}
+
+impl EdgeIndex {
+    /// Sorts `edges`.
+    pub(super) fn new(edges: &Edges) -> EdgeIndex {
+        Self::with_stride(edges, STRIDE.max(edges.heard.len() / 4))
+    }
+
+    /// As [`EdgeIndex::new`], with a clock after each `stride` edges.
+    fn with_stride(edges: &Edges, stride: usize) -> EdgeIndex {
+        let threads = edges.heard.len();
+        let mut of_thread = vec![Vec::new(); threads];
+        for edge in &edges.edges {
+            of_thread[edge.thread as usize].push((edge.at, edge.from, edge.source));
+        }
+        let mut index = EdgeIndex { of_thread, stride, clocks: vec![Vec::new(); threads] };
+        index.compute_clocks(&edges.edges);
+        index
+    }
+
+    /// How many edges of `thread` come at or before its event `index`.
+    pub(super) fn count(&self, thread: u32, index: u32) -> usize {
+        self.of_thread[thread as usize].partition_point(|edge| edge.0 <= index)
+    }
+
+    /// Edges `from` to `to` of `thread`, as pairs (thread, event).
+    pub(super) fn between(&self, thread: u32, from: usize, to: usize) -> impl Iterator<Item = (u32, u32)> {
+        self.of_thread[thread as usize][from..to].iter().map(|edge| (edge.1, edge.2))
+    }
+
+    /// The last clock of `thread` after at most `edges` edges, and how many edges it covers.
+    pub(super) fn clock(&self, thread: u32, edges: usize) -> (&[u32], usize) {
+        let (number, width) = (edges / self.stride, self.of_thread.len());
+        if number == 0 {
+            return (&[], 0);
+        }
+        let start = (number - 1) * width;
+        (&self.clocks[thread as usize][start..start + width], number * self.stride)
+    }
+
+    /// Computes the clocks in one pass. A thread's clock after some of its edges is kept as long as later edges come
+    /// from there.
+    fn compute_clocks(&mut self, edges: &[Edge]) {
+        let threads = self.of_thread.len();
+        if self.of_thread.iter().all(|edges| edges.len() < self.stride) {
+            return;
+        }
+        let mut users: Vec<Vec<u32>> = self.of_thread.iter().map(|edges| vec![0; edges.len() + 1]).collect();
+        let mut sources = Vec::with_capacity(edges.len());
+        for edge in edges {
+            let version = self.count(edge.from, edge.source);
+            users[edge.from as usize][version] += 1;
+            sources.push(version);
+        }
+        let mut now: Vec<(usize, Vec<u32>)> = vec![(0, vec![0; threads]); threads];
+        let mut kept: HashMap<(u32, usize), Vec<u32>> = HashMap::new();
+        let mut spare: Vec<Vec<u32>> = Vec::new();
+        for (edge, wanted) in edges.iter().zip(sources) {
+            let thread = edge.thread as usize;
+            let version = now[thread].0;
+            if users[thread][version] > 0 {
+                let mut copy = spare.pop().unwrap_or_default();
+                copy.clone_from(&now[thread].1);
+                kept.insert((edge.thread, version), copy);
+            }
+            now[thread].0 += 1;
+            let mut clock = std::mem::take(&mut now[thread].1);
+            let source = match kept.get(&(edge.from, wanted)) {
+                Some(clock) => clock,
+                None => &now[edge.from as usize].1,
+            };
+            for (mine, theirs) in clock.iter_mut().zip(source) {
+                *mine = (*mine).max(*theirs);
+            }
+            let entry = &mut clock[edge.from as usize];
+            *entry = (*entry).max(edge.source);
+            let left = &mut users[edge.from as usize][wanted];
+            *left -= 1;
+            if *left == 0 {
+                spare.extend(kept.remove(&(edge.from, wanted)));
+            }
+            if now[thread].0.is_multiple_of(self.stride) {
+                self.clocks[thread].extend_from_slice(&clock);
+            }
+            now[thread].1 = clock;
+        }
+    }
+}
+
+/// Marks a section that was not released.
+pub(super) const NEVER: u32 = u32::MAX;
+
+/// A partial order that contains the order of each thread, built by edges between events of different threads.
+///
+/// Events of a thread are numbered from 1; what a fork brings is known at 0, before the first one. The order is transitive by construction: an edge brings all that its source
+/// knew at that event.
+#[derive(Default)]
+pub(super) struct Dependencies {
+    /// `now[t][u]`: the events of `u` that come before the current event of `t`.
+    now: Vec<Vec<u32>>,
+    /// `past[t][u]`: pairs (event of `t`, value of `now[t][u]` from this event on), both strictly increasing.
+    past: Vec<Vec<Vec<(u32, u32)>>>,
+    /// By thread: the last event at which `now` changed.
+    changed: Vec<u32>,
+}
+
+impl Dependencies {
+    /// Has a place for `thread`.
+    pub(super) fn add_thread(&mut self, thread: u32) {
+        let threads = thread as usize + 1;
+        while self.now.len() < threads {
+            self.now.push(Vec::new());
+            self.past.push(Vec::new());
+            self.changed.push(0);
+        }
+    }
+
+    /// Whether event `index` of `of` comes before the current event of `thread`.
+    #[inline]
+    pub(super) fn knows(&self, thread: u32, of: u32, index: u32) -> bool {
+        self.now[thread as usize].get(of as usize).is_some_and(|&known| known >= index)
+    }
+
+    /// Event `source` of `from` comes before event `at` of `thread`. Returns whether that was news.
+    /// Preconditions: no edge came to a later event of `thread` before, the threads differ.
+    #[inline]
+    pub(super) fn add(&mut self, thread: u32, at: u32, from: u32, source: u32) -> bool {
+        if self.knows(thread, from, source) {
+            return false;
+        }
+        self.add_new(thread, at, from, source);
+        true
+    }
+
+    /// The slow half of [`Dependencies::add`].
+    fn add_new(&mut self, thread: u32, at: u32, from: u32, source: u32) {
+        let current = self.changed[from as usize] <= source;
+        for of in 0..self.now[from as usize].len() as u32 {
+            let known =
+                if current { self.now[from as usize][of as usize] } else { self.known_at(from, source, of) };
+            if of != thread && of != from {
+                self.learn(thread, at, of, known);
+            }
+        }
+        self.learn(thread, at, from, source);
+        self.changed[thread as usize] = at;
+    }
+
+    /// One entry of a clock rises to `value`, if it does.
+    fn learn(&mut self, thread: u32, at: u32, of: u32, value: u32) {
+        let (now, past) = (&mut self.now[thread as usize], &mut self.past[thread as usize]);
+        let of = of as usize;
+        if now.len() <= of {
+            now.resize(of + 1, 0);
+            past.resize(of + 1, Vec::new());
+        }
+        if value <= now[of] {
+            return;
+        }
+        now[of] = value;
+        match past[of].last_mut() {
+            Some(last) if last.0 == at => last.1 = value,
+            _ => past[of].push((at, value)),
+        }
+    }
+
+    /// How many events of `of` come before event `index` of `thread` (or are needed by it).
+    pub(super) fn known_at(&self, thread: u32, index: u32, of: u32) -> u32 {
+        let past = self.past[thread as usize].get(of as usize).map_or(&[][..], |past| past);
+        let upto = past.partition_point(|&(at, _)| at <= index);
+        if upto == 0 { 0 } else { past[upto - 1].1 }
+    }
+
+    /// How many entries the clock of `thread` has.
+    pub(super) fn width(&self, thread: u32) -> u32 {
+        self.now.get(thread as usize).map_or(0, |now| now.len() as u32)
+    }
+}
+
+/// What a section is a section of: the abstract acquire of a nested acquisition, by its number, or the lock and mode of
+/// one while nothing else was held, which needs no abstract acquire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SectionKind(u32);
+
+/// Set in a [`SectionKind`] that is a lock and mode.
+const PLAIN: u32 = 1 << 31;
+
+impl SectionKind {
+    /// An acquisition of `hold` while nothing else was held.
+    pub(super) fn plain(hold: Hold) -> SectionKind {
+        SectionKind(hold.0 | PLAIN)
+    }
+
+    /// An instance of abstract acquire `number`.
+    pub(super) fn nested(number: u32) -> SectionKind {
+        debug_assert!(number < PLAIN);
+        SectionKind(number)
+    }
+
+    /// The abstract acquire, if there is one.
+    pub(super) fn number(self) -> Option<u32> {
+        (self.0 & PLAIN == 0).then_some(self.0)
+    }
+
+    /// The lock and mode; `kinds` gives those of the abstract acquires.
+    pub(super) fn hold(self, kinds: &[Kind]) -> Hold {
+        match self.number().map(|number| kinds[number as usize].want) {
+            None => Hold(self.0 & !PLAIN),
+            Some(Want::Lock(hold)) => hold,
+            Some(Want::End(_)) => unreachable!("a join has no section"),
+        }
+    }
+}
+
+/// One outermost hold of a lock by a thread.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Section {
+    /// What it is a section of.
+    pub(super) kind: SectionKind,
+    /// Location of the acquisition.
+    pub(super) location: u32,
+    /// Number of the acquisition among the events of its thread.
+    pub(super) acquired: u32,
+    /// Number of the release, or [`NEVER`].
+    pub(super) released: u32,
+    /// Line of the acquisition; also its place in the order of all events.
+    pub(super) line: u32,
+}
+
+/// Every critical section of the trace.
+#[derive(Default)]
+pub(super) struct Sections {
+    /// By thread, in the order of acquisition.
+    pub(super) of_thread: Vec<Vec<Section>>,
+}
+
+impl Sections {
+    /// Has a place for `thread`.
+    pub(super) fn add_thread(&mut self, thread: u32) {
+        while self.of_thread.len() <= thread as usize {
+            self.of_thread.push(Vec::new());
+        }
+    }
+
+    /// A section begins; its number within the thread.
+    #[inline]
+    pub(super) fn open(
+        &mut self,
+        thread: u32,
+        kind: SectionKind,
+        (acquired, line, location): (u32, u32, u32),
+    ) -> u32 {
+        let sections = &mut self.of_thread[thread as usize];
+        sections.push(Section { kind, location, acquired, released: NEVER, line });
+        sections.len() as u32 - 1
+    }
+
+    /// Section `number` of `thread` ends with event `released`.
+    #[inline]
+    pub(super) fn close(&mut self, thread: u32, number: u32, released: u32) {
+        self.of_thread[thread as usize][number as usize].released = released;
+    }
+
+    /// Bytes of the history proper.
+    pub(super) fn bytes(&self) -> usize {
+        self.of_thread.iter().map(|sections| sections.capacity() * size_of::<Section>()).sum()
+    }
+}
+
+/// Sections by thread and lock, for those locks that more than one thread uses: only these constrain anything.
+pub(super) struct SectionIndex<'a> {
+    /// All sections.
+    pub(super) sections: &'a Sections,
+    /// Every pair of a thread and a lock it uses, sorted by thread.
+    pub(super) slots: Vec<Slot>,
+    /// By thread: its range in `slots`.
+    pub(super) of_thread: Vec<Range<usize>>,
+    /// By shared lock (dense numbers of its own): its slots.
+    pub(super) of_lock: Vec<Vec<u32>>,
+    /// By thread and section: its slot, or [`NEVER`] for a lock of one thread; twice that, plus one for shared mode.
+    places: Vec<Vec<u32>>,
+    /// Numbers of sections within their thread, slot after slot, in the order of acquisition.
+    numbers: Vec<u32>,
+    /// The acquisitions of these sections, so that a search does not leave this list.
+    acquired: Vec<u32>,
+}
+
+/// One thread's sections of one lock.
+pub(super) struct Slot {
+    /// The thread.
+    pub(super) thread: u32,
+    /// The lock, in the dense numbers of [`SectionIndex::of_lock`].
+    pub(super) lock: u32,
+    /// Range in [`SectionIndex::numbers`].
+    range: Range<usize>,
+}
+
+impl<'a> SectionIndex<'a> {
+    /// Sorts `sections`; `kinds` are the abstract acquires.
+    pub(super) fn new(sections: &'a Sections, kinds: &[Kind]) -> SectionIndex<'a> {
+        let mut index = SectionIndex {
+            sections,
+            slots: Vec::new(),
+            of_thread: Vec::new(),
+            of_lock: Vec::new(),
+            places: Vec::new(),
+            numbers: Vec::new(),
+            acquired: Vec::new(),
+        };
+        let dense = index.find_shared_locks(kinds);
+        let mut slot_of_lock = vec![NEVER; dense.len()];
+        for thread in 0..sections.of_thread.len() {
+            index.add_thread(thread, kinds, &dense, &mut slot_of_lock);
+        }
+        index
+    }
+
+    /// By lock: a dense number for the locks that several threads use, [`NEVER`] for the others.
+    fn find_shared_locks(&mut self, kinds: &[Kind]) -> Vec<u32> {
+        let (mut user, mut dense) = (Vec::new(), Vec::new());
+        let mut count = 0;
+        for (thread, sections) in self.sections.of_thread.iter().enumerate() {
+            for section in sections {
+                let lock = section.kind.hold(kinds).lock() as usize;
+                if user.len() <= lock {
+                    user.resize(lock + 1, NEVER);
+                    dense.resize(lock + 1, NEVER);
+                }
+                if user[lock] == NEVER {
+                    user[lock] = thread as u32;
+                } else if user[lock] != thread as u32 && dense[lock] == NEVER {
+                    dense[lock] = count;
+                    count += 1;
+                }
+            }
+        }
+        self.of_lock = vec![Vec::new(); count as usize];
+        dense
+    }
+
+    /// Counts and places the sections of one thread. `slot_of_lock` is [`NEVER`] for every lock, before and after.
+    fn add_thread(&mut self, thread: usize, kinds: &[Kind], dense: &[u32], slot_of_lock: &mut [u32]) {
+        let sections = &self.sections.of_thread[thread];
+        let first = self.slots.len();
+        let mut next: Vec<usize> = Vec::new();
+        let mut places = Vec::with_capacity(sections.len());
+        for section in sections {
+            let hold = section.kind.hold(kinds);
+            let lock = hold.lock() as usize;
+            if dense[lock] == NEVER {
+                places.push(NEVER);
+                continue;
+            }
+            if slot_of_lock[lock] == NEVER {
+                slot_of_lock[lock] = self.slots.len() as u32;
+                self.of_lock[dense[lock] as usize].push(slot_of_lock[lock]);
+                self.slots.push(Slot { thread: thread as u32, lock: dense[lock], range: 0..0 });
+                next.push(0);
+            }
+            let slot = slot_of_lock[lock];
+            next[slot as usize - first] += 1;
+            places.push(slot << 1 | u32::from(hold.shared()));
+        }
+        let mut total = self.numbers.len();
+        for (slot, count) in self.slots[first..].iter_mut().zip(&mut next) {
+            slot.range = total..total + *count;
+            *count = total;
+            total = slot.range.end;
+        }
+        self.numbers.resize(total, 0);
+        self.acquired.resize(total, 0);
+        for (number, (section, &place)) in sections.iter().zip(&places).enumerate() {
+            if place != NEVER {
+                let at = &mut next[(place >> 1) as usize - first];
+                self.numbers[*at] = number as u32;
+                self.acquired[*at] = section.acquired;
+                *at += 1;
+                slot_of_lock[section.kind.hold(kinds).lock() as usize] = NEVER;
+            }
+        }
+        self.of_thread.push(first..self.slots.len());
+        self.places.push(places);
+    }
+
+    /// The slot of section `number` of `thread`, if its lock is used by several, and whether it is shared.
+    pub(super) fn place(&self, thread: u32, number: usize) -> Option<(u32, bool)> {
+        let place = self.places[thread as usize][number];
+        (place != NEVER).then_some((place >> 1, place & 1 == 1))
+    }
+
+    /// The sections of `slot`, as numbers within their thread.
+    pub(super) fn numbers(&self, slot: usize) -> &[u32] {
+        &self.numbers[self.slots[slot].range.clone()]
+    }
+
+    /// The acquisitions of the sections of `slot`.
+    pub(super) fn acquired(&self, slot: usize) -> &[u32] {
+        &self.acquired[self.slots[slot].range.clone()]
+    }
+
+    /// Section `number` of `thread`.
+    pub(super) fn section(&self, thread: u32, number: u32) -> &Section {
+        &self.sections.of_thread[thread as usize][number as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_edge_brings_what_its_source_knew_then() {
+        let mut order = Dependencies::default();
+        (0..3).for_each(|thread| order.add_thread(thread));
+        assert!(order.add(1, 3, 2, 7));
+        assert!(order.add(1, 5, 2, 9));
+        assert!(order.add(0, 2, 1, 4), "thread 1 knew 7 of thread 2 at its event 4");
+        assert_eq!((order.known_at(0, 1, 2), order.known_at(0, 2, 2)), (0, 7));
+        assert_eq!(order.known_at(0, 2, 1), 4);
+        assert!(!order.add(0, 3, 2, 6), "that is known already");
+        assert!(order.add(0, 3, 1, 5));
+        assert_eq!((order.known_at(0, 2, 2), order.known_at(0, 3, 2)), (7, 9));
+    }
+
+    /// All events that come before event `index` of `thread`, found by walking edges.
+    fn walk(edges: &[Edge], thread: u32, index: u32, clock: &mut [u32]) {
+        for edge in edges.iter().filter(|edge| edge.thread == thread && edge.at <= index) {
+            let entry = &mut clock[edge.from as usize];
+            if *entry < edge.source {
+                *entry = edge.source;
+                walk(edges, edge.from, edge.source, clock);
+            }
+        }
+    }
+
+    #[test]
+    fn full_clocks_are_what_walking_the_edges_gives() {
+        let (threads, mut random) = (5u32, 0x9E37_79B9_7F4A_7C15u64);
+        let mut below = |limit: u32| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            (random >> 33) as u32 % limit
+        };
+        for stride in 1..4 {
+            let mut edges = Edges::default();
+            (0..threads).for_each(|thread| edges.add_thread(thread));
+            let mut events = vec![1; threads as usize];
+            for _ in 0..200 {
+                let (thread, from) = (below(threads), below(threads));
+                events[thread as usize] += 1;
+                if thread != from {
+                    let source = 1 + below(events[from as usize]);
+                    edges.add(thread, events[thread as usize], from, source);
+                }
+            }
+            let index = EdgeIndex::with_stride(&edges, stride);
+            for thread in 0..threads {
+                let list = &index.of_thread[thread as usize];
+                for count in 0..=list.len() {
+                    let (clock, covered) = index.clock(thread, count);
+                    assert_eq!(covered, count / stride * stride);
+                    if covered > 0 {
+                        let mut expected = vec![0; threads as usize];
+                        walk(&edges.edges, thread, list[covered - 1].0, &mut expected);
+                        let own = thread as usize;
+                        for of in (0..threads as usize).filter(|&of| of != own) {
+                            assert_eq!(clock[of], expected[of], "stride {stride}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

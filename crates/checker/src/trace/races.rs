@@ -1,0 +1,497 @@
+//! Races by happens-before and by schedulable happens-before, and the histories that the sync-preserving ones need.
+//!
+//! Happens-before is decided by epochs as in FastTrack (Flanagan and Freund, PLDI 2009): while the accesses of a
+//! variable are all ordered, one comparison with the last write (and the reads since) tells whether this one is too.
+//! Only when it is not, all earlier accesses are looked through, and for that the last access of each thread, operation
+//! and location is kept, which is unordered whenever an earlier one is. So every racing pair of locations is found, not
+//! only the first. The same pairs are then tested against schedulable happens-before (Mathur, Kini, Viswanathan, OOPSLA
+//! 2018), which is sound.
+//!
+//! A variable with few such accesses keeps them in a list; one with many has a log, appended to without looking and
+//! thinned out when it has doubled, so that an access costs no search.
+//!
+//! Common locks of a variable (Eraser) are intersected on the way.
+
+use hashbrown::{HashMap, HashSet};
+use lockcheck_events::trace_event::Op;
+
+use super::clocks::{Clocks, Stamp};
+use super::closure::Candidate;
+use super::findings::RaceRelations;
+use super::history::NEVER;
+use super::holds::{EMPTY, HoldSets, SetId};
+
+/// Most distinct pairs of locations that are kept.
+pub const MAX_RACES: usize = 100_000;
+
+/// Records beyond which a variable has a log.
+const FEW: u32 = 6;
+
+/// Length at which a new log is thinned out first.
+const FIRST_LOG: usize = 64;
+
+/// Entries of [`Races::reported`]; a power of two.
+const REPORTED: usize = 1 << 10;
+
+/// One access, as the analysis sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// Who.
+    pub(super) thread: u32,
+    /// Whether it writes.
+    pub(super) write: bool,
+    /// Where.
+    pub(super) location: u32,
+    /// Number among the events of its thread.
+    pub(super) index: u32,
+    /// Line.
+    pub(super) line: u32,
+    /// What is held.
+    pub(super) set: SetId,
+}
+
+impl Seen {
+    /// The operation.
+    pub(super) fn op(&self) -> Op {
+        if self.write { Op::Write } else { Op::Read }
+    }
+
+    /// What its record is found by.
+    fn place(&self) -> (u32, bool, u32) {
+        (self.thread, self.write, self.location)
+    }
+
+    /// Whether this and `other` conflict.
+    fn conflicts(&self, other: &Seen) -> bool {
+        self.thread != other.thread && (self.write || other.write)
+    }
+}
+
+/// The last access of one thread, operation and location to one variable.
+#[derive(Clone, Copy)]
+struct Record {
+    /// The access.
+    seen: Seen,
+    /// The variable's next record, or [`NEVER`].
+    next: u32,
+}
+
+/// Who read a variable since its last write.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Readers {
+    /// Nobody.
+    None,
+    /// One thread; the number of its last read.
+    One(u32, u32),
+    /// Several threads.
+    Many,
+}
+
+/// What is known of a variable.
+#[derive(Clone, Copy)]
+pub(super) struct Variable {
+    /// The last write, by thread and event; its row is of the schedulable clocks, if these run.
+    pub(super) write: Stamp,
+    /// The reads since.
+    pub(super) readers: Readers,
+    /// First of its records, or [`NEVER`]; with more than [`FEW`] the number of its log.
+    head: u32,
+    /// How many records it has, up to one more than [`FEW`], which stands for a log.
+    records: u32,
+    /// The first thread that accessed it.
+    first_thread: u32,
+    /// Locks common to all accesses.
+    common: SetId,
+    /// More than one thread accessed it.
+    pub(super) several: bool,
+    /// Somebody wrote it.
+    written: bool,
+    /// Some pair of its accesses is unordered by happens-before.
+    racy: bool,
+    /// It was accessed under some lock.
+    locked: bool,
+    /// Reported as inconsistently locked.
+    hinted: bool,
+}
+
+impl Default for Variable {
+    fn default() -> Self {
+        Variable {
+            write: Stamp::default(),
+            readers: Readers::None,
+            head: NEVER,
+            records: 0,
+            first_thread: NEVER,
+            common: EMPTY,
+            several: false,
+            written: false,
+            racy: false,
+            locked: false,
+            hinted: false,
+        }
+    }
+}
+
+/// What makes two races one finding: location and operation of both sides, sorted.
+pub(super) type RaceKey = ((u32, bool), (u32, bool));
+
+/// The key of a pair.
+pub(super) fn race_key(a: &Seen, b: &Seen) -> RaceKey {
+    let (a, b) = ((a.location, a.write), (b.location, b.write));
+    (a.min(b), a.max(b))
+}
+
+/// A race found so far.
+#[derive(Clone)]
+pub(super) struct FoundRace {
+    /// Who finds it.
+    pub(super) relations: RaceRelations,
+    /// The variable of the pair kept.
+    pub(super) variable: u32,
+    /// The pair, by line: of the surest relation that found one, the first that it found.
+    pub(super) pair: (Seen, Seen),
+    /// Distinct variables.
+    pub(super) variables: u32,
+}
+
+/// A list of equivalent accesses, for the sync-preserving search: (variable, thread, write, location, set).
+pub(super) type ListKey = (u32, u32, bool, u32, SetId);
+
+/// Equivalent accesses in order.
+pub(super) struct AccessList {
+    /// What they have in common.
+    pub(super) key: ListKey,
+    /// The accesses; of those between two synchronisations of the thread only the last, which races if any does.
+    pub(super) accesses: Vec<Candidate>,
+    /// The thread's segment of the last one.
+    segment: u32,
+}
+
+/// A variable that lost its last common lock.
+pub(super) struct Hint {
+    /// The variable.
+    pub(super) variable: u32,
+    /// The access at which that showed.
+    pub(super) seen: Seen,
+}
+
+/// Accesses of one variable: of each thread, operation and location the last one, and some that came before it.
+struct Log {
+    /// In an order of no meaning.
+    seen: Vec<Seen>,
+    /// The length at which it is thinned out.
+    limit: usize,
+}
+
+/// A pair that was reported lately: variable, key, whether soundly.
+type Reported = (u32, RaceKey, bool);
+
+/// All variables, and what was found.
+#[derive(Default)]
+pub(super) struct Races {
+    /// By variable.
+    pub(super) variables: Vec<Variable>,
+    /// Records of all variables.
+    records: Vec<Record>,
+    /// Logs of the variables that have many records.
+    logs: Vec<Log>,
+    /// Room to thin out logs in.
+    scratch: Vec<u32>,
+    /// Pairs reported lately, by a hash: a variable that races at all mostly races again at the same places.
+    reported: Vec<Option<Reported>>,
+    /// What was found, by key.
+    pub(super) found: HashMap<RaceKey, FoundRace>,
+    /// The keys of `found` in the order they were found.
+    pub(super) order: Vec<RaceKey>,
+    /// Which variables were counted for which key.
+    counted: HashSet<(RaceKey, u32)>,
+    /// Whether a race was dropped.
+    pub(super) dropped: bool,
+    /// Variables without a common lock.
+    pub(super) hints: Vec<Hint>,
+    /// Lists for the sync-preserving search, if it runs.
+    pub(super) lists: Vec<AccessList>,
+    /// The inverse of `lists`.
+    list_numbers: HashMap<ListKey, u32>,
+}
+
+/// The clocks that decide, where they run.
+pub(super) struct Relations<'a> {
+    /// Happens-before.
+    pub(super) hb: Option<&'a Clocks>,
+    /// Schedulable happens-before.
+    pub(super) shb: Option<&'a Clocks>,
+    /// Whether accesses are recorded at all.
+    pub(super) record: bool,
+}
+
+impl Races {
+    /// Has a place for `variable`.
+    #[inline]
+    pub(super) fn add_variable(&mut self, variable: u32) {
+        if self.variables.len() <= variable as usize {
+            self.variables.resize(variable as usize + 1, Variable::default());
+        }
+    }
+
+    /// Judges an access against all earlier ones of `variable`, and records it. The last write stays as it was: the
+    /// caller replaces it.
+    #[inline]
+    pub(super) fn access(&mut self, variable: u32, seen: Seen, clocks: &Relations<'_>) {
+        let state = &mut self.variables[variable as usize];
+        if state.first_thread == NEVER {
+            state.first_thread = seen.thread;
+        }
+        state.several |= state.first_thread != seen.thread;
+        state.written |= seen.write;
+        if let Some(hb) = clocks.hb
+            && state.several
+            && self.unordered(variable, &seen, hb)
+        {
+            self.variables[variable as usize].racy = true;
+            self.scan(variable, &seen, hb, clocks.shb);
+        }
+        if clocks.record {
+            self.record(variable, seen);
+        }
+        let state = &mut self.variables[variable as usize];
+        if seen.write {
+            state.readers = Readers::None;
+        } else {
+            state.readers = match state.readers {
+                Readers::One(thread, _) if thread != seen.thread => Readers::Many,
+                Readers::Many => Readers::Many,
+                _ => Readers::One(seen.thread, seen.index),
+            };
+        }
+    }
+
+    /// Whether some earlier conflicting access is unordered with `seen`.
+    #[inline]
+    fn unordered(&self, variable: u32, seen: &Seen, hb: &Clocks) -> bool {
+        let state = &self.variables[variable as usize];
+        let after = |thread: u32, index: u32| thread == seen.thread || hb.known(seen.thread, thread) >= index;
+        if state.racy || !after(state.write.thread, state.write.index) {
+            return true;
+        }
+        seen.write
+            && match state.readers {
+                Readers::None => false,
+                Readers::One(thread, index) => !after(thread, index),
+                Readers::Many => {
+                    self.records(variable).any(|other| !other.write && !after(other.thread, other.index))
+                }
+            }
+    }
+
+    /// Reports every record that is unordered with `seen`.
+    fn scan(&mut self, variable: u32, seen: &Seen, hb: &Clocks, shb: Option<&Clocks>) {
+        let state = &self.variables[variable as usize];
+        if state.records > FEW {
+            let log = std::mem::take(&mut self.logs[state.head as usize].seen);
+            for other in &log {
+                self.judge(variable, other, seen, hb, shb);
+            }
+            let head = self.variables[variable as usize].head;
+            self.logs[head as usize].seen = log;
+            return;
+        }
+        let mut at = state.head;
+        while at != NEVER {
+            let Record { seen: other, next } = self.records[at as usize];
+            self.judge(variable, &other, seen, hb, shb);
+            at = next;
+        }
+    }
+
+    /// Reports a pair if it races.
+    #[inline]
+    fn judge(&mut self, variable: u32, other: &Seen, seen: &Seen, hb: &Clocks, shb: Option<&Clocks>) {
+        if !other.conflicts(seen) || hb.known(seen.thread, other.thread) >= other.index {
+            return;
+        }
+        let sound = shb.is_some_and(|shb| shb.known(seen.thread, other.thread) < other.index);
+        let key = race_key(other, seen);
+        let mix = (key.0.0 ^ variable.wrapping_mul(0x9E37_79B9))
+            .wrapping_mul(0x85EB_CA6B)
+            .wrapping_add(key.1.0.wrapping_mul(0xC2B2_AE35));
+        let entry = Some((variable, key, sound));
+        self.reported.resize(REPORTED, None);
+        let place = (mix >> 16) as usize & (REPORTED - 1);
+        if self.reported[place] != entry {
+            self.reported[place] = entry;
+            let relations = RaceRelations { hb: true, shb: sound, ..Default::default() };
+            self.report(variable, *other, *seen, relations);
+        }
+    }
+
+    /// Notes a racing pair.
+    pub(super) fn report(&mut self, variable: u32, a: Seen, b: Seen, relations: RaceRelations) {
+        let key = race_key(&a, &b);
+        let pair = if a.line < b.line { (a, b) } else { (b, a) };
+        if !self.found.contains_key(&key) && self.found.len() >= MAX_RACES {
+            self.dropped = true;
+            return;
+        }
+        let found = self.found.entry(key).or_insert_with(|| {
+            self.order.push(key);
+            FoundRace { relations: RaceRelations::default(), variable, pair, variables: 0 }
+        });
+        if sound(relations) && !sound(found.relations) {
+            (found.variable, found.pair) = (variable, pair);
+        }
+        let all = &mut found.relations;
+        all.hb |= relations.hb;
+        all.shb |= relations.shb;
+        all.syncp |= relations.syncp;
+        all.osr |= relations.osr;
+        if self.counted.insert((key, variable)) {
+            found.variables += 1;
+        }
+    }
+
+    /// Whether the pair of locations is already known to race soundly in `variable`.
+    pub(super) fn known(&self, key: &RaceKey, variable: u32) -> bool {
+        self.found.get(key).is_some_and(|found| found.relations.syncp)
+            && self.counted.contains(&(*key, variable))
+    }
+
+    /// Replaces the record of this thread, operation and location, or makes one.
+    #[inline]
+    fn record(&mut self, variable: u32, seen: Seen) {
+        let state = &self.variables[variable as usize];
+        if state.records > FEW {
+            let log = &mut self.logs[state.head as usize];
+            log.seen.push(seen);
+            if log.seen.len() >= log.limit {
+                log.thin_out(&mut self.scratch);
+            }
+            return;
+        }
+        let mut at = state.head;
+        while at != NEVER {
+            let record = &mut self.records[at as usize];
+            if record.seen.place() == seen.place() {
+                record.seen = seen;
+                return;
+            }
+            at = record.next;
+        }
+        self.new_record(variable, seen);
+    }
+
+    /// The slow half of [`Races::record`].
+    #[cold]
+    fn new_record(&mut self, variable: u32, seen: Seen) {
+        let state = &mut self.variables[variable as usize];
+        state.records += 1;
+        if state.records > FEW {
+            let mut all: Vec<Seen> = walk(&self.records, state.head).map(|r| r.seen).collect();
+            all.push(seen);
+            state.head = u32::try_from(self.logs.len()).expect("fewer logs than events");
+            self.logs.push(Log { seen: all, limit: FIRST_LOG });
+            return;
+        }
+        let number = u32::try_from(self.records.len()).expect("fewer records than events");
+        self.records.push(Record { seen, next: state.head });
+        state.head = number;
+    }
+
+    /// The records of `variable`; among them, of each thread, operation and location, the last access.
+    pub(super) fn records(&self, variable: u32) -> impl Iterator<Item = &Seen> {
+        let state = &self.variables[variable as usize];
+        let many = state.records > FEW;
+        let log = if many { &self.logs[state.head as usize].seen[..] } else { &[] };
+        let head = if many { NEVER } else { state.head };
+        log.iter().chain(walk(&self.records, head).map(|record| &record.seen))
+    }
+
+    /// Intersects the locks of an access into those of its variable.
+    #[inline]
+    pub(super) fn intersect(&mut self, variable: u32, seen: Seen, first: bool, sets: &mut HoldSets) {
+        let set = if seen.write { sets.exclusive(seen.set) } else { seen.set };
+        let state = &mut self.variables[variable as usize];
+        state.locked |= seen.set != EMPTY;
+        if first {
+            state.common = set;
+        } else if state.common != set && state.common != EMPTY {
+            state.common = sets.intersection(state.common, set);
+        }
+        if state.common == EMPTY && state.several && state.written && !state.hinted {
+            state.hinted = true;
+            self.hints.push(Hint { variable, seen });
+        }
+    }
+
+    /// Whether `variable` was ever accessed under a lock.
+    pub(super) fn ever_locked(&self, variable: u32) -> bool {
+        self.variables[variable as usize].locked
+    }
+
+    /// Adds an access to the lists of the sync-preserving search. `segment` changes with every synchronisation of the
+    /// thread.
+    pub(super) fn remember(&mut self, variable: u32, seen: Seen, segment: u32) {
+        let key = (variable, seen.thread, seen.write, seen.location, seen.set);
+        let number = *self.list_numbers.entry(key).or_insert_with(|| {
+            self.lists.push(AccessList { key, accesses: Vec::new(), segment: NEVER });
+            self.lists.len() as u32 - 1
+        });
+        let list = &mut self.lists[number as usize];
+        let candidate = Candidate { index: seen.index, line: seen.line };
+        match list.accesses.last_mut() {
+            Some(last) if list.segment == segment => *last = candidate,
+            _ => list.accesses.push(candidate),
+        }
+        list.segment = segment;
+    }
+}
+
+impl Log {
+    /// Keeps of each thread, operation and location only the last access. `table` is room for a hash table.
+    fn thin_out(&mut self, table: &mut Vec<u32>) {
+        let size = (2 * self.seen.len()).next_power_of_two();
+        table.clear();
+        table.resize(size, NEVER);
+        let mut kept = 0;
+        for at in 0..self.seen.len() {
+            let seen = self.seen[at];
+            let mix = (seen.thread.wrapping_mul(0x9E37_79B9))
+                .wrapping_add(seen.location.wrapping_mul(0x85EB_CA6B))
+                .wrapping_add(u32::from(seen.write));
+            let mut place = (mix ^ mix >> 15) as usize & (size - 1);
+            loop {
+                let number = table[place] as usize;
+                if number == NEVER as usize {
+                    table[place] = kept as u32;
+                    self.seen[kept] = seen;
+                    kept += 1;
+                    break;
+                }
+                if self.seen[number].place() == seen.place() {
+                    if self.seen[number].index < seen.index {
+                        self.seen[number] = seen;
+                    }
+                    break;
+                }
+                place = (place + 1) & (size - 1);
+            }
+        }
+        self.seen.truncate(kept);
+        self.limit = FIRST_LOG.max(2 * kept);
+    }
+}
+
+/// Whether one of the sound relations found it.
+pub(super) fn sound(relations: RaceRelations) -> bool {
+    relations.shb || relations.syncp || relations.osr
+}
+
+/// The records from `head` on.
+fn walk(records: &[Record], head: u32) -> impl Iterator<Item = &Record> {
+    let mut at = head;
+    std::iter::from_fn(move || {
+        let record = records.get(at as usize)?;
+        at = record.next;
+        Some(record)
+    })
+}

@@ -1,0 +1,654 @@
+//! The predictors against exhaustive search: random small traces, every correct reordering of them, and naive twins of
+//! every relation. What the closure finds must be exactly what exists, and nothing sound may ever be false.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use lockcheck_checker::trace::{Analysis, Claim, Config, TraceFindings, TraceTier, verify_witness};
+use lockcheck_events::trace_event::{Event, Located, Op, WellFormed};
+use proptest::prelude::*;
+
+/// Threads, locks, variables and conditions of a random trace.
+const SIZES: (u32, u32, u32) = (4, 3, 2);
+
+/// A well-formed trace from arbitrary choices: each is an operation, a thread and a target, dropped if it is not
+/// possible now. Locations are line numbers, so that every event is its own.
+fn trace_of(choices: &[(u8, u8, u8)]) -> Vec<Located> {
+    let mut rules = WellFormed::default();
+    let mut events: Vec<Located> = Vec::new();
+    for &(op, thread, target) in choices {
+        let op = Op::ALL[op as usize];
+        let thread = u32::from(thread) % SIZES.0;
+        let target = match op {
+            Op::Read | Op::Write => u32::from(target) % SIZES.2,
+            Op::Fork | Op::Join => u32::from(target) % SIZES.0,
+            Op::Begin | Op::End | Op::Branch | Op::Wait | Op::Notify | Op::NotifyAll => 0,
+            _ => u32::from(target) % SIZES.1,
+        };
+        let line = events.len() as u32 + 1;
+        let event = Event { thread, target, location: line, op };
+        let mut trial = rules.clone();
+        if trial.check(&event, line).is_ok() && !upgrades(&events, &event) {
+            rules = trial;
+            events.push(Located { event, line });
+        }
+    }
+    events
+}
+
+/// Whether the event acquires a lock again that its thread holds: allowed, but it makes the naive twins longer.
+fn upgrades(events: &[Located], event: &Event) -> bool {
+    let mut depth = 0;
+    for Located { event: other, .. } in events {
+        if other.thread == event.thread && other.target == event.target {
+            match other.op {
+                Op::Acquire | Op::SharedAcquire => depth += 1,
+                Op::Release | Op::SharedRelease => depth -= 1,
+                _ => {}
+            }
+        }
+    }
+    depth > 0 && matches!(event.op, Op::Acquire | Op::SharedAcquire)
+}
+
+/// The choices of a random trace; `ops` are the operations with their weights.
+fn choices(ops: &'static [(u32, Op)], longest: usize) -> impl Strategy<Value = Vec<(u8, u8, u8)>> {
+    let weighted: Vec<(u32, Just<u8>)> = ops.iter().map(|&(weight, op)| (weight, Just(op as u8))).collect();
+    let op = prop::strategy::Union::new_weighted(weighted);
+    prop::collection::vec((op, 0..4u8, 0..12u8), 4..longest)
+}
+
+/// What the analysis finds.
+fn analyse(events: &[Located]) -> TraceFindings {
+    let mut analysis = Analysis::new(Config::default());
+    for located in events {
+        analysis.event(located).expect("the generator makes well-formed traces");
+    }
+    analysis.finish()
+}
+
+/// Sets of lines, each sorted.
+type Lines = BTreeSet<Vec<u32>>;
+
+/// What exhaustive search finds.
+#[derive(Default)]
+struct Reachable {
+    /// Conflicting accesses about to happen at once.
+    races: Lines,
+    /// Threads about to wait for each other.
+    deadlocks: Lines,
+}
+
+/// Exhaustive search over the correct reorderings of a trace.
+struct Search<'a> {
+    /// The trace.
+    events: &'a [Located],
+    /// By thread: its events, as places in `events`.
+    of_thread: Vec<Vec<usize>>,
+    /// By event: the write that a read reads from.
+    writer: Vec<Option<usize>>,
+    /// By event: the wait before it in its thread and the notifications between the two.
+    wakeups: Vec<Option<(usize, Vec<usize>)>>,
+    /// Whether to keep the order of sections that exclude each other.
+    sync_preserving: bool,
+}
+
+/// A state: all that the future depends on.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct State {
+    /// By thread: events done.
+    counts: Vec<usize>,
+    /// By variable: the last write.
+    last_write: Vec<Option<usize>>,
+    /// By lock: the last acquisition of any mode and the last exclusive one, as places plus one.
+    last_acquired: Vec<(usize, usize)>,
+    /// By thread that waits: notifications since, sorted.
+    woken: Vec<Vec<usize>>,
+}
+
+impl<'a> Search<'a> {
+    /// Prepares a search.
+    fn new(events: &'a [Located], sync_preserving: bool) -> Self {
+        let mut of_thread = vec![Vec::new(); SIZES.0 as usize];
+        let (mut writer, mut wakeups) = (vec![None; events.len()], vec![None; events.len()]);
+        let mut last_write = HashMap::new();
+        let mut waits: Vec<Option<(usize, Vec<usize>)>> = vec![None; SIZES.0 as usize];
+        for (at, Located { event, .. }) in events.iter().enumerate() {
+            let thread = event.thread as usize;
+            of_thread[thread].push(at);
+            wakeups[at] = waits[thread].take();
+            match event.op {
+                Op::Read => writer[at] = last_write.get(&event.target).copied(),
+                Op::Write => drop(last_write.insert(event.target, at)),
+                Op::Wait => waits[thread] = Some((at, Vec::new())),
+                Op::Notify | Op::NotifyAll => {
+                    waits.iter_mut().flatten().for_each(|wait| wait.1.push(at));
+                }
+                _ => {}
+            }
+        }
+        Search { events, of_thread, writer, wakeups, sync_preserving }
+    }
+
+    /// Visits every state, and collects what shows there.
+    fn run(&self) -> Reachable {
+        let mut found = Reachable::default();
+        let start = State {
+            counts: vec![0; SIZES.0 as usize],
+            last_write: vec![None; SIZES.2 as usize],
+            last_acquired: vec![(0, 0); SIZES.1 as usize],
+            woken: vec![Vec::new(); SIZES.0 as usize],
+        };
+        let mut seen = HashSet::from([start.clone()]);
+        let mut stack = vec![start];
+        while let Some(state) = stack.pop() {
+            self.collect(&state, &mut found);
+            for thread in 0..SIZES.0 as usize {
+                if let Some(next) = self.step(&state, thread)
+                    && seen.insert(next.clone())
+                {
+                    stack.push(next);
+                }
+            }
+        }
+        found
+    }
+
+    /// The event that `thread` is about to do: it is started, woken and not at its end.
+    fn next(&self, state: &State, thread: usize) -> Option<usize> {
+        let at = *self.of_thread[thread].get(state.counts[thread])?;
+        let fork =
+            self.events.iter().position(|e| e.event.op == Op::Fork && e.event.target as usize == thread);
+        if fork.is_some_and(|fork| !self.done(state, fork)) {
+            return None;
+        }
+        let woken = self.wakeups[at]
+            .as_ref()
+            .is_none_or(|(_, notifications)| notifications.iter().all(|n| state.woken[thread].contains(n)));
+        woken.then_some(at)
+    }
+
+    /// Whether an event is done.
+    fn done(&self, state: &State, at: usize) -> bool {
+        let thread = self.events[at].event.thread as usize;
+        self.of_thread[thread][..state.counts[thread]].contains(&at)
+    }
+
+    /// The locks `thread` holds, with whether they are shared.
+    fn holds(&self, state: &State, thread: usize) -> Vec<(u32, bool)> {
+        let mut holds: Vec<(u32, bool)> = Vec::new();
+        for &at in &self.of_thread[thread][..state.counts[thread]] {
+            let Event { op, target, .. } = self.events[at].event;
+            match op {
+                Op::Acquire | Op::SharedAcquire => holds.push((target, op == Op::SharedAcquire)),
+                Op::Release | Op::SharedRelease => holds.retain(|hold| hold.0 != target),
+                _ => {}
+            }
+        }
+        holds
+    }
+
+    /// Whether `thread` holds `lock` in a mode that excludes `shared`.
+    fn excludes(&self, state: &State, thread: usize, lock: u32, shared: bool) -> bool {
+        self.holds(state, thread).iter().any(|hold| hold.0 == lock && !(shared && hold.1))
+    }
+
+    /// The state after the next event of `thread`, if that can happen.
+    fn step(&self, state: &State, thread: usize) -> Option<State> {
+        let at = self.next(state, thread)?;
+        let Event { op, target, .. } = self.events[at].event;
+        let mut next = state.clone();
+        next.counts[thread] += 1;
+        next.woken[thread].clear();
+        match op {
+            Op::Acquire | Op::SharedAcquire => {
+                let shared = op == Op::SharedAcquire;
+                let free = (0..SIZES.0 as usize)
+                    .all(|other| other == thread || !self.excludes(state, other, target, shared));
+                let last = &mut next.last_acquired[target as usize];
+                let before = if shared { last.1 } else { last.0 };
+                if !free || (self.sync_preserving && before > at) {
+                    return None;
+                }
+                if self.sync_preserving {
+                    last.0 = last.0.max(at + 1);
+                    last.1 = if shared { last.1 } else { last.1.max(at + 1) };
+                }
+            }
+            Op::Read if state.last_write[target as usize] != self.writer[at] => return None,
+            Op::Write => next.last_write[target as usize] = Some(at),
+            Op::Join if state.counts[target as usize] < self.of_thread[target as usize].len() => {
+                return None;
+            }
+            Op::Join => {
+                // A thread without events has still been started before it can have ended.
+                let fork = |e: &Located| e.event.op == Op::Fork && e.event.target == target;
+                let fork = self.events.iter().position(fork);
+                if fork.is_some_and(|fork| fork < at && !self.done(state, fork)) {
+                    return None;
+                }
+            }
+            Op::Notify | Op::NotifyAll => {
+                for waiter in 0..SIZES.0 as usize {
+                    let last = state.counts[waiter].checked_sub(1);
+                    let waits = last
+                        .is_some_and(|last| self.events[self.of_thread[waiter][last]].event.op == Op::Wait);
+                    if waits && waiter != thread {
+                        next.woken[waiter].push(at);
+                        next.woken[waiter].sort_unstable();
+                    }
+                }
+            }
+            _ => {}
+        }
+        Some(next)
+    }
+
+    /// What shows in one state.
+    fn collect(&self, state: &State, found: &mut Reachable) {
+        let next: Vec<Option<usize>> = (0..SIZES.0 as usize).map(|thread| self.next(state, thread)).collect();
+        let line = |at: usize| self.events[at].line;
+        for (a, b) in next.iter().flatten().flat_map(|a| next.iter().flatten().map(move |b| (*a, *b))) {
+            let (x, y) = (self.events[a].event, self.events[b].event);
+            let data = |e: Event| matches!(e.op, Op::Read | Op::Write);
+            if a < b && data(x) && data(y) && x.target == y.target && (x.op, y.op) != (Op::Read, Op::Read) {
+                found.races.insert(vec![line(a), line(b)]);
+            }
+        }
+        for start in 0..next.len() {
+            self.cycles(state, &next, &mut vec![start], found);
+        }
+    }
+
+    /// Extends a path of threads, each waiting for the next, to the cycles that start with its smallest thread.
+    fn cycles(&self, state: &State, next: &[Option<usize>], path: &mut Vec<usize>, found: &mut Reachable) {
+        let thread = path[path.len() - 1];
+        let Some(at) = next[thread] else { return };
+        let Event { op, target, .. } = self.events[at].event;
+        for other in 0..next.len() {
+            let blocks = match op {
+                Op::Acquire => other != thread && self.excludes(state, other, target, false),
+                Op::SharedAcquire => other != thread && self.excludes(state, other, target, true),
+                Op::Join => other == target as usize,
+                _ => false,
+            };
+            if !blocks {
+                continue;
+            }
+            if other == path[0] {
+                let mut lines: Vec<u32> =
+                    path.iter().map(|&t| self.events[next[t].expect("it waits")].line).collect();
+                lines.sort_unstable();
+                found.deadlocks.insert(lines);
+            } else if other > path[0] && !path.contains(&other) {
+                let wants = |t: usize| next[t].map(|at| self.events[at].event);
+                let same = |t: &usize| match (wants(*t), wants(other)) {
+                    (Some(a), Some(b)) => a.op != Op::Join && b.op != Op::Join && a.target == b.target,
+                    _ => true,
+                };
+                if !path.iter().any(same) {
+                    path.push(other);
+                    self.cycles(state, next, path, found);
+                    path.pop();
+                }
+            }
+        }
+    }
+}
+
+/// The lines of the predicted cycles.
+fn predicted_cycles(findings: &TraceFindings) -> Lines {
+    let cycles = findings.cycles.iter().filter(|cycle| cycle.tier == TraceTier::Predicted);
+    cycles
+        .map(|cycle| {
+            let mut lines = cycle.lines();
+            lines.sort_unstable();
+            lines
+        })
+        .collect()
+}
+
+/// The lines of the races that `keep`.
+fn races(findings: &TraceFindings, keep: impl Fn(&lockcheck_checker::trace::Race) -> bool) -> Lines {
+    let kept = findings.races.iter().filter(|race| keep(race));
+    kept.map(|race| vec![race.first.line, race.second.line]).collect()
+}
+
+/// Pairs of conflicting accesses that a relation leaves unordered, by the transitive closure of its edges. With
+/// `reads_from`, edges from a write to its reads are added, and the second access is judged before its own.
+fn unordered(events: &[Located], reads_from: bool) -> Lines {
+    let n = events.len();
+    let search = Search::new(events, false);
+    let mut before = vec![vec![false; n]; n];
+    let mut pairs = Lines::new();
+    for b in 0..n {
+        let y = events[b].event;
+        let mut direct: Vec<usize> = (0..b).filter(|&a| ordered(events[a].event, y)).collect();
+        if let Some((_, notifications)) = &search.wakeups[b] {
+            direct.extend(notifications);
+        }
+        for &a in &direct {
+            follow(&mut before, a, b);
+        }
+        for a in 0..b {
+            let x = events[a].event;
+            let data = |e: Event| matches!(e.op, Op::Read | Op::Write);
+            let conflict = data(x) && data(y) && x.target == y.target && (x.op, y.op) != (Op::Read, Op::Read);
+            if conflict && x.thread != y.thread && !before[b][a] {
+                pairs.insert(vec![events[a].line, events[b].line]);
+            }
+        }
+        if let Some(a) = search.writer[b].filter(|_| reads_from) {
+            follow(&mut before, a, b);
+        }
+    }
+    pairs
+}
+
+/// Everything before `a`, and `a` itself, is before `b`.
+fn follow(before: &mut [Vec<bool>], a: usize, b: usize) {
+    let mut row = before[a].clone();
+    row[a] = true;
+    before[b].iter_mut().zip(row).for_each(|(mine, theirs)| *mine |= theirs);
+}
+
+/// Whether happens-before has an edge from `x` to the later `y`.
+fn ordered(x: Event, y: Event) -> bool {
+    let releases = matches!(x.op, Op::Release | Op::SharedRelease);
+    let acquires = matches!(y.op, Op::Acquire | Op::SharedAcquire);
+    let shared = x.op == Op::SharedRelease && y.op == Op::SharedAcquire;
+    x.thread == y.thread
+        || (releases && acquires && x.target == y.target && !shared)
+        || (x.op == Op::Fork && x.target == y.thread)
+        || (x.op == Op::Fork && y.op == Op::Join && x.target == y.target)
+        || (y.op == Op::Join && y.target == x.thread)
+}
+
+/// Whether some region is not conflict-serialisable: a cycle in the graph of transactions.
+fn has_broken_region(events: &[Located]) -> bool {
+    let n = events.len();
+    let mut transaction = Vec::new();
+    let mut open: HashMap<u32, (u32, usize)> = HashMap::new();
+    for (at, Located { event, .. }) in events.iter().enumerate() {
+        let state = open.entry(event.thread).or_default();
+        if event.op == Op::Begin {
+            if state.0 == 0 {
+                state.1 = at;
+            }
+            state.0 += 1;
+        }
+        transaction.push(if state.0 > 0 { state.1 } else { at });
+        if event.op == Op::End {
+            state.0 -= 1;
+        }
+    }
+    let mut reach = vec![vec![false; n]; n];
+    for b in 0..n {
+        for a in 0..b {
+            let (x, y) = (events[a].event, events[b].event);
+            let data = |e: Event| matches!(e.op, Op::Read | Op::Write);
+            let conflict = data(x) && data(y) && x.target == y.target && (x.op, y.op) != (Op::Read, Op::Read);
+            if transaction[a] != transaction[b] && (conflict || ordered(x, y)) {
+                reach[transaction[a]][transaction[b]] = true;
+            }
+        }
+    }
+    for c in 0..n {
+        for a in 0..n {
+            for b in 0..n {
+                reach[a][b] |= reach[a][c] && reach[c][b];
+            }
+        }
+    }
+    (0..n).any(|a| reach[a][a])
+}
+
+/// Every witness is a run, and shows what it claims.
+fn check_witnesses(events: &[Located], findings: &TraceFindings) {
+    let plain: Vec<Event> = events.iter().map(|located| located.event).collect();
+    let threads = || plain.iter().map(|event| event.thread);
+    let verify = |witness: &lockcheck_checker::trace::Witness, claim| {
+        let steps = witness.steps(threads());
+        if let Err(fault) = verify_witness(&plain, &steps, claim) {
+            panic!("{fault}\n{claim:?}\n{steps:?}");
+        }
+    };
+    for cycle in &findings.cycles {
+        assert_eq!(cycle.witness.is_some(), cycle.tier == TraceTier::Predicted);
+        if let Some(witness) = &cycle.witness {
+            verify(witness, Claim::Cycle(cycle));
+        }
+    }
+    for race in &findings.races {
+        assert_eq!(race.witness.is_some(), race.tier == TraceTier::Predicted);
+        if let Some(witness) = &race.witness {
+            verify(witness, Claim::Race(race));
+        }
+    }
+}
+
+/// The trace as text.
+fn show(events: &[Located]) -> String {
+    let line =
+        |e: &Located| format!("{} t{}|{}({})\n", e.line, e.event.thread, e.event.op.word(), e.event.target);
+    events.iter().map(line).collect()
+}
+
+/// Everything about one trace, which a failure shows.
+fn check(events: &[Located]) -> Result<(), TestCaseError> {
+    let verdict = std::panic::catch_unwind(|| check_silently(events));
+    let verdict = verdict.unwrap_or_else(|_| Err(TestCaseError::fail("a panic")));
+    verdict.map_err(|error| TestCaseError::fail(format!("{error}\n{}", show(events))))
+}
+
+/// As [`check`], without the trace.
+fn check_silently(events: &[Located]) -> Result<(), TestCaseError> {
+    let findings = analyse(events);
+    check_witnesses(events, &findings);
+    let preserving = Search::new(events, true).run();
+    prop_assert_eq!(predicted_cycles(&findings), preserving.deadlocks, "sync-preserving deadlocks");
+    prop_assert_eq!(
+        races(&findings, |race| race.relations.syncp),
+        preserving.races.clone(),
+        "sync-preserving races"
+    );
+    prop_assert_eq!(races(&findings, |r| r.relations.hb), unordered(events, false), "hb");
+    prop_assert_eq!(races(&findings, |r| r.relations.shb), unordered(events, true), "shb");
+    let all = Search::new(events, false).run();
+    prop_assert!(races(&findings, |r| r.tier == TraceTier::Predicted).is_subset(&all.races));
+    prop_assert!(races(&findings, |r| r.relations.shb).is_subset(&preserving.races));
+    prop_assert_eq!(!findings.broken_regions.is_empty(), has_broken_region(events), "regions");
+    prop_assert_eq!(findings, analyse(events), "determinism");
+    Ok(())
+}
+
+/// Locks and data.
+const PLAIN: &[(u32, Op)] =
+    &[(6, Op::Acquire), (6, Op::Release), (3, Op::Read), (3, Op::Write), (1, Op::Request)];
+
+/// Locks alone, for deep nesting and long cycles.
+const LOCKS: &[(u32, Op)] = &[(6, Op::Acquire), (3, Op::Release)];
+
+/// Everything.
+const MIXED: &[(u32, Op)] = &[
+    (6, Op::Acquire),
+    (6, Op::Release),
+    (3, Op::SharedAcquire),
+    (3, Op::SharedRelease),
+    (4, Op::Read),
+    (4, Op::Write),
+    (2, Op::Fork),
+    (1, Op::Join),
+    (2, Op::Begin),
+    (1, Op::End),
+    (1, Op::Wait),
+    (1, Op::Notify),
+    (1, Op::NotifyAll),
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 700, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn locks_and_data(choices in choices(PLAIN, 40)) {
+        check(&without_requests(&trace_of(&choices)))?;
+    }
+
+    #[test]
+    fn locks_alone(choices in choices(LOCKS, 40)) {
+        check(&trace_of(&choices))?;
+    }
+
+    #[test]
+    fn everything(choices in choices(MIXED, 45)) {
+        check(&trace_of(&choices))?;
+    }
+}
+
+/// Drops requests that no acquisition of the thread follows, which the naive search does not know, and renumbers.
+fn without_requests(events: &[Located]) -> Vec<Located> {
+    let later = |at: usize, thread: u32| {
+        let mut rest = events[at + 1..].iter().filter(|e| e.event.thread == thread);
+        rest.any(|e| e.event.op != Op::Request)
+    };
+    let keep = |(at, e): &(usize, &Located)| e.event.op != Op::Request || later(*at, e.event.thread);
+    let kept = events.iter().enumerate().filter(keep);
+    kept.zip(1..).map(|((_, e), line)| Located { event: Event { location: line, ..e.event }, line }).collect()
+}
+
+/// The trace with few locations, so that each stands for many events.
+fn with_locations(events: &[Located], locations: u32) -> Vec<Located> {
+    let few = |e: &Located| Located { event: Event { location: e.line % locations, ..e.event }, ..*e };
+    events.iter().map(few).collect()
+}
+
+/// Location and operation of both sides of a race, sorted.
+type Key = [(u32, Op); 2];
+
+/// Pairs of lines as keys.
+fn keys(events: &[Located], pairs: &Lines) -> BTreeSet<Key> {
+    let side = |line: u32| {
+        let event = events[line as usize - 1].event;
+        (event.location, event.op)
+    };
+    pairs
+        .iter()
+        .map(|pair| {
+            let mut key = [side(pair[0]), side(pair[1])];
+            key.sort_unstable();
+            key
+        })
+        .collect()
+}
+
+/// The keys of the races that `keep`.
+fn race_keys(
+    events: &[Located],
+    findings: &TraceFindings,
+    keep: impl Fn(&lockcheck_checker::trace::Race) -> bool,
+) -> BTreeSet<Key> {
+    keys(events, &races(findings, keep))
+}
+
+/// Whether the smallest sync-preserving closed set before two events contains neither, by rounds over all events.
+fn naive_tuple(search: &Search<'_>, ids: [usize; 2]) -> bool {
+    let events = search.events;
+    let mut counts = vec![0; SIZES.0 as usize];
+    let place = |at: usize| {
+        let thread = events[at].event.thread as usize;
+        (thread, search.of_thread[thread].iter().position(|&other| other == at).expect("it is there"))
+    };
+    let raise = |counts: &mut Vec<usize>, at: usize| {
+        let (thread, number) = place(at);
+        counts[thread] = counts[thread].max(number + 1);
+    };
+    let position = |wanted: Event| {
+        events.iter().position(|e| e.event.op == wanted.op && e.event.target == wanted.target)
+    };
+    for at in ids {
+        let (thread, number) = place(at);
+        counts[thread] = counts[thread].max(number);
+        let fork = Event { thread: 0, target: thread as u32, location: 0, op: Op::Fork };
+        position(fork).into_iter().for_each(|fork| raise(&mut counts, fork));
+    }
+    loop {
+        let before = counts.clone();
+        let inside = |counts: &[usize], at: usize| place(at).1 < counts[place(at).0];
+        for at in (0..events.len()).filter(|&at| inside(&before, at)) {
+            let Event { thread, target, op, .. } = events[at].event;
+            search.writer[at].into_iter().for_each(|writer| raise(&mut counts, writer));
+            let fork = Event { thread: 0, target: thread, location: 0, op: Op::Fork };
+            position(fork).into_iter().for_each(|fork| raise(&mut counts, fork));
+            if op == Op::Join {
+                search.of_thread[target as usize].iter().for_each(|&other| raise(&mut counts, other));
+                let fork = Event { thread: 0, target, location: 0, op: Op::Fork };
+                position(fork).into_iter().for_each(|fork| raise(&mut counts, fork));
+            }
+            let acquires = |e: Event| matches!(e.op, Op::Acquire | Op::SharedAcquire);
+            let later = (at + 1..events.len()).any(|other| {
+                let o = events[other].event;
+                inside(&before, other)
+                    && acquires(o)
+                    && o.target == target
+                    && (o.op, op) != (Op::SharedAcquire, Op::SharedAcquire)
+            });
+            if acquires(events[at].event) && later {
+                let release = (at + 1..events.len()).find(|&other| {
+                    let o = events[other].event;
+                    let releases = matches!(o.op, Op::Release | Op::SharedRelease);
+                    o.thread == thread && o.target == target && releases
+                });
+                raise(&mut counts, release.expect("a later section excludes it"));
+            }
+        }
+        if counts == before {
+            return ids.iter().all(|&at| !inside(&counts, at));
+        }
+    }
+}
+
+/// Locks, data, forks and joins.
+const LONG: &[(u32, Op)] = &[
+    (6, Op::Acquire),
+    (6, Op::Release),
+    (2, Op::SharedAcquire),
+    (2, Op::SharedRelease),
+    (6, Op::Read),
+    (5, Op::Write),
+    (1, Op::Fork),
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Long enough for variables with logs and threads with full clocks.
+    #[test]
+    fn every_racing_pair_of_locations(choices in choices(LONG, 500)) {
+        let lines = trace_of(&choices);
+        let events = with_locations(&lines, 9);
+        let findings = analyse(&events);
+        check_witnesses(&events, &findings);
+        let hb = keys(&events, &unordered(&events, false));
+        let shb = keys(&events, &unordered(&events, true));
+        prop_assert_eq!(race_keys(&events, &findings, |race| race.relations.hb), hb);
+        prop_assert_eq!(race_keys(&events, &findings, |race| race.relations.shb), shb);
+    }
+
+    #[test]
+    fn every_sync_preserving_pair_of_locations(choices in choices(LONG, 110)) {
+        let events = with_locations(&trace_of(&choices), 5);
+        let search = Search::new(&events, true);
+        let mut pairs = Lines::new();
+        for b in 0..events.len() {
+            for a in 0..b {
+                let (x, y) = (events[a].event, events[b].event);
+                let data = |e: Event| matches!(e.op, Op::Read | Op::Write);
+                let conflict = data(x) && data(y) && x.target == y.target && (x.op, y.op) != (Op::Read, Op::Read);
+                if conflict && x.thread != y.thread && naive_tuple(&search, [a, b]) {
+                    pairs.insert(vec![events[a].line, events[b].line]);
+                }
+            }
+        }
+        let found = race_keys(&events, &analyse(&events), |race| race.relations.syncp);
+        prop_assert_eq!(found, keys(&events, &pairs));
+    }
+}
