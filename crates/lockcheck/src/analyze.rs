@@ -32,11 +32,13 @@ pub fn analyze(args: &AnalyzeArgs, style: Style) -> Result<Exit> {
     let sources = traces.sources(std::env::current_dir());
     let mut report = traces.report(&target(&args.traces), &sources, &Symbols::default());
     let rules = Rules { race: args.race, format: style.format };
+    let mut notes: Vec<(String, &Path)> = Vec::new();
     for (path, form) in &events {
         let process = report.stats.processes as u32;
-        let several = processes.len() + events.len() > 1;
-        add(&mut report, event_trace::judge(path, *form, process, rules)?, several.then_some(path));
+        let of_trace = add(&mut report, event_trace::judge(path, *form, process, rules)?);
+        notes.extend(of_trace.into_iter().map(|note| (note, path.as_path())));
     }
+    report.notes.extend(together(notes, processes.len() + events.len()));
     report.findings.sort_by(|a, b| a.fingerprint.cmp(&b.fingerprint));
     let sources = Texts { sources, traces: events.into_iter().map(|(path, _)| path).collect() };
     let recorded = !traces.is_empty() || report.stats.events > 0;
@@ -54,15 +56,32 @@ pub fn analyze(args: &AnalyzeArgs, style: Style) -> Result<Exit> {
     Ok(outcome::exit(&report, facts, &judgement))
 }
 
-/// Adds what was predicted from one trace; `path`, if there are others, says from which.
-fn add(report: &mut Report, predicted: Predicted, path: Option<&PathBuf>) {
+/// Adds what was predicted from one trace, but for the notes, which it gives back.
+fn add(report: &mut Report, predicted: Predicted) -> Vec<String> {
     report.findings.extend(predicted.findings);
     traces::add(&mut report.stats, &predicted.stats);
     report.stats.processes += predicted.stats.processes;
-    report.notes.extend(predicted.notes.into_iter().map(|note| match path {
-        Some(path) if !note.starts_with(&*path.to_string_lossy()) => format!("{}: {note}", path.display()),
-        _ => note,
-    }));
+    predicted.notes
+}
+
+/// One note for what is said of several traces alike, with the first of them. `of` are how many there are.
+fn together(notes: Vec<(String, &Path)>, of: usize) -> Vec<String> {
+    let mut distinct: Vec<(String, &Path, usize)> = Vec::new();
+    for (note, path) in notes {
+        match distinct.iter_mut().find(|(other, ..)| *other == note) {
+            Some((.., number)) => *number += 1,
+            None => distinct.push((note, path, 1)),
+        }
+    }
+    let say = |(note, path, number): (String, &Path, usize)| {
+        let named = note.starts_with(&*path.to_string_lossy());
+        match number {
+            _ if named || of == 1 => note,
+            1 => format!("{}: {note}", path.display()),
+            _ => format!("{} and {} more: {note}", path.display(), number - 1),
+        }
+    };
+    distinct.into_iter().map(say).collect()
 }
 
 /// Source text as it is found, but none for a trace: the line of a site in one is a location number.
