@@ -242,6 +242,12 @@ pub(crate) struct Token(u32);
 impl Token {
     /// An acquisition that nobody looked at.
     pub(crate) const UNWATCHED: Token = Token(u32::MAX);
+
+    #[cfg(parking_lot_mirrored)]
+    /// Whether nobody looked at the acquisition.
+    pub(crate) fn is_unwatched(self) -> bool {
+        self.0 == u32::MAX
+    }
 }
 
 /// The calling thread's state. Has no destructor, so that it stays readable while thread-locals are torn down; what
@@ -524,6 +530,21 @@ impl Thread {
         } else if token.0 != u32::MAX {
             thread.pop(id);
         }
+    }
+
+    #[cfg(parking_lot_mirrored)]
+    /// Takes away the calling thread's youngest hold of `id`, if there is one.
+    #[inline]
+    pub(crate) fn release_youngest(id: u64) -> bool {
+        let thread = own();
+        let (word, len) = (thread.holds.word(), thread.holds.len());
+        let index = len.wrapping_sub(1);
+        if index < HELD_INLINE && thread.holds.inline[index].id.load(Ordering::Relaxed) == id {
+            thread.unhash(index);
+            thread.holds.set_word(word - 1);
+            return true;
+        }
+        thread.pop(id)
     }
 
     /// Takes away the youngest hold of `id`, if there is one.

@@ -28,6 +28,7 @@ pub(crate) mod output;
 pub(crate) mod reaction;
 pub(crate) mod registry;
 pub(crate) mod stack;
+pub(crate) mod strays;
 pub(crate) mod thread;
 pub(crate) mod waits;
 
@@ -35,4 +36,6 @@ pub(crate) use context::{HeldLock, Place, Token, current};
 pub(crate) use operation::{
     Manner, Meta, Owner, Raw, Target, downgraded, lock, lock_for, released, try_lock,
 };
+#[cfg(parking_lot_mirrored)]
+pub(crate) use operation::{granted, released_by_anyone};
 pub(crate) use waits::{Wait, publish};
