@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use lock_api::{
-    RawMutex as _, RawMutexTimed as _, RawRwLock as _, RawRwLockDowngrade as _, RawRwLockTimed as _,
+    RawMutex as _, RawMutexTimed as _, RawRwLock as _, RawRwLockDowngrade as _, RawRwLockRecursive as _,
+    RawRwLockRecursiveTimed as _, RawRwLockTimed as _, RawRwLockUpgrade as _, RawRwLockUpgradeTimed as _,
 };
 use lockcheck_events::{LockKind, Mode};
 
@@ -173,7 +174,9 @@ impl Raw for RawTrackedRw {
     fn try_acquire(&self, mode: Mode) -> bool {
         match mode {
             Mode::Exclusive => self.raw.try_lock_exclusive(),
-            _ => self.raw.try_lock_shared(),
+            Mode::Shared => self.raw.try_lock_shared(),
+            Mode::SharedRecursive => self.raw.try_lock_shared_recursive(),
+            Mode::Upgradable => self.raw.try_lock_upgradable(),
         }
     }
 
@@ -181,14 +184,22 @@ impl Raw for RawTrackedRw {
     fn acquire(&self, mode: Mode) {
         match mode {
             Mode::Exclusive => self.raw.lock_exclusive(),
-            _ => self.raw.lock_shared(),
+            Mode::Shared => self.raw.lock_shared(),
+            Mode::SharedRecursive => self.raw.lock_shared_recursive(),
+            Mode::Upgradable => self.raw.lock_upgradable(),
         }
     }
 
     fn acquire_until(&self, mode: Mode, deadline: Instant) -> bool {
         match mode {
             Mode::Exclusive => self.raw.try_lock_exclusive_until(deadline),
-            _ => self.raw.try_lock_shared_until(deadline),
+            Mode::Shared => self.raw.try_lock_shared_until(deadline),
+            Mode::SharedRecursive => self.raw.try_lock_shared_recursive_until(deadline),
+            Mode::Upgradable => self.raw.try_lock_upgradable_until(deadline),
         }
     }
 }
+
+#[cfg(parking_lot_mirrored)]
+#[path = "raw_anywhere.rs"]
+mod anywhere;
