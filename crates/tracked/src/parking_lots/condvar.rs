@@ -31,6 +31,7 @@ impl Drop for TakeBack<'_> {
 }
 
 impl Waiters {
+    #[cfg(feature = "parking_lot_0_12")]
     #[track_caller]
     pub(crate) const fn new() -> Waiters {
         Waiters { queue: WaitQueue::new(), with: Mutex::new((0, 0)), watch: Watch::new(Kind::Condition) }

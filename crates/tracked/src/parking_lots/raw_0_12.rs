@@ -43,7 +43,6 @@ fn until(deadline: Instant) -> Duration {
 
 // SAFETY: parking_lot's mutex inside excludes others; what stands beside it has no part in that.
 unsafe impl lock_api::RawMutex for RawMutex {
-    #[expect(clippy::declare_interior_mutable_const, reason = "the trait asks for it")]
     const INIT: RawMutex = RawMutex(RawTracked::nowhere());
 
     type GuardMarker = Marker;
@@ -112,7 +111,6 @@ impl RawMutex {
 
 // SAFETY: parking_lot's mutex inside excludes others; what stands beside it has no part in that.
 unsafe impl lock_api::RawMutex for RawFairMutex {
-    #[expect(clippy::declare_interior_mutable_const, reason = "the trait asks for it")]
     const INIT: RawFairMutex = RawFairMutex(RawTracked::nowhere());
 
     type GuardMarker = Marker;
@@ -181,7 +179,6 @@ impl RawFairMutex {
 
 // SAFETY: parking_lot's lock inside keeps the promises; what stands beside it has no part in that.
 unsafe impl lock_api::RawRwLock for RawRwLock {
-    #[expect(clippy::declare_interior_mutable_const, reason = "the trait asks for it")]
     const INIT: Self = Self { raw: RawTrackedRw::nowhere() };
 
     type GuardMarker = Marker;

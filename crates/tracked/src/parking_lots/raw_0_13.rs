@@ -86,7 +86,6 @@ impl Drop for StillUpgradable<'_> {
 
 // SAFETY: parking_lot's mutex inside excludes others; what stands beside it has no part in that.
 unsafe impl lock_api::RawMutex for RawMutex {
-    #[expect(clippy::declare_interior_mutable_const, reason = "the trait asks for it")]
     const INIT: RawMutex = RawMutex(RawTracked::nowhere());
 
     type Guard = Held;
@@ -156,7 +155,6 @@ impl RawMutex {
 
 // SAFETY: parking_lot's mutex inside excludes others; what stands beside it has no part in that.
 unsafe impl lock_api::RawMutex for RawFairMutex {
-    #[expect(clippy::declare_interior_mutable_const, reason = "the trait asks for it")]
     const INIT: RawFairMutex = RawFairMutex(RawTracked::nowhere());
 
     type Guard = Held;
@@ -226,7 +224,6 @@ impl RawFairMutex {
 
 // SAFETY: parking_lot's lock inside keeps the promises; what stands beside it has no part in that.
 unsafe impl<const RECURSIVE: bool> lock_api::RawRwLock for RawRwLock<RECURSIVE> {
-    #[expect(clippy::declare_interior_mutable_const, reason = "the trait asks for it")]
     const INIT: Self = Self { raw: RawTrackedRw::nowhere() };
 
     type SharedGuard = Held;

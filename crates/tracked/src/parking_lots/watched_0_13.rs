@@ -126,7 +126,6 @@ impl RawCondvar {
 
 // SAFETY: `Waiters` takes the mutex back before it returns, and when it panics.
 unsafe impl lock_api::RawCondvar for RawCondvar {
-    #[expect(clippy::declare_interior_mutable_const, reason = "the trait asks for it")]
     const INIT: RawCondvar = RawCondvar { waiters: Waiters::nowhere() };
 
     type RawMutex = RawMutex;
