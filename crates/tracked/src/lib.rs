@@ -8,6 +8,8 @@
 
 mod base;
 pub mod executor;
+#[cfg(parking_lot_mirrored)]
+mod parking_lots;
 pub mod queue;
 #[cfg(instrumented)]
 mod rt;
@@ -31,6 +33,24 @@ pub mod thread {
     pub use crate::watched_thread::*;
     #[cfg(not(mirrored))]
     pub use std::thread::*;
+}
+
+/// The mirror of parking_lot's 0.13 line: with `check` off, parking_lot itself.
+#[cfg(feature = "parking_lot_0_13")]
+pub mod parking_lot {
+    #[cfg(mirrored)]
+    pub use crate::parking_lots::watched_0_13::*;
+    #[cfg(not(mirrored))]
+    pub use parking_lot_0_13::*;
+}
+
+/// The mirror of parking_lot's 0.12 line: with `check` off, parking_lot itself.
+#[cfg(feature = "parking_lot_0_12")]
+pub mod parking_lot_0_12 {
+    #[cfg(mirrored)]
+    pub use crate::parking_lots::watched_0_12::*;
+    #[cfg(not(mirrored))]
+    pub use ::parking_lot::*;
 }
 
 /// The watched types under names of their own, for tools that watch something other than themselves: the feature

@@ -204,3 +204,95 @@ fn tasks_of_two_workers_are_concurrent() {
     second.result().unwrap();
     assert_eq!(about("pool: concurrent").len(), 1);
 }
+
+/// The mirror of parking_lot's 0.13 line.
+#[cfg(feature = "parking_lot_0_13")]
+mod parking_lot {
+    use tracked::Named;
+    use tracked::parking_lot::{Condvar, Mutex, RwLock, RwLockUpgradableReadGuard};
+
+    use super::*;
+
+    #[test]
+    fn opposite_orders_are_found_at_the_callers_lines() {
+        let _alone = alone();
+        let lock = RwLock::new(()).named("parking_lot: lock");
+        let mutex = Mutex::new(());
+        one_after_the_other(
+            || {
+                let _held = mutex.lock();
+                // The upgradable hold itself is left out of what the upgrade is asked with.
+                drop(RwLockUpgradableReadGuard::upgrade(lock.upgradable_read()));
+            },
+            || {
+                let _held = lock.read();
+                assert!(mutex.try_lock_for(Duration::from_secs(60)).is_some());
+                drop(mutex.lock());
+            },
+        );
+        let findings = about("parking_lot: lock");
+        assert_eq!(
+            findings.iter().map(|finding| finding.kind.as_str()).collect::<Vec<_>>(),
+            ["lock-order-cycle"]
+        );
+        for evidence in &findings[0].evidence {
+            assert_eq!(evidence.site.file, "tests/findings.rs");
+        }
+        assert!(findings[0].locks.iter().all(|lock| lock.created.file == "tests/findings.rs"));
+    }
+
+    #[test]
+    fn an_upgrade_in_a_consistent_order_and_a_recursive_read_are_silent() {
+        let _alone = alone();
+        let lock = RwLock::new(0).named("parking_lot: consistent");
+        let condvar = Condvar::new().named("parking_lot: condvar");
+        let inner = Mutex::new(0);
+        let work = || {
+            let upgradable = lock.upgradable_read();
+            let mut guard = inner.lock();
+            condvar.wait_for(&mut guard, Duration::from_millis(1));
+            drop(guard);
+            let mut writer = RwLockUpgradableReadGuard::upgrade(upgradable);
+            *writer += *inner.lock() + 1;
+        };
+        one_after_the_other(work, work);
+        assert_eq!((about("parking_lot: consistent").len(), *lock.read()), (0, 2));
+    }
+
+    /// Takes the first lock, does something about its guard, then takes the second; elsewhere the other way round.
+    #[cfg(feature = "send_guard")]
+    macro_rules! then_in_opposite_order {
+        ($name:literal, $with_guard:expr) => {
+            let (a, b) = (Mutex::new(()).named($name), Mutex::new(()));
+            one_after_the_other(
+                || {
+                    {
+                        let _kept = $with_guard(a.lock());
+                        drop(b.lock());
+                    }
+                    // The stray hold is gone for good: this is no self-deadlock.
+                    drop(a.lock());
+                },
+                || {
+                    let _held = b.lock();
+                    drop(a.lock());
+                },
+            );
+        };
+    }
+
+    #[cfg(feature = "send_guard")]
+    #[test]
+    fn a_guard_that_was_sent_away_is_held_no_more() {
+        let _alone = alone();
+        then_in_opposite_order!("parking_lot: kept", |guard| {
+            thread::scope(|scope| scope.spawn(|| ()).join().unwrap());
+            guard
+        });
+        assert_eq!(about("parking_lot: kept").len(), 1);
+        then_in_opposite_order!("parking_lot: sent away", |guard| {
+            thread::scope(|scope| scope.spawn(move || drop(guard)).join().unwrap());
+        });
+        assert_eq!(about("parking_lot: sent away").len(), 0);
+    }
+}

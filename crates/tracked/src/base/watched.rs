@@ -80,6 +80,12 @@ impl Watch {
         Watch { meta: Meta::new(std::panic::Location::caller()), kind: kind.lock_kind() }
     }
 
+    /// For an object made in a constant: where it comes from is not known.
+    #[cfg(all(parking_lot_mirrored, feature = "parking_lot_0_13"))]
+    pub(crate) const fn nowhere(kind: Kind) -> Watch {
+        Watch { meta: Meta::new(Meta::NOWHERE), kind: kind.lock_kind() }
+    }
+
     pub(crate) fn name(&self, name: &str) {
         self.meta.name(self.kind, name);
     }

@@ -268,6 +268,12 @@ impl Token {
     pub(crate) fn mark(self) -> bool {
         self.0 & Token::MARK != 0
     }
+
+    /// Whether nobody looked at the acquisition.
+    #[cfg(parking_lot_mirrored)]
+    pub(crate) fn is_unwatched(self) -> bool {
+        self.index() == Token::INDEX
+    }
 }
 
 /// The calling thread's state. Has no destructor, so that it stays readable while thread-locals are torn down; what
@@ -573,6 +579,21 @@ impl Thread {
         } else if token.index() != Token::INDEX {
             thread.pop(id);
         }
+    }
+
+    #[cfg(parking_lot_mirrored)]
+    /// Takes away the calling thread's youngest hold of `id`, if there is one.
+    #[inline]
+    pub(crate) fn release_youngest(id: u64) -> bool {
+        let thread = own();
+        let (word, len) = (thread.holds.word(), thread.holds.len());
+        let index = len.wrapping_sub(1);
+        if index < HELD_INLINE && thread.holds.inline[index].id.load(Ordering::Relaxed) == id {
+            thread.unhash(index);
+            thread.holds.set_word(word - 1);
+            return true;
+        }
+        thread.pop(id)
     }
 
     /// Takes away the youngest hold of `id`, if there is one.

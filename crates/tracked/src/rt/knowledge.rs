@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 
 use super::context::{HELD_MAX, HeldLock, HoldSet, Thread, current_if_known};
 use super::names::Names;
+use super::operation::Meta;
 use super::{mode, output, reaction, registry, stack};
 
 /// Longest wait for the knowledge mutex.
@@ -197,7 +198,9 @@ pub(crate) fn describe(hold: &HeldLock) -> Hold {
 /// The records that must stand before one that names these locks.
 fn announce(thread: &Thread, wanted: &HeldLock, records: &mut Vec<Record>) {
     for lock in thread.holds().iter().chain([*wanted]) {
-        if let Some(entry) = registry::announce_lock(lock.id, lock.kind, lock.created) {
+        // A lock made by code that cannot say for whom is known by where it was first met.
+        let created = if Meta::is_nowhere(lock.created) { lock.site } else { lock.created };
+        if let Some(entry) = registry::announce_lock(lock.id, lock.kind, created) {
             if registry::announce_site(entry.created) {
                 site_record(entry.created, records);
             }

@@ -16,14 +16,6 @@
 //! - The locks of the run-time are taken in the order waits, knowledge, registry, and knowledge only for a bounded
 //!   time: a watched program whose allocator uses tracked locks can hold one of those while it waits for us.
 
-#![cfg_attr(
-    not(mirrored),
-    expect(
-        dead_code,
-        reason = "tests and their scopes go by the mirrors, which are std's with the feature `runtime` alone"
-    )
-)]
-
 pub(crate) mod context;
 pub(crate) mod family;
 pub(crate) mod knowledge;
@@ -38,6 +30,7 @@ pub(crate) mod reaction;
 pub(crate) mod registry;
 pub(crate) mod scope;
 pub(crate) mod stack;
+pub(crate) mod strays;
 pub(crate) mod thread;
 pub(crate) mod waits;
 
@@ -46,4 +39,6 @@ pub(crate) use context::{HeldLock, Token, current};
 pub(crate) use operation::{
     Manner, Meta, Owner, Raw, Target, downgraded, lock, lock_for, released, try_lock, upgrade,
 };
+#[cfg(parking_lot_mirrored)]
+pub(crate) use operation::{granted, released_by_anyone};
 pub(crate) use waits::{Wait, publish};

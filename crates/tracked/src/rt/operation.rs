@@ -15,7 +15,7 @@ use lockcheck_events::{Attempt, LockId, LockKind, Mode};
 
 use super::context::{HeldLock, Place, Thread, Token, current, current_if_idle};
 use super::waits::{self, Circle, Wait};
-use super::{knowledge, reaction, registry};
+use super::{knowledge, reaction, registry, strays};
 
 /// How long a suspected deadlock is watched before it is called one. The thread that does so is blocked anyway; a
 /// real deadlock is still there afterwards.
@@ -58,6 +58,12 @@ impl Owner {
         self.0.load(Ordering::Relaxed)
     }
 
+    #[cfg(parking_lot_mirrored)]
+    /// Nobody who is watched holds it.
+    pub(crate) fn clear(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+
     #[inline(always)]
     pub(super) fn set(&self, thread: &Thread) {
         self.0.store(thread.slot(), Ordering::Relaxed);
@@ -72,6 +78,14 @@ impl Owner {
 impl Meta {
     pub(crate) const fn new(created: Place) -> Meta {
         Meta { id: AtomicU64::new(0), created }
+    }
+
+    /// For a lock made in a place that says nothing of who wanted it, such as a constant.
+    pub(crate) const NOWHERE: Place = std::panic::Location::caller();
+
+    /// Whether this is [`NOWHERE`](Self::NOWHERE). By content: a constant has no address of its own.
+    pub(crate) fn is_nowhere(place: Place) -> bool {
+        *place == *Meta::NOWHERE
     }
 
     /// The line that created it.
@@ -99,9 +113,14 @@ impl Meta {
 
     /// Gives the lock a name for reports.
     pub(crate) fn name(&self, kind: LockKind, name: &str) {
+        self.name_at(kind, name, self.created);
+    }
+
+    /// As [`name`](Self::name), for a lock that was created at another line than it says.
+    pub(crate) fn name_at(&self, kind: LockKind, name: &str, created: Place) {
         let Some(thread) = current() else { return };
         let _busy = thread.enter();
-        registry::name_lock(self.id(thread), kind, self.created, name);
+        registry::name_lock(self.id(thread), kind, created, name);
     }
 }
 
@@ -109,8 +128,11 @@ impl Drop for Meta {
     #[inline]
     fn drop(&mut self) {
         let id = *self.id.get_mut();
-        if id != 0 && registry::may_be_registered(LockId(id)) {
-            knowledge::lock_dropped(LockId(id));
+        if id != 0 {
+            strays::forget(LockId(id));
+            if registry::may_be_registered(LockId(id)) {
+                knowledge::lock_dropped(LockId(id));
+            }
         }
     }
 }
@@ -268,9 +290,19 @@ pub(crate) fn released(meta: &Meta, token: Token) {
     Thread::release(token, meta.id.load(Ordering::Relaxed));
 }
 
+#[cfg(parking_lot_mirrored)]
+/// As [`released`], where the acquisition may have been another thread's, or its token is not known.
+pub(crate) fn released_by_anyone(meta: &Meta, token: Option<Token>) {
+    let id = meta.id.load(Ordering::Relaxed);
+    if id != 0 && !token.is_some_and(Token::is_unwatched) && !Thread::release_youngest(id) {
+        strays::released_elsewhere(LockId(id));
+    }
+}
+
 /// Learns what this acquisition teaches, if anything is held and it is new, and makes room for the hold.
 #[inline]
 pub(super) fn learn(thread: &Thread, wanted: &HeldLock) {
+    strays::settle(thread);
     if thread.held_len() > 0 {
         thread.make_room();
         let key = thread.key(wanted);
@@ -349,6 +381,13 @@ pub(super) fn lasting_circle(thread: &Thread) -> Option<Circle> {
     let suspicion = waits::circle(thread)?;
     std::thread::sleep(CONFIRM);
     waits::circle(thread).filter(|circle| *circle == suspicion)
+}
+
+/// Takes note of a hold that came about by changing another one, without a wait.
+#[cfg(parking_lot_mirrored)]
+pub(crate) fn granted<R: Raw>(target: Target<'_, R>) -> Token {
+    let Some(thread) = current() else { return Token::UNWATCHED };
+    target.taken(thread, target.next_hold(thread, Attempt::Block))
 }
 
 /// Takes note that the hold `token`, in the mode `from`, becomes the one that `target` describes.

@@ -16,7 +16,7 @@ use lockcheck_events::{LockKind, StackId, StuckThread, ThreadId};
 
 use super::context::{Held, HeldLock, HoldSet, Shared, Thread};
 use super::operation::Owner;
-use super::{knowledge, registry, stack};
+use super::{knowledge, registry, stack, strays};
 
 /// Threads that an owner hint can name; the owners of locks beyond are looked for the slow way.
 const SLOTS: usize = 1024;
@@ -204,7 +204,8 @@ fn read(other: &Shared, holds: &HoldSet) -> Option<(Waiting, u32)> {
         _ => Enders::Anyone,
     };
     let stack = StackId(slot.stack.load(Ordering::Relaxed));
-    let request = knowledge::request(other.id(), holds, &wanted, stack);
+    let mut request = knowledge::request(other.id(), holds, &wanted, stack);
+    strays::leave_out(&mut request.holds);
     // Pairs with the Release fence in `Published::drop`.
     fence(Ordering::Acquire);
     (slot.sequence.load(Ordering::Relaxed) == sequence).then_some((Waiting { request, enders }, sequence))

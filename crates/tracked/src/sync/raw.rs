@@ -184,9 +184,12 @@ impl RawTrackedRw {
     /// The calling thread holds the lock upgradable, by an acquisition that nobody else gives up and whose token is
     /// void from here on.
     pub(crate) unsafe fn upgrade(&self, site: Place) -> Token {
-        let upgrading = Upgrading(self);
+        rt::upgrade(self.upgrading(site))
+    }
+
+    fn upgrading(&self, site: Place) -> Target<'_, Upgrading> {
         let manner = Manner { kind: LockKind::RwLock, mode: Mode::Exclusive };
-        rt::upgrade(Target { lock: &upgrading, site, manner })
+        Target { lock: Upgrading::of(self), site, manner }
     }
 
     pub(crate) fn name(&self, name: &str) {
@@ -235,11 +238,18 @@ impl Raw for RawTrackedRw {
     }
 }
 
-/// A readers-writer lock that the calling thread holds upgradable, on its way to exclusive: that is the only mode it
-/// is asked for.
-struct Upgrading<'a>(&'a RawTrackedRw);
+/// A lock whose caller holds it in upgradable mode: to acquire it is to upgrade.
+#[repr(transparent)]
+struct Upgrading(RawTrackedRw);
 
-impl Raw for Upgrading<'_> {
+impl Upgrading {
+    fn of(lock: &RawTrackedRw) -> &Upgrading {
+        // SAFETY: `Upgrading` is a transparent wrapper, so that both references have the same meaning.
+        unsafe { &*std::ptr::from_ref(lock).cast() }
+    }
+}
+
+impl Raw for Upgrading {
     fn meta(&self) -> &Meta {
         &self.0.meta
     }
@@ -249,7 +259,7 @@ impl Raw for Upgrading<'_> {
     }
 
     fn try_acquire(&self, _mode: Mode) -> bool {
-        // SAFETY: by the promise to `RawTrackedRw::upgrade`, which alone makes this type, the lock is held upgradable.
+        // SAFETY: made only by `upgrading`, whose callers hold the lock in upgradable mode.
         unsafe { self.0.raw.try_upgrade() }
     }
 
@@ -259,7 +269,11 @@ impl Raw for Upgrading<'_> {
     }
 
     fn acquire_until(&self, _mode: Mode, deadline: Instant) -> bool {
-        // SAFETY: as above; what it gives up when the time is over is not the upgradable hold.
+        // SAFETY: as above.
         unsafe { self.0.raw.try_upgrade_until(deadline) }
     }
 }
+
+#[cfg(parking_lot_mirrored)]
+#[path = "raw_anywhere.rs"]
+mod anywhere;

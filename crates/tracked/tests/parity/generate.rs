@@ -7,6 +7,7 @@
 //! | ... with a bound on a parameter | a proof that a type without what the bound asks for does not have it |
 //! | a negative impl | a proof that a type does not have it |
 //! | `Drop` | a proof that dropping a value does something (where, is nobody's business) |
+//! | a type alias | a function from the one type to the other |
 //! | a struct | nothing: all its other rows name it |
 
 use proc_macro2::TokenStream;
@@ -53,7 +54,10 @@ impl Types {
             let text = row.signature.replace("/* private fields */", "");
             let generics = match parse_str::<ItemStruct>(&text) {
                 Ok(item) => item.generics,
-                Err(_) => parse_str::<syn::ItemEnum>(&text).ok()?.generics,
+                Err(_) => match parse_str::<syn::ItemEnum>(&text) {
+                    Ok(item) => item.generics,
+                    Err(_) => parse_str::<syn::ItemType>(&text).ok()?.generics,
+                },
             };
             Some((row.path.clone(), generics))
         });
@@ -73,6 +77,7 @@ pub fn code(row: &Row, types: &Types) -> Result<TokenStream, Silent> {
     }
     match row.kind.as_str() {
         "struct" | "enum" => Err(Silent::Declaration),
+        "type alias" => Ok(alias(row)),
         "method" => Ok(call(row, Some(types.generics(row)))),
         "fn" => Ok(call(row, None)),
         "trait impl" | "auto trait" => Ok(implemented(row)),
@@ -89,7 +94,8 @@ fn call(row: &Row, of: Option<Generics>) -> TokenStream {
     let item = sig.ident.clone();
     let (callee, what) = match of {
         None => {
-            let module = format_ident!("{}", row.type_name());
+            let module = if row.path == "parking_lot" { "pl" } else { row.type_name() };
+            let module = format_ident!("{module}");
             (quote!(#module::#item), module)
         }
         Some(generics) => {
@@ -110,6 +116,25 @@ fn call(row: &Row, of: Option<Generics>) -> TokenStream {
     quote! {
         #deprecated
         #sig { #body }
+    }
+}
+
+/// A function that compiles only if both sides are one type. What stands for something of lock_api says so here.
+fn alias(row: &Row) -> TokenStream {
+    let text = row.signature.trim_end_matches(';');
+    let item: syn::ItemType = parse_str(&format!("{text};")).unwrap_or_else(|error| panic!("{row}: {error}"));
+    let (name, of) = (&item.ident, &item.ty);
+    let (parameters, arguments, _) = item.generics.split_for_impl();
+    let function = format_ident!("alias_{}_{}", name.to_string().to_lowercase(), row.line.to_string());
+    let of = if of.to_token_stream().to_string().starts_with("Raw") {
+        quote!(#of)
+    } else {
+        quote!(pl::lock_api::#of)
+    };
+    quote! {
+        fn #function #parameters (same: #name #arguments) -> #of {
+            same
+        }
     }
 }
 
@@ -211,9 +236,15 @@ fn argument(input: &FnArg) -> Ident {
 /// Functions that compile only if the row's trait is implemented as it says.
 fn implemented(row: &Row) -> TokenStream {
     let text = format!("{} {{}}", row.signature.trim_end().trim_end_matches(','));
-    let text = text.replace(" = fn() -> T", "");
+    let text = text.replace(" = fn() -> T", "").replace(" = false", "");
     let item: ItemImpl = parse_str(&text).unwrap_or_else(|error| panic!("{row}: {error}"));
-    let (negative, tr, _) = item.trait_.clone().unwrap_or_else(|| panic!("{row}: no trait"));
+    let (negative, mut tr, _) = item.trait_.clone().unwrap_or_else(|| panic!("{row}: no trait"));
+    if let Some(first) = tr.segments.first().map(|segment| segment.ident.to_string())
+        && (first.starts_with("Raw") || first == "GetThreadId")
+    {
+        // parking_lot's raw locks are called like the traits of lock_api that they implement.
+        tr = parse_quote!(pl::lock_api::#tr);
+    }
     let of = &item.self_ty;
     if negative.is_some() {
         let of = with_concrete(&item.generics, of, None);
@@ -233,15 +264,21 @@ fn implemented(row: &Row) -> TokenStream {
     );
     let converses = converses(&item, &tr);
     let generics = type_parameters(&item.generics);
+    // The trait itself asks this of those who name it.
+    let and =
+        (row.item == "RawCondvarTimed").then(|| quote!(+ pl::lock_api::RawCondvar<RawMutex = RawMutex>));
     let mut of = (**of).clone();
     Anonymous.visit_type_mut(&mut of);
     let (parameters, bounds) = (&generics.params, &generics.where_clause);
-    let comma = (!parameters.is_empty()).then(|| quote!(,));
-    let passed = generics.type_params().map(|parameter| &parameter.ident);
+    let passed = parameters.iter().filter_map(|parameter| match parameter {
+        GenericParam::Type(parameter) => Some(&parameter.ident),
+        GenericParam::Const(parameter) => Some(&parameter.ident),
+        GenericParam::Lifetime(_) => None,
+    });
     quote! {
         fn #name<#parameters>() #bounds {
-            fn has<#parameters #comma X: ?Sized + #tr>() #bounds {}
-            has::<#(#passed,)* #of>();
+            fn has<X: ?Sized + #tr #and, #parameters>() #bounds {}
+            has::<#of, #(#passed),*>();
         }
         #(#converses)*
     }
@@ -256,7 +293,7 @@ impl VisitMut for Anonymous {
     }
 }
 
-/// The type parameters alone, with their bounds.
+/// The parameters but for the lifetimes, with their bounds.
 fn type_parameters(generics: &Generics) -> Generics {
     let mut inner = generics.clone();
     inner.params = inner
@@ -268,7 +305,8 @@ fn type_parameters(generics: &Generics) -> Generics {
                 parameter.bounds = parameter.bounds.iter().filter(|bound| outlives(bound)).cloned().collect();
                 Some(GenericParam::Type(parameter))
             }
-            _ => None,
+            GenericParam::Const(parameter) => Some(GenericParam::Const(parameter)),
+            GenericParam::Lifetime(_) => None,
         })
         .collect();
     inner

@@ -53,102 +53,102 @@ fn call_mutex_get_mut_12<'this, T: ?Sized>(
     <Mutex<T>>::get_mut(this)
 }
 fn has_mutex_debug_14<T: ?Sized + Debug>() {
-    fn has<T: ?Sized + Debug, X: ?Sized + Debug>() {}
-    has::<T, Mutex<T>>();
+    fn has<X: ?Sized + Debug, T: ?Sized + Debug>() {}
+    has::<Mutex<T>, T>();
 }
 lacks!(Mutex < Bare >, Debug);
 fn has_mutex_default_15<T: Default>() {
-    fn has<T: Default, X: ?Sized + Default>() {}
-    has::<T, Mutex<T>>();
+    fn has<X: ?Sized + Default, T: Default>() {}
+    has::<Mutex<T>, T>();
 }
 lacks!(Mutex < Bare >, Default);
 fn has_mutex_from_16<T>() {
-    fn has<T, X: ?Sized + From<T>>() {}
-    has::<T, Mutex<T>>();
+    fn has<X: ?Sized + From<T>, T>() {}
+    has::<Mutex<T>, T>();
 }
 fn has_mutex_refunwindsafe_17<T: ?Sized>() {
-    fn has<T: ?Sized, X: ?Sized + RefUnwindSafe>() {}
-    has::<T, Mutex<T>>();
+    fn has<X: ?Sized + RefUnwindSafe, T: ?Sized>() {}
+    has::<Mutex<T>, T>();
 }
 fn has_mutex_send_18<T: ?Sized + Send>() {
-    fn has<T: ?Sized + Send, X: ?Sized + Send>() {}
-    has::<T, Mutex<T>>();
+    fn has<X: ?Sized + Send, T: ?Sized + Send>() {}
+    has::<Mutex<T>, T>();
 }
 lacks!(Mutex < LacksSend >, Send);
 fn has_mutex_sync_19<T: ?Sized + Send>() {
-    fn has<T: ?Sized + Send, X: ?Sized + Sync>() {}
-    has::<T, Mutex<T>>();
+    fn has<X: ?Sized + Sync, T: ?Sized + Send>() {}
+    has::<Mutex<T>, T>();
 }
 lacks!(Mutex < LacksSend >, Sync);
 fn has_mutex_unwindsafe_20<T: ?Sized>() {
-    fn has<T: ?Sized, X: ?Sized + UnwindSafe>() {}
-    has::<T, Mutex<T>>();
+    fn has<X: ?Sized + UnwindSafe, T: ?Sized>() {}
+    has::<Mutex<T>, T>();
 }
 fn has_mutex_unpin_22<T>()
 where
     T: Unpin + ?Sized,
 {
-    fn has<T, X: ?Sized + Unpin>()
+    fn has<X: ?Sized + Unpin, T>()
     where
         T: Unpin + ?Sized,
     {}
-    has::<T, Mutex<T>>();
+    has::<Mutex<T>, T>();
 }
 lacks!(Mutex < LacksUnpin >, Unpin);
 fn has_mutexguard_debug_26<T: ?Sized + Debug>() {
-    fn has<T: ?Sized + Debug, X: ?Sized + Debug>() {}
-    has::<T, MutexGuard<'_, T>>();
+    fn has<X: ?Sized + Debug, T: ?Sized + Debug>() {}
+    has::<MutexGuard<'_, T>, T>();
 }
 lacks!(MutexGuard < 'static, Bare >, Debug);
 fn has_mutexguard_deref_27<T: ?Sized>() {
-    fn has<T: ?Sized, X: ?Sized + Deref>() {}
-    has::<T, MutexGuard<'_, T>>();
+    fn has<X: ?Sized + Deref, T: ?Sized>() {}
+    has::<MutexGuard<'_, T>, T>();
 }
 fn has_mutexguard_derefmut_28<T: ?Sized>() {
-    fn has<T: ?Sized, X: ?Sized + DerefMut>() {}
-    has::<T, MutexGuard<'_, T>>();
+    fn has<X: ?Sized + DerefMut, T: ?Sized>() {}
+    has::<MutexGuard<'_, T>, T>();
 }
 fn has_mutexguard_display_29<T: ?Sized + Display>() {
-    fn has<T: ?Sized + Display, X: ?Sized + Display>() {}
-    has::<T, MutexGuard<'_, T>>();
+    fn has<X: ?Sized + Display, T: ?Sized + Display>() {}
+    has::<MutexGuard<'_, T>, T>();
 }
 lacks!(MutexGuard < 'static, Bare >, Display);
 const _: () = assert!(std::mem::needs_drop:: < MutexGuard < 'static, String > > ());
 lacks!(MutexGuard < 'static, String >, Send);
 fn has_mutexguard_sync_32<T: ?Sized + Sync>() {
-    fn has<T: ?Sized + Sync, X: ?Sized + Sync>() {}
-    has::<T, MutexGuard<'_, T>>();
+    fn has<X: ?Sized + Sync, T: ?Sized + Sync>() {}
+    has::<MutexGuard<'_, T>, T>();
 }
 lacks!(MutexGuard < 'static, LacksSync >, Sync);
 fn has_mutexguard_refunwindsafe_34<T>()
 where
     T: ?Sized,
 {
-    fn has<T, X: ?Sized + RefUnwindSafe>()
+    fn has<X: ?Sized + RefUnwindSafe, T>()
     where
         T: ?Sized,
     {}
-    has::<T, MutexGuard<'_, T>>();
+    has::<MutexGuard<'_, T>, T>();
 }
 fn has_mutexguard_unpin_35<T>()
 where
     T: ?Sized,
 {
-    fn has<T, X: ?Sized + Unpin>()
+    fn has<X: ?Sized + Unpin, T>()
     where
         T: ?Sized,
     {}
-    has::<T, MutexGuard<'_, T>>();
+    has::<MutexGuard<'_, T>, T>();
 }
 fn has_mutexguard_unwindsafe_36<T>()
 where
     T: ?Sized,
 {
-    fn has<T, X: ?Sized + UnwindSafe>()
+    fn has<X: ?Sized + UnwindSafe, T>()
     where
         T: ?Sized,
     {}
-    has::<T, MutexGuard<'_, T>>();
+    has::<MutexGuard<'_, T>, T>();
 }
 const fn call_rwlock_new_52<T>(t: T) -> RwLock<T> {
     <RwLock<T>>::new(t)
@@ -191,100 +191,100 @@ fn call_rwlock_get_mut_63<'this, T: ?Sized>(
     <RwLock<T>>::get_mut(this)
 }
 fn has_rwlock_debug_65<T: ?Sized + Debug>() {
-    fn has<T: ?Sized + Debug, X: ?Sized + Debug>() {}
-    has::<T, RwLock<T>>();
+    fn has<X: ?Sized + Debug, T: ?Sized + Debug>() {}
+    has::<RwLock<T>, T>();
 }
 lacks!(RwLock < Bare >, Debug);
 fn has_rwlock_default_66<T: Default>() {
-    fn has<T: Default, X: ?Sized + Default>() {}
-    has::<T, RwLock<T>>();
+    fn has<X: ?Sized + Default, T: Default>() {}
+    has::<RwLock<T>, T>();
 }
 lacks!(RwLock < Bare >, Default);
 fn has_rwlock_from_67<T>() {
-    fn has<T, X: ?Sized + From<T>>() {}
-    has::<T, RwLock<T>>();
+    fn has<X: ?Sized + From<T>, T>() {}
+    has::<RwLock<T>, T>();
 }
 fn has_rwlock_refunwindsafe_68<T: ?Sized>() {
-    fn has<T: ?Sized, X: ?Sized + RefUnwindSafe>() {}
-    has::<T, RwLock<T>>();
+    fn has<X: ?Sized + RefUnwindSafe, T: ?Sized>() {}
+    has::<RwLock<T>, T>();
 }
 fn has_rwlock_send_69<T: ?Sized + Send>() {
-    fn has<T: ?Sized + Send, X: ?Sized + Send>() {}
-    has::<T, RwLock<T>>();
+    fn has<X: ?Sized + Send, T: ?Sized + Send>() {}
+    has::<RwLock<T>, T>();
 }
 lacks!(RwLock < LacksSend >, Send);
 fn has_rwlock_sync_70<T: ?Sized + Send + Sync>() {
-    fn has<T: ?Sized + Send + Sync, X: ?Sized + Sync>() {}
-    has::<T, RwLock<T>>();
+    fn has<X: ?Sized + Sync, T: ?Sized + Send + Sync>() {}
+    has::<RwLock<T>, T>();
 }
 lacks!(RwLock < LacksSend >, Sync);
 lacks!(RwLock < LacksSync >, Sync);
 fn has_rwlock_unwindsafe_71<T: ?Sized>() {
-    fn has<T: ?Sized, X: ?Sized + UnwindSafe>() {}
-    has::<T, RwLock<T>>();
+    fn has<X: ?Sized + UnwindSafe, T: ?Sized>() {}
+    has::<RwLock<T>, T>();
 }
 fn has_rwlock_unpin_73<T>()
 where
     T: Unpin + ?Sized,
 {
-    fn has<T, X: ?Sized + Unpin>()
+    fn has<X: ?Sized + Unpin, T>()
     where
         T: Unpin + ?Sized,
     {}
-    has::<T, RwLock<T>>();
+    has::<RwLock<T>, T>();
 }
 lacks!(RwLock < LacksUnpin >, Unpin);
 fn has_rwlockreadguard_debug_77<T: ?Sized + Debug>() {
-    fn has<T: ?Sized + Debug, X: ?Sized + Debug>() {}
-    has::<T, RwLockReadGuard<'_, T>>();
+    fn has<X: ?Sized + Debug, T: ?Sized + Debug>() {}
+    has::<RwLockReadGuard<'_, T>, T>();
 }
 lacks!(RwLockReadGuard < 'static, Bare >, Debug);
 fn has_rwlockreadguard_deref_78<T: ?Sized>() {
-    fn has<T: ?Sized, X: ?Sized + Deref>() {}
-    has::<T, RwLockReadGuard<'_, T>>();
+    fn has<X: ?Sized + Deref, T: ?Sized>() {}
+    has::<RwLockReadGuard<'_, T>, T>();
 }
 fn has_rwlockreadguard_display_79<T: ?Sized + Display>() {
-    fn has<T: ?Sized + Display, X: ?Sized + Display>() {}
-    has::<T, RwLockReadGuard<'_, T>>();
+    fn has<X: ?Sized + Display, T: ?Sized + Display>() {}
+    has::<RwLockReadGuard<'_, T>, T>();
 }
 lacks!(RwLockReadGuard < 'static, Bare >, Display);
 const _: () = assert!(std::mem::needs_drop:: < RwLockReadGuard < 'static, String > > ());
 lacks!(RwLockReadGuard < 'static, String >, Send);
 fn has_rwlockreadguard_sync_82<T: ?Sized + Sync>() {
-    fn has<T: ?Sized + Sync, X: ?Sized + Sync>() {}
-    has::<T, RwLockReadGuard<'_, T>>();
+    fn has<X: ?Sized + Sync, T: ?Sized + Sync>() {}
+    has::<RwLockReadGuard<'_, T>, T>();
 }
 lacks!(RwLockReadGuard < 'static, LacksSync >, Sync);
 fn has_rwlockreadguard_refunwindsafe_84<T>()
 where
     T: RefUnwindSafe + ?Sized,
 {
-    fn has<T, X: ?Sized + RefUnwindSafe>()
+    fn has<X: ?Sized + RefUnwindSafe, T>()
     where
         T: RefUnwindSafe + ?Sized,
     {}
-    has::<T, RwLockReadGuard<'_, T>>();
+    has::<RwLockReadGuard<'_, T>, T>();
 }
 lacks!(RwLockReadGuard < 'static, LacksRefUnwindSafe >, RefUnwindSafe);
 fn has_rwlockreadguard_unpin_85<T>()
 where
     T: ?Sized,
 {
-    fn has<T, X: ?Sized + Unpin>()
+    fn has<X: ?Sized + Unpin, T>()
     where
         T: ?Sized,
     {}
-    has::<T, RwLockReadGuard<'_, T>>();
+    has::<RwLockReadGuard<'_, T>, T>();
 }
 fn has_rwlockreadguard_unwindsafe_86<T>()
 where
     T: RefUnwindSafe + ?Sized,
 {
-    fn has<T, X: ?Sized + UnwindSafe>()
+    fn has<X: ?Sized + UnwindSafe, T>()
     where
         T: RefUnwindSafe + ?Sized,
     {}
-    has::<T, RwLockReadGuard<'_, T>>();
+    has::<RwLockReadGuard<'_, T>, T>();
 }
 lacks!(RwLockReadGuard < 'static, LacksRefUnwindSafe >, UnwindSafe);
 fn call_rwlockwriteguard_downgrade_88<'rwlock, T: 'rwlock>(
@@ -293,21 +293,21 @@ fn call_rwlockwriteguard_downgrade_88<'rwlock, T: 'rwlock>(
     <RwLockWriteGuard<'rwlock, T>>::downgrade(s)
 }
 fn has_rwlockwriteguard_debug_91<T: ?Sized + Debug>() {
-    fn has<T: ?Sized + Debug, X: ?Sized + Debug>() {}
-    has::<T, RwLockWriteGuard<'_, T>>();
+    fn has<X: ?Sized + Debug, T: ?Sized + Debug>() {}
+    has::<RwLockWriteGuard<'_, T>, T>();
 }
 lacks!(RwLockWriteGuard < 'static, Bare >, Debug);
 fn has_rwlockwriteguard_deref_92<T: ?Sized>() {
-    fn has<T: ?Sized, X: ?Sized + Deref>() {}
-    has::<T, RwLockWriteGuard<'_, T>>();
+    fn has<X: ?Sized + Deref, T: ?Sized>() {}
+    has::<RwLockWriteGuard<'_, T>, T>();
 }
 fn has_rwlockwriteguard_derefmut_93<T: ?Sized>() {
-    fn has<T: ?Sized, X: ?Sized + DerefMut>() {}
-    has::<T, RwLockWriteGuard<'_, T>>();
+    fn has<X: ?Sized + DerefMut, T: ?Sized>() {}
+    has::<RwLockWriteGuard<'_, T>, T>();
 }
 fn has_rwlockwriteguard_display_94<T: ?Sized + Display>() {
-    fn has<T: ?Sized + Display, X: ?Sized + Display>() {}
-    has::<T, RwLockWriteGuard<'_, T>>();
+    fn has<X: ?Sized + Display, T: ?Sized + Display>() {}
+    has::<RwLockWriteGuard<'_, T>, T>();
 }
 lacks!(RwLockWriteGuard < 'static, Bare >, Display);
 const _: () = assert!(
@@ -315,39 +315,39 @@ const _: () = assert!(
 );
 lacks!(RwLockWriteGuard < 'static, String >, Send);
 fn has_rwlockwriteguard_sync_97<T: ?Sized + Sync>() {
-    fn has<T: ?Sized + Sync, X: ?Sized + Sync>() {}
-    has::<T, RwLockWriteGuard<'_, T>>();
+    fn has<X: ?Sized + Sync, T: ?Sized + Sync>() {}
+    has::<RwLockWriteGuard<'_, T>, T>();
 }
 lacks!(RwLockWriteGuard < 'static, LacksSync >, Sync);
 fn has_rwlockwriteguard_refunwindsafe_99<T>()
 where
     T: ?Sized,
 {
-    fn has<T, X: ?Sized + RefUnwindSafe>()
+    fn has<X: ?Sized + RefUnwindSafe, T>()
     where
         T: ?Sized,
     {}
-    has::<T, RwLockWriteGuard<'_, T>>();
+    has::<RwLockWriteGuard<'_, T>, T>();
 }
 fn has_rwlockwriteguard_unpin_100<T>()
 where
     T: ?Sized,
 {
-    fn has<T, X: ?Sized + Unpin>()
+    fn has<X: ?Sized + Unpin, T>()
     where
         T: ?Sized,
     {}
-    has::<T, RwLockWriteGuard<'_, T>>();
+    has::<RwLockWriteGuard<'_, T>, T>();
 }
 fn has_rwlockwriteguard_unwindsafe_101<T>()
 where
     T: ?Sized,
 {
-    fn has<T, X: ?Sized + UnwindSafe>()
+    fn has<X: ?Sized + UnwindSafe, T>()
     where
         T: ?Sized,
     {}
-    has::<T, RwLockWriteGuard<'_, T>>();
+    has::<RwLockWriteGuard<'_, T>, T>();
 }
 const fn call_condvar_new_130() -> Condvar {
     <Condvar>::new()
@@ -549,65 +549,65 @@ fn call_oncelock_take_195<'this, T>(this: &'this mut OnceLock<T>) -> Option<T> {
     <OnceLock<T>>::take(this)
 }
 fn has_oncelock_clone_196<T: Clone>() {
-    fn has<T: Clone, X: ?Sized + Clone>() {}
-    has::<T, OnceLock<T>>();
+    fn has<X: ?Sized + Clone, T: Clone>() {}
+    has::<OnceLock<T>, T>();
 }
 lacks!(OnceLock < Bare >, Clone);
 fn has_oncelock_debug_197<T: Debug>() {
-    fn has<T: Debug, X: ?Sized + Debug>() {}
-    has::<T, OnceLock<T>>();
+    fn has<X: ?Sized + Debug, T: Debug>() {}
+    has::<OnceLock<T>, T>();
 }
 lacks!(OnceLock < Bare >, Debug);
 fn has_oncelock_default_198<T>() {
-    fn has<T, X: ?Sized + Default>() {}
-    has::<T, OnceLock<T>>();
+    fn has<X: ?Sized + Default, T>() {}
+    has::<OnceLock<T>, T>();
 }
 const _: () = assert!(std::mem::needs_drop:: < OnceLock < String > > ());
 fn has_oncelock_from_200<T>() {
-    fn has<T, X: ?Sized + From<T>>() {}
-    has::<T, OnceLock<T>>();
+    fn has<X: ?Sized + From<T>, T>() {}
+    has::<OnceLock<T>, T>();
 }
 fn has_oncelock_partialeq_201<T: PartialEq>() {
-    fn has<T: PartialEq, X: ?Sized + PartialEq>() {}
-    has::<T, OnceLock<T>>();
+    fn has<X: ?Sized + PartialEq, T: PartialEq>() {}
+    has::<OnceLock<T>, T>();
 }
 lacks!(OnceLock < Bare >, PartialEq);
 fn has_oncelock_eq_202<T: Eq>() {
-    fn has<T: Eq, X: ?Sized + Eq>() {}
-    has::<T, OnceLock<T>>();
+    fn has<X: ?Sized + Eq, T: Eq>() {}
+    has::<OnceLock<T>, T>();
 }
 lacks!(OnceLock < Bare >, Eq);
 fn has_oncelock_refunwindsafe_203<T: RefUnwindSafe + UnwindSafe>() {
-    fn has<T: RefUnwindSafe + UnwindSafe, X: ?Sized + RefUnwindSafe>() {}
-    has::<T, OnceLock<T>>();
+    fn has<X: ?Sized + RefUnwindSafe, T: RefUnwindSafe + UnwindSafe>() {}
+    has::<OnceLock<T>, T>();
 }
 lacks!(OnceLock < LacksRefUnwindSafe >, RefUnwindSafe);
 lacks!(OnceLock < LacksUnwindSafe >, RefUnwindSafe);
 fn has_oncelock_send_204<T: Send>() {
-    fn has<T: Send, X: ?Sized + Send>() {}
-    has::<T, OnceLock<T>>();
+    fn has<X: ?Sized + Send, T: Send>() {}
+    has::<OnceLock<T>, T>();
 }
 lacks!(OnceLock < LacksSend >, Send);
 fn has_oncelock_sync_205<T: Sync + Send>() {
-    fn has<T: Sync + Send, X: ?Sized + Sync>() {}
-    has::<T, OnceLock<T>>();
+    fn has<X: ?Sized + Sync, T: Sync + Send>() {}
+    has::<OnceLock<T>, T>();
 }
 lacks!(OnceLock < LacksSync >, Sync);
 lacks!(OnceLock < LacksSend >, Sync);
 fn has_oncelock_unwindsafe_206<T: UnwindSafe>() {
-    fn has<T: UnwindSafe, X: ?Sized + UnwindSafe>() {}
-    has::<T, OnceLock<T>>();
+    fn has<X: ?Sized + UnwindSafe, T: UnwindSafe>() {}
+    has::<OnceLock<T>, T>();
 }
 lacks!(OnceLock < LacksUnwindSafe >, UnwindSafe);
 fn has_oncelock_unpin_208<T>()
 where
     T: Unpin,
 {
-    fn has<T, X: ?Sized + Unpin>()
+    fn has<X: ?Sized + Unpin, T>()
     where
         T: Unpin,
     {}
-    has::<T, OnceLock<T>>();
+    has::<OnceLock<T>, T>();
 }
 lacks!(OnceLock < LacksUnpin >, Unpin);
 const fn call_lazylock_new_210<T, F>(f: F) -> LazyLock<T, F>
@@ -635,45 +635,45 @@ fn call_lazylock_get_215<T, F>(this: &LazyLock<T, F>) -> Option<&T> {
     <LazyLock<T, F>>::get(this)
 }
 fn has_lazylock_debug_216<T: Debug, F>() {
-    fn has<T: Debug, F, X: ?Sized + Debug>() {}
-    has::<T, F, LazyLock<T, F>>();
+    fn has<X: ?Sized + Debug, T: Debug, F>() {}
+    has::<LazyLock<T, F>, T, F>();
 }
 lacks!(LazyLock < Bare, fn () -> String >, Debug);
 fn has_lazylock_default_217<T: Default>() {
-    fn has<T: Default, X: ?Sized + Default>() {}
-    has::<T, LazyLock<T>>();
+    fn has<X: ?Sized + Default, T: Default>() {}
+    has::<LazyLock<T>, T>();
 }
 lacks!(LazyLock < Bare >, Default);
 fn has_lazylock_deref_218<T, F: FnOnce() -> T>() {
-    fn has<T, F: FnOnce() -> T, X: ?Sized + Deref>() {}
-    has::<T, F, LazyLock<T, F>>();
+    fn has<X: ?Sized + Deref, T, F: FnOnce() -> T>() {}
+    has::<LazyLock<T, F>, T, F>();
 }
 lacks!(LazyLock < String, Bare >, Deref);
 fn has_lazylock_derefmut_219<T, F: FnOnce() -> T>() {
-    fn has<T, F: FnOnce() -> T, X: ?Sized + DerefMut>() {}
-    has::<T, F, LazyLock<T, F>>();
+    fn has<X: ?Sized + DerefMut, T, F: FnOnce() -> T>() {}
+    has::<LazyLock<T, F>, T, F>();
 }
 lacks!(LazyLock < String, Bare >, DerefMut);
 const _: () = assert!(
     std::mem::needs_drop:: < LazyLock < String, fn () -> String > > ()
 );
 fn has_lazylock_refunwindsafe_221<T: RefUnwindSafe + UnwindSafe, F: UnwindSafe>() {
-    fn has<T: RefUnwindSafe + UnwindSafe, F: UnwindSafe, X: ?Sized + RefUnwindSafe>() {}
-    has::<T, F, LazyLock<T, F>>();
+    fn has<X: ?Sized + RefUnwindSafe, T: RefUnwindSafe + UnwindSafe, F: UnwindSafe>() {}
+    has::<LazyLock<T, F>, T, F>();
 }
 lacks!(LazyLock < LacksRefUnwindSafe, fn () -> String >, RefUnwindSafe);
 lacks!(LazyLock < LacksUnwindSafe, fn () -> String >, RefUnwindSafe);
 lacks!(LazyLock < String, LacksUnwindSafe >, RefUnwindSafe);
 fn has_lazylock_sync_222<T: Sync + Send, F: Send>() {
-    fn has<T: Sync + Send, F: Send, X: ?Sized + Sync>() {}
-    has::<T, F, LazyLock<T, F>>();
+    fn has<X: ?Sized + Sync, T: Sync + Send, F: Send>() {}
+    has::<LazyLock<T, F>, T, F>();
 }
 lacks!(LazyLock < LacksSync, fn () -> String >, Sync);
 lacks!(LazyLock < LacksSend, fn () -> String >, Sync);
 lacks!(LazyLock < String, LacksSend >, Sync);
 fn has_lazylock_unwindsafe_223<T: UnwindSafe, F: UnwindSafe>() {
-    fn has<T: UnwindSafe, F: UnwindSafe, X: ?Sized + UnwindSafe>() {}
-    has::<T, F, LazyLock<T, F>>();
+    fn has<X: ?Sized + UnwindSafe, T: UnwindSafe, F: UnwindSafe>() {}
+    has::<LazyLock<T, F>, T, F>();
 }
 lacks!(LazyLock < LacksUnwindSafe, fn () -> String >, UnwindSafe);
 lacks!(LazyLock < String, LacksUnwindSafe >, UnwindSafe);
@@ -682,12 +682,12 @@ where
     T: Send,
     F: Send,
 {
-    fn has<T, F, X: ?Sized + Send>()
+    fn has<X: ?Sized + Send, T, F>()
     where
         T: Send,
         F: Send,
     {}
-    has::<T, F, LazyLock<T, F>>();
+    has::<LazyLock<T, F>, T, F>();
 }
 lacks!(LazyLock < LacksSend, fn () -> String >, Send);
 lacks!(LazyLock < String, LacksSend >, Send);
@@ -696,12 +696,12 @@ where
     T: Unpin,
     F: Unpin,
 {
-    fn has<T, F, X: ?Sized + Unpin>()
+    fn has<X: ?Sized + Unpin, T, F>()
     where
         T: Unpin,
         F: Unpin,
     {}
-    has::<T, F, LazyLock<T, F>>();
+    has::<LazyLock<T, F>, T, F>();
 }
 lacks!(LazyLock < LacksUnpin, fn () -> String >, Unpin);
 lacks!(LazyLock < String, LacksUnpin >, Unpin);
@@ -775,34 +775,34 @@ fn call_sender_send_301<'this, T>(
     <Sender<T>>::send(this, t)
 }
 fn has_sender_clone_302<T>() {
-    fn has<T, X: ?Sized + Clone>() {}
-    has::<T, Sender<T>>();
+    fn has<X: ?Sized + Clone, T>() {}
+    has::<Sender<T>, T>();
 }
 fn has_sender_debug_303<T>() {
-    fn has<T, X: ?Sized + Debug>() {}
-    has::<T, Sender<T>>();
+    fn has<X: ?Sized + Debug, T>() {}
+    has::<Sender<T>, T>();
 }
 fn has_sender_send_304<T: Send>() {
-    fn has<T: Send, X: ?Sized + Send>() {}
-    has::<T, Sender<T>>();
+    fn has<X: ?Sized + Send, T: Send>() {}
+    has::<Sender<T>, T>();
 }
 lacks!(Sender < LacksSend >, Send);
 fn has_sender_sync_305<T: Send>() {
-    fn has<T: Send, X: ?Sized + Sync>() {}
-    has::<T, Sender<T>>();
+    fn has<X: ?Sized + Sync, T: Send>() {}
+    has::<Sender<T>, T>();
 }
 lacks!(Sender < LacksSend >, Sync);
 fn has_sender_refunwindsafe_307<T>() {
-    fn has<T, X: ?Sized + RefUnwindSafe>() {}
-    has::<T, Sender<T>>();
+    fn has<X: ?Sized + RefUnwindSafe, T>() {}
+    has::<Sender<T>, T>();
 }
 fn has_sender_unpin_308<T>() {
-    fn has<T, X: ?Sized + Unpin>() {}
-    has::<T, Sender<T>>();
+    fn has<X: ?Sized + Unpin, T>() {}
+    has::<Sender<T>, T>();
 }
 fn has_sender_unwindsafe_309<T>() {
-    fn has<T, X: ?Sized + UnwindSafe>() {}
-    has::<T, Sender<T>>();
+    fn has<X: ?Sized + UnwindSafe, T>() {}
+    has::<Sender<T>, T>();
 }
 fn call_syncsender_send_311<'this, T>(
     this: &'this SyncSender<T>,
@@ -817,40 +817,40 @@ fn call_syncsender_try_send_312<'this, T>(
     <SyncSender<T>>::try_send(this, t)
 }
 fn has_syncsender_clone_313<T>() {
-    fn has<T, X: ?Sized + Clone>() {}
-    has::<T, SyncSender<T>>();
+    fn has<X: ?Sized + Clone, T>() {}
+    has::<SyncSender<T>, T>();
 }
 fn has_syncsender_debug_314<T>() {
-    fn has<T, X: ?Sized + Debug>() {}
-    has::<T, SyncSender<T>>();
+    fn has<X: ?Sized + Debug, T>() {}
+    has::<SyncSender<T>, T>();
 }
 fn has_syncsender_send_315<T: Send>() {
-    fn has<T: Send, X: ?Sized + Send>() {}
-    has::<T, SyncSender<T>>();
+    fn has<X: ?Sized + Send, T: Send>() {}
+    has::<SyncSender<T>, T>();
 }
 lacks!(SyncSender < LacksSend >, Send);
 fn has_syncsender_refunwindsafe_317<T>() {
-    fn has<T, X: ?Sized + RefUnwindSafe>() {}
-    has::<T, SyncSender<T>>();
+    fn has<X: ?Sized + RefUnwindSafe, T>() {}
+    has::<SyncSender<T>, T>();
 }
 fn has_syncsender_sync_318<T>()
 where
     T: Send,
 {
-    fn has<T, X: ?Sized + Sync>()
+    fn has<X: ?Sized + Sync, T>()
     where
         T: Send,
     {}
-    has::<T, SyncSender<T>>();
+    has::<SyncSender<T>, T>();
 }
 lacks!(SyncSender < LacksSend >, Sync);
 fn has_syncsender_unpin_319<T>() {
-    fn has<T, X: ?Sized + Unpin>() {}
-    has::<T, SyncSender<T>>();
+    fn has<X: ?Sized + Unpin, T>() {}
+    has::<SyncSender<T>, T>();
 }
 fn has_syncsender_unwindsafe_320<T>() {
-    fn has<T, X: ?Sized + UnwindSafe>() {}
-    has::<T, SyncSender<T>>();
+    fn has<X: ?Sized + UnwindSafe, T>() {}
+    has::<SyncSender<T>, T>();
 }
 fn call_receiver_try_recv_322<'this, T>(
     this: &'this Receiver<T>,
@@ -873,113 +873,113 @@ fn call_receiver_try_iter_327<'this, T>(this: &'this Receiver<T>) -> TryIter<'th
     <Receiver<T>>::try_iter(this)
 }
 fn has_receiver_debug_328<T>() {
-    fn has<T, X: ?Sized + Debug>() {}
-    has::<T, Receiver<T>>();
+    fn has<X: ?Sized + Debug, T>() {}
+    has::<Receiver<T>, T>();
 }
 fn has_receiver_intoiterator_329<T>() {
-    fn has<T, X: ?Sized + IntoIterator>() {}
-    has::<T, &'_ Receiver<T>>();
+    fn has<X: ?Sized + IntoIterator, T>() {}
+    has::<&'_ Receiver<T>, T>();
 }
 fn has_receiver_intoiterator_330<T>() {
-    fn has<T, X: ?Sized + IntoIterator>() {}
-    has::<T, Receiver<T>>();
+    fn has<X: ?Sized + IntoIterator, T>() {}
+    has::<Receiver<T>, T>();
 }
 fn has_receiver_send_331<T: Send>() {
-    fn has<T: Send, X: ?Sized + Send>() {}
-    has::<T, Receiver<T>>();
+    fn has<X: ?Sized + Send, T: Send>() {}
+    has::<Receiver<T>, T>();
 }
 lacks!(Receiver < LacksSend >, Send);
 lacks!(Receiver < String >, Sync);
 fn has_receiver_refunwindsafe_334<T>() {
-    fn has<T, X: ?Sized + RefUnwindSafe>() {}
-    has::<T, Receiver<T>>();
+    fn has<X: ?Sized + RefUnwindSafe, T>() {}
+    has::<Receiver<T>, T>();
 }
 fn has_receiver_unpin_335<T>() {
-    fn has<T, X: ?Sized + Unpin>() {}
-    has::<T, Receiver<T>>();
+    fn has<X: ?Sized + Unpin, T>() {}
+    has::<Receiver<T>, T>();
 }
 fn has_receiver_unwindsafe_336<T>() {
-    fn has<T, X: ?Sized + UnwindSafe>() {}
-    has::<T, Receiver<T>>();
+    fn has<X: ?Sized + UnwindSafe, T>() {}
+    has::<Receiver<T>, T>();
 }
 fn has_iter_debug_338<T: Debug>() {
-    fn has<T: Debug, X: ?Sized + Debug>() {}
-    has::<T, Iter<'_, T>>();
+    fn has<X: ?Sized + Debug, T: Debug>() {}
+    has::<Iter<'_, T>, T>();
 }
 lacks!(Iter < 'static, Bare >, Debug);
 fn has_iter_iterator_339<T>() {
-    fn has<T, X: ?Sized + Iterator>() {}
-    has::<T, Iter<'_, T>>();
+    fn has<X: ?Sized + Iterator, T>() {}
+    has::<Iter<'_, T>, T>();
 }
 fn has_iter_refunwindsafe_341<T>() {
-    fn has<T, X: ?Sized + RefUnwindSafe>() {}
-    has::<T, Iter<'_, T>>();
+    fn has<X: ?Sized + RefUnwindSafe, T>() {}
+    has::<Iter<'_, T>, T>();
 }
 lacks!(Iter < 'static, String >, Send);
 lacks!(Iter < 'static, String >, Sync);
 fn has_iter_unpin_344<T>() {
-    fn has<T, X: ?Sized + Unpin>() {}
-    has::<T, Iter<'_, T>>();
+    fn has<X: ?Sized + Unpin, T>() {}
+    has::<Iter<'_, T>, T>();
 }
 fn has_iter_unwindsafe_345<T>() {
-    fn has<T, X: ?Sized + UnwindSafe>() {}
-    has::<T, Iter<'_, T>>();
+    fn has<X: ?Sized + UnwindSafe, T>() {}
+    has::<Iter<'_, T>, T>();
 }
 fn has_tryiter_debug_347<T: Debug>() {
-    fn has<T: Debug, X: ?Sized + Debug>() {}
-    has::<T, TryIter<'_, T>>();
+    fn has<X: ?Sized + Debug, T: Debug>() {}
+    has::<TryIter<'_, T>, T>();
 }
 lacks!(TryIter < 'static, Bare >, Debug);
 fn has_tryiter_iterator_348<T>() {
-    fn has<T, X: ?Sized + Iterator>() {}
-    has::<T, TryIter<'_, T>>();
+    fn has<X: ?Sized + Iterator, T>() {}
+    has::<TryIter<'_, T>, T>();
 }
 fn has_tryiter_refunwindsafe_350<T>() {
-    fn has<T, X: ?Sized + RefUnwindSafe>() {}
-    has::<T, TryIter<'_, T>>();
+    fn has<X: ?Sized + RefUnwindSafe, T>() {}
+    has::<TryIter<'_, T>, T>();
 }
 lacks!(TryIter < 'static, String >, Send);
 lacks!(TryIter < 'static, String >, Sync);
 fn has_tryiter_unpin_353<T>() {
-    fn has<T, X: ?Sized + Unpin>() {}
-    has::<T, TryIter<'_, T>>();
+    fn has<X: ?Sized + Unpin, T>() {}
+    has::<TryIter<'_, T>, T>();
 }
 fn has_tryiter_unwindsafe_354<T>() {
-    fn has<T, X: ?Sized + UnwindSafe>() {}
-    has::<T, TryIter<'_, T>>();
+    fn has<X: ?Sized + UnwindSafe, T>() {}
+    has::<TryIter<'_, T>, T>();
 }
 fn has_intoiter_debug_356<T: Debug>() {
-    fn has<T: Debug, X: ?Sized + Debug>() {}
-    has::<T, IntoIter<T>>();
+    fn has<X: ?Sized + Debug, T: Debug>() {}
+    has::<IntoIter<T>, T>();
 }
 lacks!(IntoIter < Bare >, Debug);
 fn has_intoiter_iterator_357<T>() {
-    fn has<T, X: ?Sized + Iterator>() {}
-    has::<T, IntoIter<T>>();
+    fn has<X: ?Sized + Iterator, T>() {}
+    has::<IntoIter<T>, T>();
 }
 fn has_intoiter_refunwindsafe_359<T>() {
-    fn has<T, X: ?Sized + RefUnwindSafe>() {}
-    has::<T, IntoIter<T>>();
+    fn has<X: ?Sized + RefUnwindSafe, T>() {}
+    has::<IntoIter<T>, T>();
 }
 fn has_intoiter_send_360<T>()
 where
     T: Send,
 {
-    fn has<T, X: ?Sized + Send>()
+    fn has<X: ?Sized + Send, T>()
     where
         T: Send,
     {}
-    has::<T, IntoIter<T>>();
+    has::<IntoIter<T>, T>();
 }
 lacks!(IntoIter < LacksSend >, Send);
 lacks!(IntoIter < String >, Sync);
 fn has_intoiter_unpin_362<T>() {
-    fn has<T, X: ?Sized + Unpin>() {}
-    has::<T, IntoIter<T>>();
+    fn has<X: ?Sized + Unpin, T>() {}
+    has::<IntoIter<T>, T>();
 }
 fn has_intoiter_unwindsafe_363<T>() {
-    fn has<T, X: ?Sized + UnwindSafe>() {}
-    has::<T, IntoIter<T>>();
+    fn has<X: ?Sized + UnwindSafe, T>() {}
+    has::<IntoIter<T>, T>();
 }
 fn call_thread_available_parallelism_514() -> io::Result<NonZero<usize>> {
     thread::available_parallelism()
@@ -1095,25 +1095,25 @@ fn call_joinhandle_is_finished_545<'this, T>(this: &'this JoinHandle<T>) -> bool
     <JoinHandle<T>>::is_finished(this)
 }
 fn has_joinhandle_debug_548<T>() {
-    fn has<T, X: ?Sized + Debug>() {}
-    has::<T, JoinHandle<T>>();
+    fn has<X: ?Sized + Debug, T>() {}
+    has::<JoinHandle<T>, T>();
 }
 fn has_joinhandle_joinhandleext_551<T>() {
-    fn has<T, X: ?Sized + JoinHandleExt>() {}
-    has::<T, JoinHandle<T>>();
+    fn has<X: ?Sized + JoinHandleExt, T>() {}
+    has::<JoinHandle<T>, T>();
 }
 fn has_joinhandle_send_552<T>() {
-    fn has<T, X: ?Sized + Send>() {}
-    has::<T, JoinHandle<T>>();
+    fn has<X: ?Sized + Send, T>() {}
+    has::<JoinHandle<T>, T>();
 }
 fn has_joinhandle_sync_553<T>() {
-    fn has<T, X: ?Sized + Sync>() {}
-    has::<T, JoinHandle<T>>();
+    fn has<X: ?Sized + Sync, T>() {}
+    has::<JoinHandle<T>, T>();
 }
 lacks!(JoinHandle < String >, RefUnwindSafe);
 fn has_joinhandle_unpin_556<T>() {
-    fn has<T, X: ?Sized + Unpin>() {}
-    has::<T, JoinHandle<T>>();
+    fn has<X: ?Sized + Unpin, T>() {}
+    has::<JoinHandle<T>, T>();
 }
 lacks!(JoinHandle < String >, UnwindSafe);
 fn call_scope_spawn_559<'scope, 'env: 'scope, F, T>(
@@ -1163,35 +1163,35 @@ fn call_scopedjoinhandle_is_finished_570<'this, 'scope, T>(
     <ScopedJoinHandle<'scope, T>>::is_finished(this)
 }
 fn has_scopedjoinhandle_debug_571<T>() {
-    fn has<T, X: ?Sized + Debug>() {}
-    has::<T, ScopedJoinHandle<'_, T>>();
+    fn has<X: ?Sized + Debug, T>() {}
+    has::<ScopedJoinHandle<'_, T>, T>();
 }
 lacks!(ScopedJoinHandle < 'static, String >, RefUnwindSafe);
 fn has_scopedjoinhandle_send_574<T>()
 where
     T: Send,
 {
-    fn has<T, X: ?Sized + Send>()
+    fn has<X: ?Sized + Send, T>()
     where
         T: Send,
     {}
-    has::<T, ScopedJoinHandle<'_, T>>();
+    has::<ScopedJoinHandle<'_, T>, T>();
 }
 lacks!(ScopedJoinHandle < 'static, LacksSend >, Send);
 fn has_scopedjoinhandle_sync_575<T>()
 where
     T: Send,
 {
-    fn has<T, X: ?Sized + Sync>()
+    fn has<X: ?Sized + Sync, T>()
     where
         T: Send,
     {}
-    has::<T, ScopedJoinHandle<'_, T>>();
+    has::<ScopedJoinHandle<'_, T>, T>();
 }
 lacks!(ScopedJoinHandle < 'static, LacksSend >, Sync);
 fn has_scopedjoinhandle_unpin_576<T>() {
-    fn has<T, X: ?Sized + Unpin>() {}
-    has::<T, ScopedJoinHandle<'_, T>>();
+    fn has<X: ?Sized + Unpin, T>() {}
+    has::<ScopedJoinHandle<'_, T>, T>();
 }
 lacks!(ScopedJoinHandle < 'static, String >, UnwindSafe);
 fn call_atomic_compiler_fence_642(order: Ordering) {

@@ -1,0 +1,12 @@
+//! parking_lot 0.12 with watched locks, for code that must not change:
+//!
+//! ```toml
+//! [dependencies]
+//! parking_lot = { package = "tracked-parking-lot", version = "0.1", features = ["check"] }
+//! ```
+//!
+//! This is [`tracked::parking_lot_0_12`] under another name and nothing else; without the feature `check` (and without
+//! `--cfg lockcheck`) it is parking_lot itself. Of parking_lot's features, `deadlock_detection` is missing: what it
+//! does is what watching does.
+
+pub use tracked::parking_lot_0_12::*;
