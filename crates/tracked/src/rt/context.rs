@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use lockcheck_events::{Attempt, LockId, LockKind, Mode, ThreadId};
 
+use super::hash::fold;
 use super::knowledge::Known;
 use super::stack::Captured;
 use super::thread::Ended;
@@ -35,6 +36,9 @@ pub(crate) struct Held {
     created: AtomicPtr<Location<'static>>,
     /// Event index in the upper half; attempt, mode, kind in the bytes of the lower one.
     tail: AtomicU64,
+    /// The sum of the fingerprints of this hold and of all below it. Not kept for the lowest one, which most often has
+    /// nothing above it. Only for the owning thread.
+    context: AtomicU64,
 }
 
 /// One hold, read.
@@ -82,6 +86,7 @@ impl Held {
         site: AtomicPtr::new(ptr::null_mut()),
         created: AtomicPtr::new(ptr::null_mut()),
         tail: AtomicU64::new(0),
+        context: AtomicU64::new(0),
     };
 
     /// Relaxed: the only readers on other threads acquire the wait slot's sequence first, which is released after.
@@ -125,14 +130,38 @@ impl Held {
             self.tail.load(Ordering::Relaxed) & 0xff_ffff,
         )
     }
+
+    #[inline(always)]
+    fn context(&self) -> u64 {
+        self.context.load(Ordering::Relaxed)
+    }
+
+    #[inline(always)]
+    fn set_context(&self, context: u64) {
+        self.context.store(context, Ordering::Relaxed);
+    }
 }
 
-/// Folds three words into one; a 64 by 64 bit multiplication whose halves are joined spreads every input bit.
+impl HeldLock {
+    /// The same as that of the entry it is written to.
+    #[inline(always)]
+    fn fingerprint(&self) -> u64 {
+        let manner = pack(0, self.mode, self.attempt, self.kind);
+        mix(self.id.0, ptr::from_ref(self.site) as u64, manner)
+    }
+}
+
+/// Folds three words into one.
 #[inline(always)]
 fn mix(id: u64, place: u64, manner: u64) -> u64 {
-    let product = u128::from(id ^ 0x9e37_79b9_7f4a_7c15)
-        .wrapping_mul(u128::from(place.rotate_left(24) ^ manner ^ 0xd6e8_feb8_6659_fd93));
-    product as u64 ^ (product >> 64) as u64
+    fold(id, place.rotate_left(24) ^ manner)
+}
+
+/// The key of a request, by the hold set's context before it and after. The rotation keeps the held side from being
+/// exchangeable with the wanted one. 0 is no key.
+#[inline(always)]
+fn key(before: u64, after: u64) -> u64 {
+    (before.rotate_left(17) ^ after) | 1 << 63
 }
 
 /// One operation, in a thread's word.
@@ -146,7 +175,8 @@ const LEN: u64 = 0xffff;
 /// All but the operations: zero for a thread that is watched and holds nothing.
 const NOT_IDLE: u64 = EVENT - 1;
 
-/// The locks a thread holds.
+/// The locks a thread holds. Laid out so that the word and the first entry share a cache line.
+#[repr(C, align(64))]
 pub(crate) struct HoldSet {
     /// In one word, so that an acquisition reads and writes it once: operations made so far (upper half), the flags
     /// above, and how many entries are in use (lower 16 bits). Relaxed for the same reason as in `Held::write`.
@@ -187,6 +217,16 @@ impl HoldSet {
         // SAFETY: not null and in bounds as asserted; the array is freed only when its thread has left the table of
         // all threads, by which others come here.
         unsafe { &*overflow.add(index - HELD_INLINE) }
+    }
+
+    /// An order-free hash of the `len` lowest holds: the sum of their fingerprints.
+    #[inline(always)]
+    fn context(&self, len: usize) -> u64 {
+        match len {
+            0 => 0,
+            1 => self.inline[0].fingerprint(),
+            _ => self.entry(len - 1).context(),
+        }
     }
 
     /// Makes the array for further entries if it is missing.
@@ -280,12 +320,8 @@ impl Token {
 /// it owns is given back in `end`.
 pub(crate) struct Thread {
     holds: HoldSet,
-    /// Entries `0..hashed` are summed up in `context`. Never above the number of holds.
-    hashed: Cell<u32>,
     /// The slot number in `shared`, for owner hints.
     slot: Cell<u32>,
-    /// The sum of the fingerprints of the entries `0..hashed`: an order-free hash of the hold set.
-    context: Cell<u64>,
     /// Lock ids of a block reserved for this thread: `next_id..id_limit`.
     next_id: Cell<u64>,
     id_limit: Cell<u64>,
@@ -312,11 +348,80 @@ fn own() -> &'static Thread {
     THREAD.with(|thread| unsafe { &*ptr::from_ref(thread) })
 }
 
-/// The calling thread, if it was seen before, is watched now and holds nothing: the case to be quick in.
+/// A thread that is watched and has room for one hold more, and its word as it was read once: what the quick ways of an
+/// acquisition work with. The hold is written before the real lock is asked for, where nobody looks as long as it does
+/// not count; so little is left to do while others wait for the lock.
+#[derive(Clone, Copy)]
+pub(crate) struct Quick<'a> {
+    thread: &'a Thread,
+    word: u64,
+}
+
+/// The calling thread, if it was seen before, is watched now and holds nothing: the case to be quickest in.
 #[inline(always)]
-pub(crate) fn current_if_idle() -> Option<&'static Thread> {
+pub(crate) fn current_if_idle() -> Option<Quick<'static>> {
     let thread = own();
-    (thread.holds.word() & NOT_IDLE == 0).then_some(thread)
+    let word = thread.holds.word();
+    (word & NOT_IDLE == 0).then_some(Quick { thread, word })
+}
+
+/// The calling thread, if it was seen before, is watched now, holds something and has room for one hold more.
+#[inline(always)]
+pub(crate) fn current_if_nesting() -> Option<Quick<'static>> {
+    let thread = own();
+    let word = thread.holds.word();
+    (1..HELD_INLINE as u64).contains(&(word & NOT_IDLE)).then_some(Quick { thread, word })
+}
+
+impl<'a> Quick<'a> {
+    /// The thread.
+    #[inline(always)]
+    pub(crate) fn thread(self) -> &'a Thread {
+        self.thread
+    }
+
+    /// The index of the operation about to be made.
+    #[inline(always)]
+    pub(crate) fn event(self) -> u32 {
+        (self.word >> 32) as u32
+    }
+
+    /// Writes the hold that a thread which holds nothing is about to have.
+    #[inline(always)]
+    pub(crate) fn write_first(self, hold: HeldLock) {
+        self.thread.holds.inline[0].write(hold);
+    }
+
+    /// Counts the operation and the hold written by `write_first`.
+    #[inline(always)]
+    pub(crate) fn push_first(self) -> Token {
+        self.thread.holds.set_word(self.word.wrapping_add(EVENT + 1));
+        Token(0)
+    }
+
+    /// Writes the hold that a thread which holds something is about to have; gives the key of what that teaches.
+    #[inline(always)]
+    pub(crate) fn write_nested(self, hold: HeldLock) -> u64 {
+        let (holds, len) = (&self.thread.holds, self.len());
+        let before = if len == 1 { holds.inline[0].fingerprint() } else { holds.inline[len - 1].context() };
+        let after = before.wrapping_add(hold.fingerprint());
+        holds.inline[len].write(hold);
+        holds.inline[len].set_context(after);
+        key(before, after)
+    }
+
+    /// Counts the operation and the hold written by `write_nested`.
+    #[inline(always)]
+    pub(crate) fn push_nested(self) -> Token {
+        self.thread.holds.set_word(self.word.wrapping_add(EVENT + 1));
+        Token(self.len() as u32)
+    }
+
+    /// How many locks the thread holds.
+    #[inline(always)]
+    fn len(self) -> usize {
+        (self.word & NOT_IDLE) as usize
+    }
 }
 
 /// The calling thread, if operations of it are to be looked at now.
@@ -367,9 +472,7 @@ impl Thread {
                 overflow: AtomicPtr::new(ptr::null_mut()),
                 inline: [Held::EMPTY; HELD_INLINE],
             },
-            hashed: Cell::new(0),
             slot: Cell::new(0),
-            context: Cell::new(0),
             next_id: Cell::new(0),
             id_limit: Cell::new(0),
             known: ManuallyDrop::new(UnsafeCell::new(Known::new())),
@@ -470,12 +573,6 @@ impl Thread {
         self.holds.set_word(self.holds.word() | BUSY);
     }
 
-    /// The index of the operation about to be made.
-    #[inline(always)]
-    pub(crate) fn event(&self) -> u32 {
-        (self.holds.word() >> 32) as u32
-    }
-
     /// Counts an operation and gives its index.
     #[inline(always)]
     pub(crate) fn next_event(&self) -> u32 {
@@ -493,6 +590,12 @@ impl Thread {
         }
         self.next_id.set(next + 1);
         LockId(next)
+    }
+
+    /// Whether the next lock id needs no reservation.
+    #[inline(always)]
+    pub(crate) fn has_lock_id(&self) -> bool {
+        self.next_id.get() != self.id_limit.get()
     }
 
     #[cold]
@@ -526,21 +629,6 @@ impl Thread {
         self.holds.len()
     }
 
-    /// Counts the acquisition of a lock by a thread that held nothing, and adds the hold, whose index is `event()`.
-    #[inline(always)]
-    pub(crate) fn push_first(&self, hold: HeldLock) -> Token {
-        self.holds.inline[0].write(hold);
-        let word = u64::from(hold.event) << 32;
-        self.holds.set_word(word.wrapping_add(EVENT + 1));
-        Token(0)
-    }
-
-    /// Whether one more hold needs no array.
-    #[inline(always)]
-    pub(crate) fn has_room(&self) -> bool {
-        self.holds.len() < HELD_INLINE
-    }
-
     /// Sees to it that one more hold does not have to allocate, if it can be kept at all.
     #[inline]
     pub(crate) fn make_room(&self) {
@@ -562,7 +650,11 @@ impl Thread {
             let _busy = self.enter();
             self.holds.grow();
         }
-        self.holds.entry(len).write(hold);
+        let entry = self.holds.entry(len);
+        entry.write(hold);
+        if len > 0 {
+            entry.set_context(self.holds.context(len).wrapping_add(hold.fingerprint()));
+        }
         self.holds.set_word(self.holds.word() + 1);
         Token(len as u32)
     }
@@ -574,7 +666,6 @@ impl Thread {
         let (word, index) = (thread.holds.word(), token.index() as usize);
         let youngest = word & NOT_IDLE == u64::from(token.index()) + 1;
         if youngest && index < HELD_INLINE && thread.holds.inline[index].id.load(Ordering::Relaxed) == id {
-            thread.unhash(index);
             thread.holds.set_word(word - 1);
         } else if token.index() != Token::INDEX {
             thread.pop(id);
@@ -589,7 +680,6 @@ impl Thread {
         let (word, len) = (thread.holds.word(), thread.holds.len());
         let index = len.wrapping_sub(1);
         if index < HELD_INLINE && thread.holds.inline[index].id.load(Ordering::Relaxed) == id {
-            thread.unhash(index);
             thread.holds.set_word(word - 1);
             return true;
         }
@@ -618,8 +708,8 @@ impl Thread {
     /// Puts `to` in the place of the youngest hold of the same lock in the mode `from`.
     pub(crate) fn change(&self, from: Mode, to: HeldLock) -> Option<Token> {
         let (index, _) = self.find(|hold| hold.id == to.id && hold.mode == from)?;
-        self.unhash_above(index);
         self.holds.entry(index).write(to);
+        self.sum_up(index, self.holds.len());
         Some(Token(index as u32))
     }
 
@@ -631,58 +721,30 @@ impl Thread {
 
     fn remove(&self, index: usize) {
         let holds = &self.holds;
-        self.unhash(index);
-        for above in index + 1..holds.len() {
-            if let Some(hold) = holds.entry(above).read() {
-                holds.entry(above - 1).write(hold);
+        let last = holds.len() - 1;
+        for place in index..last {
+            if let Some(hold) = holds.entry(place + 1).read() {
+                holds.entry(place).write(hold);
             }
         }
+        self.sum_up(index, last);
         holds.set_word(holds.word() - 1);
     }
 
-    /// Takes the entries from `index` on out of the context.
-    fn unhash_above(&self, index: usize) {
-        while self.hashed.get() as usize > index {
-            self.unhash(self.hashed.get() as usize - 1);
+    /// Puts the contexts of the entries `from..to` right again. The lowest entry keeps none.
+    fn sum_up(&self, from: usize, to: usize) {
+        let holds = &self.holds;
+        for place in from.max(1)..to {
+            let entry = holds.entry(place);
+            entry.set_context(holds.context(place).wrapping_add(entry.fingerprint()));
         }
-    }
-
-    /// Takes entry `index`, which is about to go, out of the context.
-    #[inline(always)]
-    fn unhash(&self, index: usize) {
-        let hashed = self.hashed.get() as usize;
-        if index < hashed {
-            if index == 0 && hashed == 1 {
-                self.context.set(0);
-                self.hashed.set(0);
-            } else {
-                self.unhash_one(index);
-            }
-        }
-    }
-
-    #[inline(never)]
-    fn unhash_one(&self, index: usize) {
-        self.context.set(self.context.get().wrapping_sub(self.holds.entry(index).fingerprint()));
-        self.hashed.set(self.hashed.get() - 1);
     }
 
     /// The key under which what `wanted` teaches in the present hold set is known.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn key(&self, wanted: &HeldLock) -> u64 {
-        let (len, hashed) = (self.holds.len(), self.hashed.get() as usize);
-        let mut context = self.context.get();
-        if hashed < len {
-            for index in hashed..len {
-                context = context.wrapping_add(self.holds.entry(index).fingerprint());
-            }
-            self.context.set(context);
-            self.hashed.set(len as u32);
-        }
-        let manner = pack(0, wanted.mode, wanted.attempt, wanted.kind);
-        let wanted = mix(wanted.id.0, ptr::from_ref(wanted.site) as u64, manner);
-        // The held side must not be exchangeable with the wanted one; the rotation keeps them apart. 0 is no key.
-        (context.rotate_left(17) ^ wanted) | 1 << 63
+        let context = self.holds.context(self.holds.len());
+        key(context, context.wrapping_add(wanted.fingerprint()))
     }
 
     /// The locks the thread holds.
@@ -736,20 +798,23 @@ mod tests {
     fn the_context_is_a_function_of_the_set_however_it_came_about() {
         let wanted = hold(99);
         let straight = seen();
-        straight.push_first(hold(1));
-        straight.push(hold(3));
-        assert_eq!(straight.event(), 2, "the index of the operation after that of the hold");
+        let idle = Quick { thread: &straight, word: straight.holds.word() };
+        idle.write_first(hold(1));
+        assert_eq!(idle.push_first().0, 0);
+        let nesting = Quick { thread: &straight, word: straight.holds.word() };
+        assert_eq!(nesting.write_nested(hold(3)), straight.key(&hold(3)));
+        assert_eq!(nesting.push_nested().0, 1);
+        assert_eq!(straight.next_event(), 2, "both operations are counted");
         let expected = straight.key(&wanted);
 
         let detour = seen();
         for id in [1, 2, 3, 4] {
             detour.push(hold(id));
-            detour.key(&wanted);
         }
         assert!(detour.pop(2) && detour.pop(4) && !detour.pop(7));
         assert_eq!(detour.key(&wanted), expected);
         assert!(detour.pop(1) && detour.pop(3));
-        assert_eq!((detour.context.get(), detour.hashed.get(), detour.held_len()), (0, 0, 0));
+        assert_eq!(detour.held_len(), 0);
     }
 
     #[test]

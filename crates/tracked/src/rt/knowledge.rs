@@ -48,9 +48,15 @@ impl Known {
 
     #[inline(always)]
     pub(crate) fn contains(&self, key: u64) -> bool {
-        // An empty table has no first place; a key that was never displaced stands at it.
+        self.has_at_home(key) || self.contains_displaced(key)
+    }
+
+    /// Whether the key is known and stands at its first place, as one does that was never displaced.
+    #[inline(always)]
+    pub(crate) fn has_at_home(&self, key: u64) -> bool {
+        // An empty table has no first place.
         let home = (key as usize) & self.keys.len().wrapping_sub(1);
-        self.keys.get(home) == Some(&key) || self.contains_displaced(key)
+        self.keys.get(home) == Some(&key)
     }
 
     #[inline(never)]

@@ -8,12 +8,13 @@
 //! | learn | the knowledge mutex | when the table does not know the pair |
 //! | publish the wait, look at the owner | the thread's wait slot, the owner's | when the real lock was taken |
 
+use std::hint::cold_path;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use lockcheck_events::{Attempt, LockId, LockKind, Mode};
 
-use super::context::{HeldLock, Place, Thread, Token, current, current_if_idle};
+use super::context::{HeldLock, Place, Thread, Token, current, current_if_idle, current_if_nesting};
 use super::waits::{self, Circle, Wait};
 use super::{knowledge, reaction, registry, strays};
 
@@ -99,6 +100,16 @@ impl Meta {
         match self.id.load(Ordering::Relaxed) {
             0 => self.give_id(thread),
             id => LockId(id),
+        }
+    }
+
+    /// The same, unless giving one takes more than the thread has at hand.
+    #[inline(always)]
+    fn id_at_hand(&self, thread: &Thread) -> Option<LockId> {
+        match self.id.load(Ordering::Relaxed) {
+            0 if thread.has_lock_id() => Some(self.give_id(thread)),
+            0 => None,
+            id => Some(LockId(id)),
         }
     }
 
@@ -202,31 +213,50 @@ impl<R: Raw> Target<'_, R> {
 /// that is left behind it is stores: a lock that was used before, free now, wanted by a thread that holds nothing.
 #[inline(always)]
 pub(crate) fn lock<R: Raw>(target: Target<'_, R>) -> Token {
-    if let Some(thread) = current_if_idle() {
+    if let Some(quick) = current_if_idle() {
         let id = target.lock.meta().id.load(Ordering::Relaxed);
-        let hold = target.hold(LockId(id), thread.event(), Attempt::Block);
-        if id != 0 && target.lock.try_acquire(target.manner.mode) {
-            target.owned(thread);
-            return thread.push_first(hold);
+        if id != 0 {
+            quick.write_first(target.hold(LockId(id), quick.event(), Attempt::Block));
+            if target.lock.try_acquire(target.manner.mode) {
+                target.owned(quick.thread());
+                return quick.push_first();
+            }
         }
     }
-    lock_with_care(target.lock, target.site, target.manner)
+    cold_path();
+    lock_nested(target.lock, target.site, target.manner)
 }
 
-/// Acquires in every other case; the second quick one first, a nesting that is known.
+/// Acquires in every other case; the second quick one first, a nesting that is known. Calls nothing but as its last
+/// act, so that nothing needs to be saved.
 #[inline(never)]
-fn lock_with_care<R: Raw>(lock: &R, site: Place, manner: Manner) -> Token {
+fn lock_nested<R: Raw>(lock: &R, site: Place, manner: Manner) -> Token {
     let target = Target { lock, site, manner };
-    if let Some(thread) = current() {
-        let id = lock.meta().id.load(Ordering::Relaxed);
-        let hold = target.hold(LockId(id), thread.event(), Attempt::Block);
-        if id != 0
-            && thread.has_room()
-            && thread.known().contains(thread.key(&hold))
-            && lock.try_acquire(manner.mode)
-        {
-            thread.next_event();
-            return target.taken(thread, hold);
+    let Some(quick) = current_if_nesting() else { return lock_first(lock, site, manner) };
+    let id = lock.meta().id.load(Ordering::Relaxed);
+    if id == 0 {
+        return lock_slowly(lock, site, manner);
+    }
+    let key = quick.write_nested(target.hold(LockId(id), quick.event(), Attempt::Block));
+    // Before the real lock is taken: this may be the allocator's own, and learning allocates.
+    if !quick.thread().known().has_at_home(key) || !lock.try_acquire(manner.mode) {
+        return lock_slowly(lock, site, manner);
+    }
+    target.owned(quick.thread());
+    quick.push_nested()
+}
+
+/// The third quick case: a lock that was never used before, wanted by a thread that holds nothing.
+#[inline(never)]
+fn lock_first<R: Raw>(lock: &R, site: Place, manner: Manner) -> Token {
+    let target = Target { lock, site, manner };
+    if let Some(quick) = current_if_idle()
+        && let Some(id) = lock.meta().id_at_hand(quick.thread())
+    {
+        quick.write_first(target.hold(id, quick.event(), Attempt::Block));
+        if lock.try_acquire(manner.mode) {
+            target.owned(quick.thread());
+            return quick.push_first();
         }
     }
     lock_slowly(lock, site, manner)

@@ -12,8 +12,9 @@ use lockcheck_events::{LockId, LockKind, RawSite, SiteId, StackId, ThreadId};
 use parking_lot::{Mutex, RwLock};
 
 use super::context::{HELD_MAX, HoldSet, Place, Shared};
+use super::hash::ByNumber;
 
-type Map<K, V> = LazyLock<DashMap<K, V, RandomState>>;
+type Map<K, V, S = ByNumber> = LazyLock<DashMap<K, V, S>>;
 
 /// What is known of a lock that took part in a nesting or a contention, or that has a name.
 #[derive(Clone)]
@@ -48,12 +49,12 @@ pub(crate) static LOCKS: Map<LockId, LockEntry> = LazyLock::new(DashMap::default
 pub(crate) static THREADS: Map<ThreadId, ThreadEntry> = LazyLock::new(DashMap::default);
 pub(crate) static STACKS: Map<StackId, Vec<u64>> = LazyLock::new(DashMap::default);
 /// Stacks by content.
-static STACK_IDS: Map<Vec<u64>, StackId> = LazyLock::new(DashMap::default);
+static STACK_IDS: Map<Vec<u64>, StackId, RandomState> = LazyLock::new(DashMap::default);
 static SITES: Map<SiteId, RawSite> = LazyLock::new(DashMap::default);
 /// The sites that the knowledge (and the trace) has heard of.
 static ANNOUNCED_SITES: Map<SiteId, ()> = LazyLock::new(DashMap::default);
 /// Sites by content; the same line compiled into two crates is one site.
-static SITE_IDS: Map<RawSite, SiteId> = LazyLock::new(DashMap::default);
+static SITE_IDS: Map<RawSite, SiteId, RandomState> = LazyLock::new(DashMap::default);
 /// The same by address, to find them quickly.
 static SITE_AT: Map<usize, SiteId> = LazyLock::new(DashMap::default);
 

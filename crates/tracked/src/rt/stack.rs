@@ -1,13 +1,13 @@
 //! Raw stacks: captured as addresses, resolved only when a report needs them.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::OnceLock;
 
 use lockcheck_events::{Frame, Record, StackId};
 use lockcheck_report::Backtrace;
 
 use super::context::{HeldLock, Thread};
+use super::hash::{ByNumber, fold};
 use super::{names, registry};
 
 /// Frames kept of a stack.
@@ -17,15 +17,12 @@ const FRAMES_MAX: usize = 64;
 const CAPTURES_MAX: u8 = 8;
 
 /// The stacks a thread has captured: by its held sites and the wanted one, how many so far and the last.
-pub(crate) type Captured = HashMap<u64, (u8, StackId)>;
+pub(crate) type Captured = HashMap<u64, (u8, StackId), ByNumber>;
 
 /// What tells apart the sites of requests, not their locks.
 fn sites_key(thread: &Thread, wanted: &HeldLock) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    for hold in thread.holds().iter().chain([*wanted]) {
-        std::ptr::from_ref(hold.site).hash(&mut hasher);
-    }
-    hasher.finish()
+    let sites = thread.holds().iter().chain([*wanted]);
+    sites.fold(0, |key, hold| fold(std::ptr::from_ref(hold.site) as u64, key.rotate_left(24)))
 }
 
 /// The stack of a request that teaches something: captured now, unless its lines have had their share.
