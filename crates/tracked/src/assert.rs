@@ -80,6 +80,27 @@ impl<T, F: FnOnce() -> T> Named for crate::LazyLock<T, F> {
     }
 }
 
+/// parking_lot's own types, where its mirrors are parking_lot itself.
+#[cfg(not(mirrored))]
+#[cfg_attr(
+    not(any(feature = "parking_lot_0_12", feature = "parking_lot_0_13")),
+    expect(unused_macros, reason = "without a mirror there is nothing to name")
+)]
+macro_rules! named_elsewhere {
+    ($line:ident: $($type:ident $(<$param:ident>)?)*) => {$(
+        impl $(<$param>)? Named for crate::$line::$type $(<$param>)? {
+            fn named(self, _name: &str) -> Self {
+                self
+            }
+        }
+    )*};
+}
+
+#[cfg(all(feature = "parking_lot_0_12", not(mirrored)))]
+named_elsewhere!(parking_lot_0_12: Mutex<T> FairMutex<T> RwLock<T> Condvar Once);
+#[cfg(all(feature = "parking_lot_0_13", not(mirrored)))]
+named_elsewhere!(parking_lot: Mutex<T> FairMutex<T> RwLock<T> RecursiveRwLock<T> Condvar Once);
+
 /// All that was found in this process so far.
 #[cfg(instrumented)]
 pub fn report() -> lockcheck_checker::Report {

@@ -7,6 +7,7 @@
 //! `lockcheck-report`.
 
 mod base;
+pub mod cell;
 pub mod executor;
 #[cfg(parking_lot_mirrored)]
 mod parking_lots;

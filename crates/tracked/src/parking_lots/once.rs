@@ -181,6 +181,12 @@ impl Once {
     }
 }
 
+impl crate::Named for Once {
+    fn named(self, name: &str) -> Self {
+        Once::named(self, name)
+    }
+}
+
 impl Default for Once {
     #[inline]
     #[track_caller]

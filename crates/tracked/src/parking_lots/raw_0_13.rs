@@ -146,6 +146,10 @@ unsafe impl lock_api::RawMutexTimed for RawMutex {
 }
 
 impl RawMutex {
+    pub(super) fn name(&self, name: &str, site: Site) {
+        self.0.name_at(LockKind::Mutex, name, site);
+    }
+
     /// Lets another thread have the mutex, if one waits, and takes it back. Called by its holder only.
     fn bump_at(&self, site: Site, token: Option<Token>) -> Token {
         // SAFETY: the caller holds the mutex, by the acquisition that `token` stands for.
@@ -215,6 +219,10 @@ unsafe impl lock_api::RawMutexTimed for RawFairMutex {
 }
 
 impl RawFairMutex {
+    pub(super) fn name(&self, name: &str, site: Site) {
+        self.0.name_at(LockKind::Mutex, name, site);
+    }
+
     /// Lets another thread have the mutex, if one waits, and takes it back. Called by its holder only.
     fn bump_at(&self, site: Site, token: Option<Token>) -> Token {
         // SAFETY: the caller holds the mutex, by the acquisition that `token` stands for.

@@ -6,7 +6,6 @@ use std::panic::Location;
 use std::time::{Duration, Instant};
 
 pub use lock_api;
-use lockcheck_events::LockKind;
 
 use crate::Named;
 use crate::base::{Site, thread_token};
@@ -60,21 +59,24 @@ unsafe impl lock_api::GetThreadId for RawThreadId {
     }
 }
 
-impl<T> Named for Mutex<T> {
-    #[track_caller]
-    fn named(self, name: &str) -> Self {
-        // SAFETY: to name the lock changes nothing about who holds it.
-        unsafe { self.raw() }.0.name_at(LockKind::Mutex, name, Location::caller());
-        self
-    }
+macro_rules! named_lock {
+    ($($lock:ident)*) => {$(
+        impl<T> Named for $lock<T> {
+            #[track_caller]
+            fn named(self, name: &str) -> Self {
+                // SAFETY: to name the lock changes nothing about who holds it.
+                unsafe { self.raw() }.name(name, Location::caller());
+                self
+            }
+        }
+    )*};
 }
 
-impl<T> Named for RwLock<T> {
-    #[track_caller]
+named_lock!(Mutex FairMutex RwLock);
+
+impl Named for Condvar {
     fn named(self, name: &str) -> Self {
-        // SAFETY: as above.
-        unsafe { self.raw() }.name(name, Location::caller());
-        self
+        Condvar::named(self, name)
     }
 }
 

@@ -51,3 +51,20 @@ mod line_0_13 {
         include!("parking_lot_0_13.rs");
     }
 }
+
+/// Every type of the mirrors takes a name, whatever the features.
+#[cfg(all(feature = "parking_lot_0_12", feature = "parking_lot_0_13"))]
+#[test]
+fn everything_takes_a_name() {
+    use tracked::{Named, parking_lot, parking_lot_0_12};
+
+    assert_eq!(*parking_lot::Mutex::new(1).named("name").lock(), 1);
+    assert_eq!(*parking_lot::FairMutex::new(1).named("name").lock(), 1);
+    assert_eq!(*parking_lot::RecursiveRwLock::new(1).named("name").read(), 1);
+    assert_eq!(*parking_lot_0_12::RwLock::new(1).named("name").read(), 1);
+    assert!(!Named::named(parking_lot_0_12::Condvar::new(), "name").notify_one());
+    assert!(!Named::named(parking_lot::Once::new(), "name").is_completed());
+    assert_eq!(*tracked::Mutex::new(1).named("name").lock().unwrap(), 1);
+    assert_eq!(*tracked::LazyLock::new(|| 1).named("name"), 1);
+    assert_eq!(tracked::OnceLock::from(1).named("name").get(), Some(&1));
+}
