@@ -1,5 +1,9 @@
 //! Small random sketches, the same for the same seed on every machine. They are well-formed by construction and touch
 //! every kind of object; they are not meant to make sense. For tests only (feature `testing`).
+//!
+//! [`sketch`] draws statements with little regard for each other: most of its sketches get stuck. [`sections`] draws
+//! nested critical sections that are all left again, with threads and tasks started and awaited between them: most of
+//! its sketches finish in their sequential run, and what they foretell depends on who comes before whom.
 
 use std::fmt::Write;
 
@@ -366,5 +370,188 @@ impl Sketch<'_> {
             2 => format!("-({left} {op} {right})"),
             _ => format!("{left} {op} {right}"),
         }
+    }
+}
+
+/// A lock of a sketch of nested sections: its kind and name.
+type Lock = (&'static str, String);
+
+struct Sections<'r> {
+    random: &'r mut Random,
+    locks: Vec<Lock>,
+    barrier: bool,
+    pool: bool,
+    /// Threads that some thread has still to spawn.
+    unborn: Vec<String>,
+    /// Threads that can be joined by those that do not come before them.
+    others: Vec<String>,
+    /// Tasks of the present body.
+    tasks: Vec<String>,
+    fresh: usize,
+    out: String,
+}
+
+/// A sketch of nested critical sections, with at most `size` of them in a thread.
+#[must_use]
+pub fn sections(seed: u64, size: usize) -> String {
+    let mut random = Random::new(seed ^ 0x5ec7_1045);
+    let threads: Vec<String> = (0..2 + random.below(3)).map(|i| format!("T{i}")).collect();
+    let spawned = if random.chance(40) { threads[1..].to_vec() } else { Vec::new() };
+    let (barrier, pool) = (random.chance(25), random.chance(25));
+    let mut s = Sections {
+        random: &mut random,
+        locks: Vec::new(),
+        barrier,
+        pool,
+        unborn: spawned.clone(),
+        others: Vec::new(),
+        tasks: Vec::new(),
+        fresh: 0,
+        out: String::new(),
+    };
+    s.declare(threads.len());
+    for (index, thread) in threads.iter().enumerate() {
+        s.others = threads[index + 1..].to_vec();
+        s.thread(thread, spawned.contains(thread), size);
+    }
+    s.out
+}
+
+impl Sections<'_> {
+    fn declare(&mut self, threads: usize) {
+        for index in 0..2 + self.random.below(3) {
+            let kind = *self.random.pick(&["mutex", "mutex", "mutex", "rwlock", "rwlock", "rlock", "once"]);
+            let name = format!("{}{index}", &kind[..2]);
+            let _ = writeln!(self.out, "{kind} {name}");
+            self.locks.push((kind, name));
+        }
+        if self.barrier {
+            // Now and then one that fewer threads need than use it: it orders nothing.
+            let arrivals = if self.random.chance(80) { threads } else { 1 };
+            let _ = writeln!(self.out, "barrier b = {arrivals}");
+        }
+        if self.pool {
+            let workers = 1 + self.random.below(3);
+            let _ = writeln!(self.out, "pool p = {workers}");
+        }
+    }
+
+    fn thread(&mut self, name: &str, spawned: bool, size: usize) {
+        let word = if spawned { " spawned" } else { "" };
+        let _ = writeln!(self.out, "thread {name}{word} {{");
+        self.tasks.clear();
+        let count = 1 + self.random.below(size);
+        let arrives = self.random.below(count + 1);
+        for index in 0..count {
+            if self.barrier && index == arrives {
+                self.say("arrive b");
+            }
+            self.between();
+            self.section(&mut Vec::new());
+        }
+        if self.barrier && arrives == count {
+            self.say("arrive b");
+        }
+        // The first thread starts those that nobody has started.
+        for other in if spawned { Vec::new() } else { std::mem::take(&mut self.unborn) } {
+            self.say(&format!("spawn {other}"));
+        }
+        self.say("}");
+    }
+
+    fn say(&mut self, line: &str) {
+        let _ = writeln!(self.out, "{line}");
+    }
+
+    /// What orders threads: starting one, waiting for one, handing out a task, waiting for it.
+    fn between(&mut self) {
+        if !self.unborn.is_empty() && self.random.chance(40) {
+            let other = self.unborn.remove(0);
+            self.say(&format!("spawn {other}"));
+        }
+        if !self.others.is_empty() && self.unborn.is_empty() && self.random.chance(15) {
+            let other = self.random.pick(&self.others).clone();
+            self.say(&format!("join {other}"));
+        }
+        if !self.tasks.is_empty() && self.random.chance(40) {
+            let task = self.random.pick(&self.tasks).clone();
+            self.say(&format!("await {task}"));
+        }
+        if self.pool && self.random.chance(40) {
+            self.fresh += 1;
+            let task = format!("f{}", self.fresh);
+            self.say("submit p {");
+            self.section(&mut Vec::new());
+            self.say(&format!("}} as {task}"));
+            self.tasks.push(task);
+        }
+    }
+
+    /// Takes a lock that is not held, mostly; goes on inside; gives it up.
+    fn section(&mut self, held: &mut Vec<String>) {
+        let depth = held.len();
+        let (kind, name) = self.random.pick(&self.locks).clone();
+        let again = held.contains(&name);
+        if depth == 3 || (again && kind != "rlock" && !self.random.chance(4)) {
+            return self.say("yield");
+        }
+        held.push(name.clone());
+        match kind {
+            "once" => {
+                self.say(&format!("call_once {name} {{"));
+                self.inside(held);
+                self.say("}");
+            }
+            "rwlock" => self.read_or_write(&name, held),
+            _ => self.exclusive(&name, held),
+        }
+        held.pop();
+    }
+
+    fn inside(&mut self, held: &mut Vec<String>) {
+        if self.random.chance(75) {
+            self.section(held);
+        } else {
+            self.say("yield");
+        }
+        if self.random.chance(15) {
+            self.section(held);
+        }
+    }
+
+    fn exclusive(&mut self, name: &str, held: &mut Vec<String>) {
+        if self.random.chance(12) {
+            let word = *self.random.pick(&["try_lock", "lock_timeout"]);
+            self.say(&format!("{word} {name} {{"));
+            self.inside(held);
+            return self.say(&format!("unlock {name}\n}}"));
+        }
+        self.say(&format!("lock {name}"));
+        self.inside(held);
+        self.say(&format!("unlock {name}"));
+    }
+
+    fn read_or_write(&mut self, name: &str, held: &mut Vec<String>) {
+        if self.random.chance(10) {
+            let word = *self.random.pick(&["try_read", "try_write"]);
+            self.say(&format!("{word} {name} {{"));
+            self.inside(held);
+            return self.say(&format!("unlock {name}\n}}"));
+        }
+        let words =
+            ["read", "read", "read_recursive", "upgradable_read", "upgradable_read", "write", "write"];
+        let word = *self.random.pick(&words);
+        self.say(&format!("{word} {name}"));
+        if word == "upgradable_read" && self.random.chance(60) {
+            if self.random.chance(50) {
+                self.inside(held);
+            }
+            self.say(&format!("upgrade {name}"));
+        }
+        if ["upgradable_read", "write"].contains(&word) && self.random.chance(20) {
+            self.say(&format!("downgrade {name}"));
+        }
+        self.inside(held);
+        self.say(&format!("unlock {name}"));
     }
 }

@@ -52,8 +52,16 @@ pub enum ObserveError {
 
 type Result<T> = std::result::Result<T, ObserveError>;
 
+/// What the run came to.
+pub struct Ran {
+    /// Threads and workers that were started.
+    pub threads: u64,
+    /// Steps taken.
+    pub steps: u64,
+}
+
 /// Runs the sketch until nobody can move, and then lets the stuck ones block.
-pub fn run(file: &str, program: &Program) -> Result<()> {
+pub fn run(file: &str, program: &Program) -> Result<Ran> {
     let world = World::new(file, program);
     let run = sequential(program);
     let (said, answers) = channel();
@@ -73,7 +81,9 @@ pub fn run(file: &str, program: &Program) -> Result<()> {
         doing: Pc(0),
     };
     director.start_all(&run)?;
-    director.play(&run)
+    director.play(&run)?;
+    let threads = director.seats.iter().flatten().count() as u64;
+    Ok(Ran { threads, steps: run.steps.len() as u64 })
 }
 
 struct Director {

@@ -43,8 +43,11 @@ pub struct Observation {
 ///
 /// If a thread cannot be started, or does not do in time what the notation says it can.
 pub fn observe(file: &str, program: &Program) -> Result<Observation, ObserveError> {
-    director::run(file, program)?;
-    let report = tracked::report();
+    let ran = director::run(file, program)?;
+    let mut report = tracked::report();
+    // The detector counts the thread that directs and the records it was given; the reader knows the sketch's.
+    report.stats.threads = ran.threads;
+    report.stats.events = ran.steps;
     let predicted = predicted(&tracked::tools::foretold(), &report);
     Ok(Observation { predicted, report })
 }

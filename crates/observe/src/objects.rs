@@ -7,16 +7,16 @@ use std::collections::HashMap;
 use lockcheck_litmus::ast::Kind;
 use lockcheck_litmus::code::{Code, Instruction, Object, ObjectId, Op, Pc, ThreadId};
 use lockcheck_litmus::{Position, Program};
-use tracked::tools::{self, Call, Lock, LockKind, Place, RwLock, Signal};
+use tracked::tools::{self, Call, Lock, LockKind, Once, Place, RwLock, Signal};
 use tracked::{BoundedSemaphore, Event, Semaphore};
 
 /// The real thing.
 pub enum Real {
-    /// A mutex, or a once whose body runs under it.
     Lock(Lock),
     /// A lock that its holder may take again.
     Reentrant(Lock),
     RwLock(RwLock),
+    Once(Once),
     Semaphore(Semaphore),
     Bounded(BoundedSemaphore),
     Signal(Signal),
@@ -32,7 +32,7 @@ pub struct World {
     objects: Vec<Real>,
     /// Where each statement is; `None` where no lock is asked for.
     places: Vec<Option<Place>>,
-    /// By thread: what ends its wait for a condition variable.
+    /// By thread: what ends its wait for a condition variable; nothing ever does that for a once.
     calls: Vec<Call>,
 }
 
@@ -73,7 +73,7 @@ fn real(object: &Object, declared: Place) -> Real {
     let count = usize::try_from(object.value.unwrap_or(0)).unwrap_or(0);
     match object.kind {
         Kind::Mutex => Real::Lock(Lock::new(LockKind::Mutex, declared, name)),
-        Kind::Once => Real::Lock(Lock::new(LockKind::Once, declared, name)),
+        Kind::Once => Real::Once(Once::new(declared, name)),
         Kind::RLock => Real::Reentrant(Lock::new(LockKind::Reentrant, declared, name)),
         Kind::RwLock => Real::RwLock(RwLock::new(declared, name)),
         Kind::Semaphore if object.bounded => Real::Bounded(BoundedSemaphore::new(count).named(name)),

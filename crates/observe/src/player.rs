@@ -10,7 +10,7 @@ use std::time::Duration;
 use lockcheck_litmus::Remark;
 use lockcheck_litmus::ast::Attempt;
 use lockcheck_litmus::code::{ObjectId, Op, Pc, ThreadId};
-use tracked::tools::{self, End, Hold, Mode, Place, Point, RwHold, View};
+use tracked::tools::{self, End, Hold, Mode, OnceBody, Place, Point, RwHold, View};
 use tracked::watched::thread::Builder;
 
 use crate::objects::{Real, World};
@@ -55,8 +55,16 @@ pub fn start(world: &'static World, me: ThreadId, answers: Sender<(ThreadId, Ans
     let name = world.code.thread_name(me).to_owned();
     let player = move || {
         let _ = answers.send((me, Answer::Here(tools::this_thread())));
-        Player { world, me, locks: HashMap::new(), reads_and_writes: HashMap::new(), given_up: 1, answers }
-            .play(&mine);
+        Player {
+            world,
+            me,
+            locks: HashMap::new(),
+            reads_and_writes: HashMap::new(),
+            given_up: 1,
+            bodies: HashMap::new(),
+            answers,
+        }
+        .play(&mine);
     };
     let handle = Builder::new().name(name).spawn(player)?;
     Ok(Seat { acts, end: tools::end_of(&handle) })
@@ -65,10 +73,12 @@ pub fn start(world: &'static World, me: ThreadId, answers: Sender<(ThreadId, Ans
 struct Player {
     world: &'static World,
     me: ThreadId,
-    /// The mutexes, rlocks and onces held, with the depth.
+    /// The mutexes and rlocks held, with the depth.
     locks: HashMap<ObjectId, (Hold<'static>, u32)>,
     /// The holds on each rwlock, oldest first.
     reads_and_writes: HashMap<ObjectId, Vec<RwHold<'static>>>,
+    /// The onces whose bodies it runs.
+    bodies: HashMap<ObjectId, OnceBody<'static>>,
     /// The depth at which the lock of an unfinished condvar wait was given up.
     given_up: u32,
     answers: Sender<(ThreadId, Answer)>,
@@ -126,13 +136,8 @@ impl Player {
             }
             Op::Try { attempt, object, .. } => self.attempt(attempt, object, remark == Remark::Got, at),
             Op::CondWait { condvar, lock, .. } => self.wait(condvar, lock, remark, at),
-            Op::Once { once, .. } => {
-                self.lock(once, 1, at);
-                if remark == Remark::Skips {
-                    self.unlock(once);
-                }
-            }
-            Op::OnceDone(once) => self.unlock(once),
+            Op::Once { once, .. } => self.once(once, remark, at),
+            Op::OnceDone(once) => drop(self.bodies.remove(&once)),
             Op::Acquire(o) => self.acquire(o),
             Op::Release(o) => self.release(o),
             Op::Set(o) | Op::Clear(o) | Op::EventWait(o) => self.event(self.world.op(pc), o),
@@ -231,6 +236,15 @@ impl Player {
             }
         } else {
             self.lock(lock, self.given_up, at);
+        }
+    }
+
+    fn once(&mut self, o: ObjectId, remark: Remark, at: Place) {
+        let Real::Once(once) = self.world.real(o) else { return };
+        match remark {
+            Remark::Runs => drop(self.bodies.insert(o, once.begin(at))),
+            Remark::Skips => once.pass(at),
+            _ => once.wait(at, self.world.call(self.me)),
         }
     }
 

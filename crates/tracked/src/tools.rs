@@ -13,6 +13,7 @@ use lockcheck_events::{RawSite, Record, TokenId};
 use crate::base::park::WaitQueue;
 use crate::base::{Kind, Watch};
 use crate::rt::context::{Shared, current, current_if_known};
+use crate::rt::once::{Gate, Running};
 use crate::rt::registry::{self, ThreadEntry};
 use crate::rt::thread::Ended;
 use crate::rt::{Token, knowledge, lifecycle, waits};
@@ -155,6 +156,45 @@ impl<'a> RwHold<'a> {
         // SAFETY: a hold of this mode, consumed here.
         let token = unsafe { self.lock.raw.downgrade(self.mode, at, self.token) };
         self.lock.hold(Mode::Shared, token)
+    }
+}
+
+/// A one-time initialiser without its memory of what is done: the caller knows whether the body is to be run.
+pub struct Once {
+    gate: Gate,
+}
+
+/// The body of a [`Once`] runs, in the thread that began it, as long as this lives.
+#[must_use = "the body is over when it is dropped"]
+pub struct OnceBody<'a> {
+    _running: Running<'a>,
+    not_send: PhantomData<*const ()>,
+}
+
+impl Once {
+    /// An initialiser that reports call `name`.
+    #[must_use]
+    pub fn new(created: Place, name: &str) -> Once {
+        let once = Once { gate: Gate::created_at(created) };
+        once.gate.name(name);
+        once
+    }
+
+    /// A call that finds it not begun.
+    pub fn begin(&self, at: Place) -> OnceBody<'_> {
+        OnceBody { _running: self.gate.turn(at).begin(), not_send: PhantomData }
+    }
+
+    /// A call that finds it done.
+    pub fn pass(&self, at: Place) {
+        self.gate.passed(at);
+    }
+
+    /// A call that finds it begun, and waits until called.
+    pub fn wait(&self, at: Place, call: &Call) {
+        let ticket = call.queue.enqueue();
+        let _turn = self.gate.turn(at);
+        ticket.wait(None);
     }
 }
 

@@ -73,6 +73,10 @@ fn pack(event: u32, mode: Mode, attempt: Attempt, kind: LockKind) -> u64 {
 
 impl Held {
     /// Nothing written yet.
+    #[expect(
+        clippy::declare_interior_mutable_const,
+        reason = "fills arrays; each use is an entry of its own"
+    )]
     pub(crate) const EMPTY: Held = Held {
         id: AtomicU64::new(0),
         site: AtomicPtr::new(ptr::null_mut()),
@@ -529,6 +533,15 @@ impl Thread {
     #[inline(always)]
     pub(crate) fn has_room(&self) -> bool {
         self.holds.len() < HELD_INLINE
+    }
+
+    /// Sees to it that one more hold does not have to allocate, if it can be kept at all.
+    #[inline]
+    pub(crate) fn make_room(&self) {
+        if (HELD_INLINE..HELD_MAX).contains(&self.holds.len()) {
+            let _busy = self.enter();
+            self.holds.grow();
+        }
     }
 
     /// Adds a hold.

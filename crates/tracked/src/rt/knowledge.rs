@@ -286,6 +286,9 @@ pub(crate) fn forget(tokens: &[TokenId]) {
 /// A lock that the registry may know was dropped.
 #[cold]
 pub(crate) fn lock_dropped(lock: LockId) {
+    if !mode::watching() {
+        return;
+    }
     let thread = current_if_known();
     let busy = thread.map(Thread::enter);
     // Its guard was forgotten: nobody will take the hold away.

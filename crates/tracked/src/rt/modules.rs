@@ -24,15 +24,20 @@ unsafe extern "C" fn each(info: *mut libc::dl_phdr_info, _size: usize, records: 
     let headers = unsafe { std::slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()) };
     for header in headers {
         if header.p_type == libc::PT_LOAD && header.p_flags & libc::PF_X != 0 {
-            let start = info.dlpi_addr as u64 + header.p_vaddr as u64;
+            let (base, start) = (wide(info.dlpi_addr), wide(info.dlpi_addr) + wide(header.p_vaddr));
             records.push(Record::Module {
                 path: path.clone(),
-                base: info.dlpi_addr as u64,
-                range: (start, start + header.p_memsz as u64),
+                base,
+                range: (start, start + wide(header.p_memsz)),
             });
         }
     }
     0
+}
+
+/// An address or a size, which has 32 bits on some machines.
+fn wide(number: impl Into<u64>) -> u64 {
+    number.into()
 }
 
 /// The file a module was loaded from; the executable itself has no name here.

@@ -37,7 +37,11 @@ pub(crate) struct Running<'a> {
 impl Gate {
     #[track_caller]
     pub(crate) const fn new() -> Gate {
-        Gate { meta: Meta::new(std::panic::Location::caller()), runner: Owner::new() }
+        Gate::created_at(std::panic::Location::caller())
+    }
+
+    pub(crate) const fn created_at(place: Place) -> Gate {
+        Gate { meta: Meta::new(place), runner: Owner::new() }
     }
 
     pub(crate) fn name(&self, name: &str) {
