@@ -50,6 +50,14 @@ fn findings_are_values() {
 }
 
 #[test]
+fn a_marked_test_fails_by_itself_and_alone() {
+    let arguments = ["test", "--quiet", "--offline", "-p", "suite", "--test", "orders", "--", "marked::"];
+    let ran = run(cargo_there().args(arguments), BUILD).expect_code(101);
+    assert!(ran.stdout.contains("1 passed; 1 failed"), "{ran}");
+    assert!(ran.stdout.contains("---- marked::wrong stdout") && ran.stdout.contains("[LC0001]"), "{ran}");
+}
+
+#[test]
 fn switched_off_nothing_is_asserted() {
     let arguments =
         ["test", "--quiet", "--offline", "-p", "suite", "--test", "orders", "--", "--exact", "fails"];

@@ -1,5 +1,5 @@
-//! Tests as a user writes them. Each makes the same mistake and is run on its own: the tests of one process share
-//! what is found.
+//! Tests as a user writes them. The plain ones are run on their own, each in a process, because what they find
+//! belongs to the process; those in `marked` run side by side.
 
 use std::sync::mpsc;
 
@@ -63,4 +63,19 @@ fn gives_values() {
         finding.evidence.iter().map(|side| (side.holds[0].site.line, side.site.line)).collect();
     assert!(lines.iter().all(|(held, asked)| held + 1 == *asked), "{lines:?}");
     assert!(finding.locks.iter().any(|lock| lock.name.as_deref() == Some("a")));
+}
+
+mod marked {
+    use super::*;
+
+    #[tracked::test]
+    fn wrong() {
+        make_the_mistake();
+    }
+
+    #[tracked::test]
+    fn right() {
+        let lock = Mutex::new(1);
+        *lock.lock().unwrap() += 1;
+    }
 }
