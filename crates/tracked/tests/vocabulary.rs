@@ -72,7 +72,7 @@ fn nothing_is_lost_or_doubled_between_many_threads() {
         }
     });
     queue.join();
-    assert_eq!(sum.into_inner(), (1..=4 * EACH).sum());
+    assert_eq!(sum.into_inner(), (1..=4 * EACH).sum::<usize>());
     assert!(queue.is_empty());
 }
 
