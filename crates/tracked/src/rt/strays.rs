@@ -9,6 +9,8 @@
 //! | lives | comes first | a stray, until the thread takes it out |
 //! | ends first | comes later | abandoned, until the release |
 //!
+//! The table's lock is the last to be taken of all the run-time's.
+//!
 //! Of a lock held by several readers, any of its holds may be taken out for one that was released elsewhere: there
 //! are as many as are really held, if perhaps not in the right hands.
 
