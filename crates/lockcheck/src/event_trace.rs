@@ -90,7 +90,7 @@ impl Form {
 /// A file of events that is being read.
 pub enum Reader {
     /// STD text.
-    Text(TextReader<Progress<File>>),
+    Text(Box<TextReader<Progress<File>>>),
     /// The published binary form.
     Binary(Box<BinaryReader<Progress<File>>>),
 }
@@ -109,7 +109,7 @@ impl Reader {
             )
             .at(path, 0, 0)
             .help("`lockcheck analyze` judges it as it is")),
-            Form::Text => Ok(Reader::Text(TextReader::new(name, input))),
+            Form::Text => Ok(Reader::Text(Box::new(TextReader::new(name, input)))),
             Form::Binary => {
                 let reader = BinaryReader::new(name, input).map_err(|error| of_read(path, &error))?;
                 Ok(Reader::Binary(Box::new(reader)))
@@ -252,8 +252,11 @@ fn stats(found: &TraceFindings) -> Stats {
     }
 }
 
+/// A file of events, and its form.
+pub type EventFile = (PathBuf, Form);
+
 /// The traces of events among `paths`, with their forms; and the others.
-pub fn split(paths: Vec<PathBuf>) -> Result<(Vec<PathBuf>, Vec<(PathBuf, Form)>)> {
+pub fn split(paths: Vec<PathBuf>) -> Result<(Vec<PathBuf>, Vec<EventFile>)> {
     let (mut processes, mut events) = (Vec::new(), Vec::new());
     for path in paths {
         match Form::of(&path)? {

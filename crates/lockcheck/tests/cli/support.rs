@@ -1,5 +1,6 @@
 //! Packages on the spot, calls of the command, and traces as an instrumented program writes them.
 
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -48,6 +49,16 @@ pub fn lockcheck() -> Command {
         command.env_remove(name);
     }
     command.env("CARGO_NET_OFFLINE", "true").env("CARGO_TERM_COLOR", "never").stdin(Stdio::null());
+    let as_at_a_terminal = || {
+        // A shell starts what runs in the background with these ignored, and what is ignored stays so.
+        for signal in [libc::SIGINT, libc::SIGQUIT, libc::SIGHUP, libc::SIGTERM] {
+            // SAFETY: resets a disposition; async-signal-safe.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
+        }
+        Ok(())
+    };
+    // SAFETY: what runs between fork and exec makes async-signal-safe calls only.
+    unsafe { command.pre_exec(as_at_a_terminal) };
     command
 }
 

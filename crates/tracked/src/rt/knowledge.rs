@@ -266,7 +266,8 @@ pub(crate) fn learn(thread: &Thread, wanted: &HeldLock, key: u64) {
 
 /// Files a stuck set with everything its records refer to.
 pub(crate) fn stuck(records: &[Record]) -> Vec<News> {
-    with(|knowledge| knowledge.file_all(records)).unwrap_or_default()
+    // The thread is stuck: it can wait.
+    with_patience(PATIENCE_FOR_ORDER, |knowledge| knowledge.file_all(records)).unwrap_or_default()
 }
 
 /// The point of `thread`'s life that this is, for others to be ordered after. What the thread learned before is
