@@ -73,11 +73,19 @@ pub struct Finding {
     pub advice: String,
     /// The schedule that replays it.
     pub schedule: Option<String>,
+    /// Of a predicted one: a run of the same program that reaches it, step by step.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    pub witness: Option<Vec<Step>>,
     /// The locks of the cycle, in its order.
     pub locks: Vec<LockDetail>,
     /// One entry per edge of a cycle, one per access of a race.
     pub evidence: Vec<Evidence>,
 }
+
+/// One step of a witness: the thread by its name, and which of its events it does next, counted from 1.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Step(pub String, pub u32);
 
 /// A lock that takes part in a finding.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -287,6 +295,7 @@ impl Finding {
             message: String::new(),
             advice: String::new(),
             schedule: None,
+            witness: None,
             locks: details,
             evidence,
         };

@@ -8,13 +8,14 @@ pub mod finding;
 pub mod judge;
 pub mod order;
 pub mod trace;
+pub mod trace_report;
 pub mod waits;
 pub mod words;
 
 pub use code::{Code, Tier};
 pub use finding::{
     Context, CycleLink, Evidence, Finding, HeldLock, LockDetail, LockInfo, ProgramStatus, Report, Stats,
-    Verdict,
+    Step, Verdict,
 };
 pub use judge::{Collection, Found, Judge, News};
 pub use order::{Novelty, OrderChecker, OrderFinding};

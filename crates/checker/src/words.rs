@@ -157,6 +157,20 @@ pub fn thread_label(name: &str) -> String {
     }
 }
 
+/// What a side does to its object, which has this label, where that is not asking for a lock.
+pub fn deed(side: &Evidence, label: &str) -> Option<String> {
+    Some(match side.action.as_str() {
+        "read" => format!("reads {label}"),
+        "write" => format!("writes {label}"),
+        "join" => format!("waits for the end of {label}"),
+        "begin" => "begins an atomic region".to_owned(),
+        "release" => format!("releases {label}"),
+        "acquire" => format!("acquires {label}"),
+        "spawn" => format!("spawns {label}"),
+        _ => return None,
+    })
+}
+
 /// The hold that links side `index` to the side before: the lock that one waits for.
 pub fn linking_hold(finding: &Finding, index: usize) -> Option<&HeldLock> {
     let sides = &finding.evidence;
@@ -517,6 +531,7 @@ mod tests {
             message: String::new(),
             advice: String::new(),
             schedule: None,
+            witness: None,
             locks: locks.to_vec(),
             evidence: sides.iter().map(|text| side(text)).collect(),
         }

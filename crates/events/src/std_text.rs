@@ -81,7 +81,7 @@ impl<R: Read> TextReader<R> {
             };
             let result = match parsed {
                 Ok(event) => Ok(event),
-                Err(fault) if complete => Err(self.syntax(fault)),
+                Err(fault) if complete || !self.is_cut(line) => Err(self.syntax(fault)),
                 Err(fault) => Err(ReadError::Truncated {
                     file: self.file.clone(),
                     at: format!("line {}", self.line),
@@ -94,6 +94,24 @@ impl<R: Read> TextReader<R> {
             }
         }
         Ok(None)
+    }
+
+    /// Whether the last line, which has no end, is the beginning of an event of a thread known by now. Any other text
+    /// is no trace that was cut off, but a mistake.
+    fn is_cut(&self, line: &[u8]) -> bool {
+        let threads = &self.names.threads;
+        let mut parts = line.splitn(3, |&byte| byte == b'|');
+        let thread = parts.next().unwrap_or_default();
+        let Some(op) = parts.next() else {
+            let mut known = (0..threads.len() as u32).filter_map(|number| threads.name(number));
+            return known.any(|name| name.as_bytes().starts_with(thread));
+        };
+        let known = std::str::from_utf8(thread).is_ok_and(|thread| threads.find(thread).is_some());
+        known
+            && match parts.next() {
+                Some(location) => location.is_empty() && operation(op, 0).is_ok(),
+                None => begins_operation(op),
+            }
     }
 
     /// Numbers for the names of one line.
@@ -196,6 +214,18 @@ fn operation(text: &[u8], start: usize) -> Result<(Op, &[u8]), Fault<'_>> {
         return Err(("a name without spaces or any of |()", start + open + 1, argument));
     }
     Ok((op, argument))
+}
+
+/// Whether more text makes an operation of `text`.
+fn begins_operation(text: &[u8]) -> bool {
+    match position(text, 0, b'(') {
+        None => Op::ALL.into_iter().any(|op| op.word().as_bytes().starts_with(text)),
+        Some(open) => {
+            let argument = text[open + 1..].strip_suffix(b")").unwrap_or(&text[open + 1..]);
+            let takes_one = op_of(&text[..open]).is_some_and(|op| op.target_kind() != TargetKind::None);
+            takes_one && (argument.is_empty() || is_name(argument))
+        }
+    }
 }
 
 /// The operation with this spelling.

@@ -37,7 +37,8 @@ pub const FILE_BYTES_MAX: u64 = 1 << 30;
 /// The payload of a frame is at most this many bytes long.
 pub const PAYLOAD_BYTES_MAX: u32 = 16 << 20;
 
-const MAGIC: [u8; 8] = *b"lctrace\0";
+/// The first bytes of every trace file.
+pub const MAGIC: [u8; 8] = *b"lctrace\0";
 const BYTE_ORDER_MARK: u32 = 0x0102_0304;
 /// Bytes of the file's header.
 const HEADER: usize = 64;

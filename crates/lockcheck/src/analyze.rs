@@ -1,17 +1,19 @@
 //! `lockcheck analyze` and `lockcheck graph`: what recorded traces say, without running anything.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
-use lockcheck_checker::Context;
+use lockcheck_checker::{Context, Report};
 use lockcheck_events::source::SourceMap;
+use lockcheck_events::trace_event::{Event, Op, TargetKind, TraceReader as _};
 use lockcheck_events::trace_file::{TraceError, TraceReader};
 use lockcheck_events::{LockId, Record, SiteId};
-use lockcheck_report::dot;
+use lockcheck_report::{Sources, dot};
 
-use crate::args::AnalyzeArgs;
+use crate::args::{AnalyzeArgs, Format};
 use crate::config::{Judgement, Style};
 use crate::error::Result;
+use crate::event_trace::{self, Form, Predicted, Reader, Rules};
 use crate::exit::Exit;
 use crate::outcome::{self, Facts};
 use crate::output;
@@ -22,14 +24,26 @@ use crate::traces::{self, Traces};
 /// Edges drawn at most: beyond that, no one can read the picture.
 const EDGES_MAX: usize = 10_000;
 
-/// Judges the traces as one run.
+/// Judges the traces together: those of processes as one run, those of events each for itself.
 pub fn analyze(args: &AnalyzeArgs, style: Style) -> Result<Exit> {
     let judgement = Judgement::new(&args.judge)?;
-    let traces = Traces::read(&traces::expand(&args.traces)?)?;
-    let facts = Facts { recorded: !traces.is_empty(), must_record: true, ..Facts::default() };
+    let (processes, events) = event_trace::split(traces::expand(&args.traces)?)?;
+    let traces = Traces::read(&processes)?;
     let sources = traces.sources(std::env::current_dir());
     let mut report = traces.report(&target(&args.traces), &sources, &Symbols::default());
-    if traces.is_empty() {
+    let rules = Rules { race: args.race, format: style.format };
+    let mut notes: Vec<(String, &Path)> = Vec::new();
+    for (path, form) in &events {
+        let process = report.stats.processes as u32;
+        let of_trace = add(&mut report, event_trace::judge(path, *form, process, rules)?);
+        notes.extend(of_trace.into_iter().map(|note| (note, path.as_path())));
+    }
+    report.notes.extend(together(notes, processes.len() + events.len()));
+    report.findings.sort_by(|a, b| a.fingerprint.cmp(&b.fingerprint));
+    let sources = Texts { sources, traces: events.into_iter().map(|(path, _)| path).collect() };
+    let recorded = !traces.is_empty() || report.stats.events > 0;
+    let facts = Facts { recorded, must_record: true, ..Facts::default() };
+    if !recorded {
         report.notes.push(
             "there is no trace here: an instrumented program leaves one in the folder that LOCKCHECK_OUT or `lockcheck \
              run --out` names"
@@ -42,15 +56,66 @@ pub fn analyze(args: &AnalyzeArgs, style: Style) -> Result<Exit> {
     Ok(outcome::exit(&report, facts, &judgement))
 }
 
+/// Adds what was predicted from one trace, but for the notes, which it gives back.
+fn add(report: &mut Report, predicted: Predicted) -> Vec<String> {
+    report.findings.extend(predicted.findings);
+    traces::add(&mut report.stats, &predicted.stats);
+    report.stats.processes += predicted.stats.processes;
+    predicted.notes
+}
+
+/// One note for what is said of several traces alike, with the first of them. `of` are how many there are.
+fn together(notes: Vec<(String, &Path)>, of: usize) -> Vec<String> {
+    let mut distinct: Vec<(String, &Path, usize)> = Vec::new();
+    for (note, path) in notes {
+        match distinct.iter_mut().find(|(other, ..)| *other == note) {
+            Some((.., number)) => *number += 1,
+            None => distinct.push((note, path, 1)),
+        }
+    }
+    let say = |(note, path, number): (String, &Path, usize)| {
+        let named = note.starts_with(&*path.to_string_lossy());
+        match number {
+            _ if named || of == 1 => note,
+            1 => format!("{}: {note}", path.display()),
+            _ => format!("{} and {} more: {note}", path.display(), number - 1),
+        }
+    };
+    distinct.into_iter().map(say).collect()
+}
+
+/// Source text as it is found, but none for a trace: the line of a site in one is a location number.
+struct Texts {
+    sources: SourceMap,
+    traces: BTreeSet<PathBuf>,
+}
+
+impl Sources for Texts {
+    fn text(&self, package: &str, file: &str) -> Option<String> {
+        if self.traces.contains(Path::new(file)) {
+            return None;
+        }
+        Sources::text(&self.sources, package, file)
+    }
+
+    fn path(&self, package: &str, file: &str) -> Option<String> {
+        if self.traces.contains(Path::new(file)) {
+            return None;
+        }
+        Sources::path(&self.sources, package, file)
+    }
+}
+
 fn target(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
 /// Prints the lock-order graph of the traces as DOT.
 pub fn graph(paths: &[PathBuf]) -> Result<Exit> {
-    let files = traces::expand(paths)?;
+    let (processes, events) = event_trace::split(traces::expand(paths)?)?;
+    let several = processes.len() + events.len() > 1;
     let mut groups = Vec::new();
-    for file in &files {
+    for file in &processes {
         let mut edges = Edges::default();
         let mut records = Records::default();
         let mut reader = match TraceReader::open(file) {
@@ -66,8 +131,12 @@ pub fn graph(paths: &[PathBuf]) -> Result<Exit> {
         let sources = SourceMap::new(folder.into_iter().chain(std::env::current_dir()));
         let symbols = Symbols::default();
         let context = records.context(0, &sources, &symbols);
-        let title = (files.len() > 1).then(|| format!("process {}", reader.pid()));
-        groups.push(edges.group(title, &context));
+        let title = several.then(|| format!("process {}", reader.pid()));
+        let label = |lock| label(lock, &context);
+        groups.push(edges.group(title, &label, &|site| context.site(site).to_string()));
+    }
+    for (path, form) in &events {
+        groups.push(group_of_events(path, *form, several)?);
     }
     if groups.is_empty() {
         output::to_stderr("lockcheck: there is no trace here\n");
@@ -90,28 +159,36 @@ impl Edges {
     fn feed(&mut self, record: &Record) {
         let Record::Request(request) = record else { return };
         for hold in &request.holds {
-            let pair = (hold.lock, request.lock);
-            if self.places.len() < EDGES_MAX || self.places.contains_key(&pair) {
-                self.places.entry(pair).or_insert((hold.site, request.site));
-            } else {
-                self.left_out += 1;
-            }
+            self.add((hold.lock, request.lock), (hold.site, request.site));
         }
     }
 
-    fn group(&self, title: Option<String>, context: &dyn Context) -> dot::Group {
+    fn add(&mut self, pair: (LockId, LockId), places: (SiteId, SiteId)) {
+        if self.places.len() < EDGES_MAX || self.places.contains_key(&pair) {
+            self.places.entry(pair).or_insert(places);
+        } else {
+            self.left_out += 1;
+        }
+    }
+
+    fn group(
+        &self,
+        title: Option<String>,
+        label: &dyn Fn(LockId) -> Vec<String>,
+        place: &dyn Fn(SiteId) -> String,
+    ) -> dot::Group {
         let mut numbers: BTreeMap<LockId, usize> = BTreeMap::new();
         let mut nodes = Vec::new();
         for lock in self.places.keys().flat_map(|&(from, to)| [from, to]) {
             numbers.entry(lock).or_insert_with(|| {
-                nodes.push(label(lock, context));
+                nodes.push(label(lock));
                 nodes.len() - 1
             });
         }
         let edges = self.places.iter().map(|((from, to), (held, wanted))| dot::Edge {
             from: numbers[from],
             to: numbers[to],
-            label: vec![format!("held {}", context.site(*held)), format!("asked {}", context.site(*wanted))],
+            label: vec![format!("held {}", place(*held)), format!("asked {}", place(*wanted))],
         });
         let edges = edges.collect();
         if self.left_out > 0 {
@@ -119,6 +196,39 @@ impl Edges {
         }
         dot::Group { title, nodes, edges }
     }
+}
+
+/// The lock order in a trace of events.
+fn group_of_events(path: &Path, form: Form, titled: bool) -> Result<dot::Group> {
+    let mut edges = Edges::default();
+    let mut holds: BTreeMap<u32, Vec<(u32, u32)>> = BTreeMap::new();
+    let mut reader = Reader::open(path, form, Format::Json)?;
+    for located in reader.by_ref() {
+        let Event { thread, target, location, op } = match located {
+            Ok(located) => located.event,
+            Err(error) if error.is_truncation() => break,
+            Err(error) => return Err(event_trace::of_read(path, &error)),
+        };
+        let holds = holds.entry(thread).or_default();
+        match op {
+            Op::Acquire | Op::SharedAcquire => {
+                for &(held, at) in holds.iter().filter(|(held, _)| *held != target) {
+                    let pair = (LockId(held.into()), LockId(target.into()));
+                    edges.add(pair, (SiteId(at), SiteId(location)));
+                }
+                holds.push((target, location));
+            }
+            Op::Release | Op::SharedRelease => {
+                if let Some(at) = holds.iter().rposition(|(held, _)| *held == target) {
+                    holds.remove(at);
+                }
+            }
+            _ => {}
+        }
+    }
+    let title = titled.then(|| path.display().to_string());
+    let label = |lock: LockId| vec![reader.names().target(TargetKind::Lock, lock.0 as u32)];
+    Ok(edges.group(title, &label, &|site| format!("at location {}", site.0)))
 }
 
 /// What a lock's box says.

@@ -17,6 +17,7 @@ Examples:
   lockcheck test -- --lib                  the package's tests, with findings per test
   lockcheck run . --message-format json    the report as one JSON object, the last line of stdout
   lockcheck litmus protocol.litmus         all runs of a protocol sketch: a proof or a counterexample
+  lockcheck analyze run.std                races and deadlocks that another order of a trace's events reaches
   lockcheck explain LC0001                 what a finding means and what to do about it
 
 Environment: LOCKCHECK=off|check, LOCKCHECK_OUT, LOCKCHECK_BACKTRACE=0|1|full, LOCKCHECK_ON_DEADLOCK=report|panic|abort.
@@ -52,12 +53,15 @@ pub enum Command {
     /// Build the package's tests instrumented, run them and report, finding by finding with the test's name.
     #[command(after_help = Exit::table())]
     Test(TestArgs),
-    /// Judge recorded traces.
+    /// Judge recorded traces: what happened, and what could have happened instead.
     #[command(after_help = Exit::table())]
     Analyze(AnalyzeArgs),
+    /// Write a trace of events in another form.
+    #[command(after_help = Exit::table())]
+    Convert(ConvertArgs),
     /// Print the lock-order graph of traces as DOT: `lockcheck graph TRACE | dot -Tsvg`.
     Graph {
-        /// Traces (`.lctrace`), or folders with traces.
+        /// Traces in any form that `analyze` takes, or folders with traces.
         #[arg(value_name = "TRACE", required = true)]
         traces: Vec<PathBuf>,
     },
@@ -162,9 +166,20 @@ pub struct TestArgs {
 /// `lockcheck analyze`.
 #[derive(Debug, Args)]
 pub struct AnalyzeArgs {
-    /// Traces (`.lctrace`), or folders with traces. All of them together are one run.
+    /// Traces, or folders with traces (`.lctrace` and `.std`, directly in them).
+    ///
+    /// `.lctrace` is what a watched process leaves; those of one run are judged together. `.std` is STD text, one
+    /// event per line: `thread|op(arg)|location`. `.rapid`, `.data` and `.bin` are the published binary form, 8 bytes
+    /// an event. A file with another extension is taken for what its content is.
     #[arg(value_name = "TRACE", required = true)]
     pub traces: Vec<PathBuf>,
+
+    /// Which races to look for in traces of events.
+    ///
+    /// `hb`: unordered by happens-before, which is `likely`. `shb` and `syncp` are sound, hence `predicted`:
+    /// schedulable happens-before, and sync-preserving reorderings.
+    #[arg(long, value_enum, value_name = "RULE", default_value_t = RaceRule::All)]
+    pub race: RaceRule,
 
     #[command(flatten)]
     pub judge: JudgeArgs,
@@ -193,6 +208,33 @@ pub struct LitmusArgs {
     /// How many sketches are judged at a time; as many as there are processors, if left out.
     #[arg(long, short, value_name = "N")]
     pub jobs: Option<std::num::NonZeroUsize>,
+}
+
+/// `lockcheck convert`.
+#[derive(Debug, Args)]
+pub struct ConvertArgs {
+    /// The trace to read, in any form that `analyze` takes, except what holds no events.
+    #[arg(value_name = "IN")]
+    pub input: PathBuf,
+
+    /// The file to write. Its extension says in which form: `.std`, or `.rapid`, `.data` or `.bin` for the binary one,
+    /// which has numbers for names, no shared modes and no conditions.
+    #[arg(value_name = "OUT")]
+    pub output: PathBuf,
+}
+
+/// `--race`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub enum RaceRule {
+    /// Happens-before.
+    Hb,
+    /// Schedulable happens-before.
+    Shb,
+    /// Sync-preserving reorderings.
+    Syncp,
+    /// All of them.
+    #[default]
+    All,
 }
 
 /// `lockcheck verify`.

@@ -187,6 +187,7 @@ mod tests {
             message: String::new(),
             advice: String::new(),
             schedule: None,
+            witness: None,
             locks: Vec::new(),
             evidence: Vec::new(),
         }

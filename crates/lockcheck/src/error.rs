@@ -93,7 +93,8 @@ impl CliError {
         if let Some(place) = &self.place
             && place.line != 0
         {
-            text += &format!("  --> {}:{}:{}\n", place.file.display(), place.line, place.column);
+            let column = if place.column == 0 { String::new() } else { format!(":{}", place.column) };
+            text += &format!("  --> {}:{}{column}\n", place.file.display(), place.line);
         }
         for line in self.help.iter().flat_map(|help| help.lines()) {
             text += &format!("  help: {line}\n");

@@ -310,6 +310,7 @@ mod tests {
             message: String::new(),
             advice: String::new(),
             schedule: None,
+            witness: None,
             locks: Vec::new(),
             evidence: lines.iter().map(side).collect(),
         }

@@ -10,7 +10,9 @@ mod analyze;
 mod args;
 mod build;
 mod config;
+mod convert;
 mod error;
+mod event_trace;
 mod exit;
 mod expectations;
 mod explain;
@@ -20,6 +22,7 @@ mod outcome;
 mod output;
 mod package;
 mod process;
+mod progress;
 mod records;
 mod run;
 mod rustflags;
@@ -67,6 +70,7 @@ fn call(arguments: &[OsString]) -> error::Result<Exit> {
         Command::Run(args) => run::run(args, style),
         Command::Test(args) => test::test(args, style),
         Command::Analyze(args) => analyze::analyze(args, style),
+        Command::Convert(args) => convert::convert(args, style),
         Command::Graph { traces } => analyze::graph(traces),
         Command::Litmus(args) => litmus::litmus(args, style),
         Command::ObserveOne { name } => litmus::observe_one(name),

@@ -5,8 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use lockcheck_checker::Report;
-use lockcheck_events::source::SourceMap;
-use lockcheck_report::{Options, human, json, sarif, short};
+use lockcheck_report::{Options, Sources, human, json, sarif, short};
 
 use crate::args::Format;
 use crate::config::{Judgement, Style};
@@ -32,7 +31,7 @@ pub fn note(style: Style, text: &str) {
 }
 
 /// The report for people, or one line per finding; nothing where only the JSON form is wanted.
-pub fn show(report: &Report, sources: &SourceMap, style: Style, judgement: &Judgement) {
+pub fn show(report: &Report, sources: &dyn Sources, style: Style, judgement: &Judgement) {
     let report = without_known(report, judgement);
     let options = Options {
         color: style.color,
@@ -65,7 +64,7 @@ fn without_known(report: &Report, judgement: &Judgement) -> Report {
 
 /// The forms for programs: `DIR/report.json`, the SARIF file, and JSON as the last line of stdout, in this order, so
 /// that who reads the line finds the files.
-pub fn deliver(report: &Report, sources: &SourceMap, style: Style, judgement: &Judgement) -> Result<()> {
+pub fn deliver(report: &Report, sources: &dyn Sources, style: Style, judgement: &Judgement) -> Result<()> {
     let line = json_line(report, judgement);
     if let Some(folder) = &judgement.out {
         write(&folder.join("report.json"), &format!("{line}\n"))?;

@@ -11,6 +11,7 @@ use lockcheck_events::source::SourceMap;
 use lockcheck_events::trace_file::{EXTENSION, TraceError, TraceReader};
 
 use crate::error::{CliError, Result};
+use crate::event_trace::TEXT_EXTENSION;
 use crate::records::Records;
 use crate::symbols::Symbols;
 
@@ -135,7 +136,8 @@ fn combine(known: &mut Finding, other: Finding) {
     }
 }
 
-fn add(sum: &mut Stats, stats: &Stats) {
+/// Sums up, but for the processes.
+pub fn add(sum: &mut Stats, stats: &Stats) {
     sum.threads += stats.threads;
     sum.locks += stats.locks;
     sum.events += stats.events;
@@ -143,12 +145,13 @@ fn add(sum: &mut Stats, stats: &Stats) {
     sum.dropped += stats.dropped;
 }
 
-/// The traces that these paths mean: files as they are, of folders every trace that lies directly in them.
+/// The traces that these paths mean: files as they are, of folders every trace that lies directly in them, those of
+/// processes (`.lctrace`) and STD text.
 pub fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for path in paths {
         if path.is_dir() {
-            found.extend(in_folder(path)?);
+            found.extend(with_extension(path, &[EXTENSION, TEXT_EXTENSION])?);
         } else if path.exists() {
             found.push(path.clone());
         } else {
@@ -163,11 +166,16 @@ pub fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The traces directly in a folder, by name.
+/// The traces of processes directly in a folder, by name.
 pub fn in_folder(folder: &Path) -> Result<Vec<PathBuf>> {
+    with_extension(folder, &[EXTENSION])
+}
+
+fn with_extension(folder: &Path, extensions: &[&str]) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(folder).map_err(|error| CliError::io("read", folder, &error))?;
     let paths = entries.filter_map(|entry| entry.ok()).map(|entry| entry.path());
-    let is_trace = |path: &PathBuf| path.extension().is_some_and(|extension| extension == EXTENSION);
+    let is_trace =
+        |path: &PathBuf| path.extension().is_some_and(|e| extensions.iter().any(|other| e == *other));
     let mut traces: Vec<PathBuf> = paths.filter(is_trace).collect();
     traces.sort();
     Ok(traces)

@@ -11,7 +11,7 @@ use annotate_snippets::{
     Annotation, AnnotationKind, Element, Group, Level, Origin, Padding, Renderer, Snippet,
 };
 use anstyle::Style;
-use lockcheck_checker::{Evidence, Finding, HeldLock, LockDetail, Report, Tier, words};
+use lockcheck_checker::{Code, Evidence, Finding, HeldLock, LockDetail, Report, Tier, words};
 use lockcheck_events::{Attempt, Frame, Mode, Site};
 
 use crate::snippet::window;
@@ -191,7 +191,8 @@ impl<'a> Layout<'a> {
     fn locks(&mut self, view: &View<'_>) -> Option<Group<'static>> {
         let locks = &view.finding.locks;
         let mut by_site: BTreeMap<&Site, Vec<String>> = BTreeMap::new();
-        for (lock, label) in locks.iter().zip(&view.labels) {
+        // A trace does not say where its locks were created.
+        for (lock, label) in locks.iter().zip(&view.labels).filter(|(lock, _)| lock.created.line != 0) {
             let unnamed = lock.name.is_none() && locks.len() == 1;
             let label = if unnamed { "it has no name".to_owned() } else { label.clone() };
             by_site.entry(&lock.created).or_default().push(label);
@@ -204,7 +205,7 @@ impl<'a> Layout<'a> {
         });
         let marks: Vec<Mark<'_>> = marks.collect();
         let title = match locks.len() {
-            0 => return None,
+            _ if sites == 0 => return None,
             1 => format!("{} was created here", view.lock(&locks[0].id)),
             _ if sites > shown => format!("the locks were created at {sites} places, such as here"),
             _ => "the locks were created here".to_owned(),
@@ -283,6 +284,15 @@ fn certainty(finding: &Finding) -> String {
         return format!("{}: a lint, which counts only with `--deny {}`", finding.tier, finding.code);
     }
     let text = match finding.tier {
+        Tier::Order if finding.code == Code::InconsistentLocking => {
+            "a hint: forks, joins or flags may order the accesses"
+        }
+        Tier::Likely if finding.code == Code::DataRace => {
+            "unordered by happens-before in this run, which is no proof; not yet confirmed"
+        }
+        Tier::Likely if matches!(finding.code, Code::LostUpdate | Code::AtomicityViolation) => {
+            "it happened so in this run; whether the value written depends on the value read is not recorded"
+        }
         Tier::Order => "the order is inconsistent, but no two threads were seen that can meet here",
         Tier::Likely if sides < 2 => "nothing seen rules it out; not yet confirmed",
         Tier::Likely => {
@@ -296,6 +306,11 @@ fn certainty(finding: &Finding) -> String {
         Tier::Actual => "it happened in this run",
     };
     format!("{}: {text}", finding.tier)
+}
+
+/// Whether the side touches data, instead of asking for what another side has.
+fn is_access(side: &Evidence) -> bool {
+    matches!(side.action.as_str(), "read" | "write" | "begin" | "release" | "acquire" | "spawn")
 }
 
 /// A finding with the names that all its parts use.
@@ -331,6 +346,7 @@ impl<'a> View<'a> {
         let who = words::thread_label(&sides[side].thread);
         let also = if sides[side].thread == sides[0].thread { "also " } else { "" };
         let text = match (sides.len(), self.finding.locks.len()) {
+            _ if is_access(&sides[0]) => format!("{who} comes in here"),
             (2, 2) => format!("{who} {also}takes them the other way round"),
             (2, _) => format!("{who} {also}does so"),
             (number, _) => format!("{who} is side {} of {number}", side + 1),
@@ -342,7 +358,8 @@ impl<'a> View<'a> {
     fn marks(&self, side: usize) -> Vec<Mark<'a>> {
         let evidence = &self.finding.evidence[side];
         let who = words::thread_label(&evidence.thread);
-        let Some(hold) = words::linking_hold(self.finding, side) else {
+        let access = is_access(evidence);
+        let Some(hold) = words::linking_hold(self.finding, side).filter(|_| !access) else {
             let label = format!("{who} {}", self.asks(side));
             return vec![Mark { site: &evidence.site, label, kind: AnnotationKind::Primary }];
         };
@@ -371,6 +388,9 @@ impl<'a> View<'a> {
 
     fn asks(&self, side: usize) -> String {
         let evidence = &self.finding.evidence[side];
+        if let Some(deed) = words::deed(evidence, &self.lock(&evidence.lock)) {
+            return deed;
+        }
         let happened = self.finding.tier == Tier::Actual;
         let verb = if happened { "waits" } else { "asks" };
         let timed = if evidence.attempt == Attempt::Timed { ", with a timeout," } else { "" };
@@ -398,7 +418,7 @@ impl<'a> View<'a> {
         let holds = &self.finding.evidence[side].holds;
         let mut places: Vec<String> = holds
             .iter()
-            .filter(|hold| self.detail(&hold.lock).is_none())
+            .filter(|hold| self.detail(&hold.lock).is_none() && hold.site.line != 0)
             .map(|hold| escape::text(&format!("{}:{}", hold.site.file, hold.site.line)).into_owned())
             .collect();
         let number = places.len();

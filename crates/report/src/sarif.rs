@@ -129,15 +129,15 @@ impl Places<'_> {
     /// Where a side asks for its lock, with the function it does so in.
     fn of_side(&self, side: &Evidence) -> s::Location {
         let lock = self.lock(&side.lock);
-        let mut place =
-            self.place(&side.site, &format!("{} asks for {lock}", words::thread_label(&side.thread)));
+        let does = words::deed(side, lock).unwrap_or_else(|| format!("asks for {lock}"));
+        let mut place = self.place(&side.site, &format!("{} {does}", words::thread_label(&side.thread)));
         place.logical_locations = function(side).map(|frame| vec![logical(frame)]);
         place
     }
 
     /// Where a side took the lock that links it to the side before.
     fn of_hold(&self, index: usize) -> Option<s::Location> {
-        let hold = words::linking_hold(self.finding, index)?;
+        let hold = words::linking_hold(self.finding, index).filter(|hold| hold.site.line != 0)?;
         let who = words::thread_label(&self.finding.evidence[index].thread);
         Some(self.place(&hold.site, &format!("{who} takes {}", self.lock(&hold.lock))))
     }
@@ -148,7 +148,7 @@ impl Places<'_> {
             let asks = (index > 0).then(|| self.of_side(side));
             self.of_hold(index).into_iter().chain(asks)
         });
-        let created = self.finding.locks.iter().zip(&self.labels);
+        let created = self.finding.locks.iter().zip(&self.labels).filter(|(lock, _)| lock.created.line != 0);
         let created =
             created.map(|(lock, label)| self.place(&lock.created, &format!("{label} was created here")));
         let mut related: Vec<s::Location> = sides.chain(created).collect();

@@ -86,8 +86,11 @@ pub fn report() -> lockcheck_checker::Report {
     crate::rt::knowledge::report()
 }
 
-#[cfg(mirrored)]
-mod watched {
+#[cfg(instrumented)]
+#[doc(hidden)]
+pub mod watched {
+    //! What the assertions do where there is a run-time.
+
     use std::any::Any;
     use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 

@@ -38,6 +38,7 @@ pub mod thread {
 #[cfg(instrumented)]
 #[doc(hidden)]
 pub mod watched {
+    pub use crate::assert::watched::{__run_test, assert_clean_now, assert_no_cycles_now};
     pub use crate::sync::watched as sync;
     pub use crate::watched_thread as thread;
 }

@@ -93,6 +93,7 @@ impl Teller<'_> {
             message: found.message.clone(),
             advice: advice(code).to_owned(),
             schedule: Some(schedule(found)),
+            witness: None,
             locks: self.locks(found),
             evidence,
         }

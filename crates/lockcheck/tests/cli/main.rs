@@ -3,6 +3,7 @@
 //! What needs `tracked` stands in the workspace's end-to-end tests; here, traces are written by the tests.
 
 mod analyze;
+mod events;
 mod litmus;
 mod run;
 mod support;

@@ -92,6 +92,7 @@ fn finding(code: Code, tier: Tier, locks: Vec<LockDetail>, evidence: Vec<Evidenc
         message: String::new(),
         advice: String::new(),
         schedule: None,
+        witness: None,
         locks,
         evidence,
     };

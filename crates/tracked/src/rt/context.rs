@@ -535,6 +535,15 @@ impl Thread {
         self.holds.len() < HELD_INLINE
     }
 
+    /// Sees to it that one more hold does not have to allocate, if it can be kept at all.
+    #[inline]
+    pub(crate) fn make_room(&self) {
+        if (HELD_INLINE..HELD_MAX).contains(&self.holds.len()) {
+            let _busy = self.enter();
+            self.holds.grow();
+        }
+    }
+
     /// Adds a hold.
     #[inline]
     pub(crate) fn push(&self, hold: HeldLock) -> Token {

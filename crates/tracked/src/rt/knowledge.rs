@@ -6,7 +6,7 @@
 //! filed in time is not marked as known, so the next such acquisition brings it again.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use lockcheck_checker::{Finding, Judge, News, Report, Tier, Verdict};
@@ -20,6 +20,9 @@ use super::{mode, output, reaction, registry, stack};
 
 /// Longest wait for the knowledge mutex.
 const PATIENCE: Duration = Duration::from_millis(100);
+/// The same for what orders threads: without it, what is ordered would look concurrent. Threads start and end outside
+/// of allocators, so that waiting longer holds nobody up.
+const PATIENCE_FOR_ORDER: Duration = Duration::from_secs(10);
 /// The same for one who asks for a report and cannot do without.
 const PATIENCE_FOR_REPORT: Duration = Duration::from_secs(60);
 /// Keys in a thread's table when it is first used.
@@ -149,6 +152,18 @@ fn with_patience<R>(patience: Duration, work: impl FnOnce(&mut Knowledge) -> R) 
     Some(work(knowledge.get_or_insert_with(Knowledge::new)))
 }
 
+/// Set when something that orders threads was lost: from then on nothing is learned, because it could be wrong.
+static ORDER_LOST: AtomicBool = AtomicBool::new(false);
+
+/// Files a record that orders threads.
+fn file_order(record: &Record) {
+    let filed = with_patience(PATIENCE_FOR_ORDER, |knowledge| drop(knowledge.file(record)));
+    if filed.is_none() {
+        // Relaxed: a thread that sees it late learns a little more, as it would have a moment earlier.
+        ORDER_LOST.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Files one record.
 pub(crate) fn file(record: Record) {
     with(|knowledge| knowledge.file(&record));
@@ -264,13 +279,13 @@ pub(crate) fn fresh_token() -> TokenId {
 pub(crate) fn before_at(thread: &Thread, token: TokenId) {
     let _busy = thread.enter();
     thread.known().forget();
-    file(Record::Before { thread: thread.id(), token });
+    file_order(&Record::Before { thread: thread.id(), token });
 }
 
 /// Orders what `thread` does from here on after `token`.
 pub(crate) fn after(thread: &Thread, token: TokenId) {
     let _busy = thread.enter();
-    file(Record::After { thread: thread.id(), token });
+    file_order(&Record::After { thread: thread.id(), token });
 }
 
 /// Nobody will ask for these points any more.
@@ -286,6 +301,9 @@ pub(crate) fn forget(tokens: &[TokenId]) {
 /// A lock that the registry may know was dropped.
 #[cold]
 pub(crate) fn lock_dropped(lock: LockId) {
+    if !mode::watching() {
+        return;
+    }
     let thread = current_if_known();
     let busy = thread.map(Thread::enter);
     // Its guard was forgotten: nobody will take the hold away.
@@ -345,6 +363,11 @@ pub(crate) fn report() -> Report {
     if unfiled > 0 {
         report.stats.dropped += unfiled;
         report.notes.push(format!("{unfiled} pieces of knowledge were not filed within {PATIENCE:?}"));
+    }
+    if ORDER_LOST.load(Ordering::Relaxed) {
+        report.notes.push(format!(
+            "the start or end of a thread was not filed within {PATIENCE_FOR_ORDER:?}: nothing was learned after that"
+        ));
     }
     report.notes.extend(registry::dropped_holds());
     drop(busy);

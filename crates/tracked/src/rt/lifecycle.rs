@@ -74,7 +74,7 @@ fn enlist(thread: &'static Thread, origin: Option<Origin>) {
     registry::THREADS.insert(id, ThreadEntry { name: name.clone(), scope: scope.clone(), parent });
     knowledge::file(Record::ThreadStart { thread: id, name, parent, os_id: os_id(), scope });
     if let Some(token) = token {
-        knowledge::file(Record::After { thread: id, token });
+        knowledge::after(thread, token);
         knowledge::forget(&[token]);
     }
     thread.watch();

@@ -218,8 +218,9 @@ fn lock_slowly<R: Raw>(lock: &R, site: Place, manner: Manner) -> Token {
         return Token::UNWATCHED;
     };
     let hold = target.next_hold(thread, Attempt::Block);
+    // Before the real lock is taken: this may be the allocator's own, and learning allocates.
+    learn(thread, &hold);
     if lock.try_acquire(manner.mode) {
-        learn(thread, &hold);
         target.taken(thread, hold)
     } else {
         lock_contended(target, thread, hold)
@@ -267,10 +268,11 @@ pub(crate) fn released(meta: &Meta, token: Token) {
     Thread::release(token, meta.id.load(Ordering::Relaxed));
 }
 
-/// Learns what this acquisition teaches, if anything is held and it is new.
+/// Learns what this acquisition teaches, if anything is held and it is new, and makes room for the hold.
 #[inline]
 pub(super) fn learn(thread: &Thread, wanted: &HeldLock) {
     if thread.held_len() > 0 {
+        thread.make_room();
         let key = thread.key(wanted);
         if !thread.known().contains(key) {
             knowledge::learn(thread, wanted, key);
@@ -278,11 +280,10 @@ pub(super) fn learn(thread: &Thread, wanted: &HeldLock) {
     }
 }
 
-/// The real lock was taken. Says what is known about the order before it blocks, then looks for a circle.
+/// The real lock was taken. What is known about the order has been said; looks for a circle and blocks.
 #[cold]
 #[inline(never)]
 fn lock_contended<R: Raw>(target: Target<'_, R>, thread: &Thread, hold: HeldLock) -> Token {
-    learn(thread, &hold);
     if let Some(own) = thread.hold_against(&hold) {
         reaction::self_deadlock(thread, &hold, &own);
     }

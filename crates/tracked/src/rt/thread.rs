@@ -11,7 +11,7 @@ use lockcheck_events::{ThreadId, TokenId};
 use super::context::{Thread, current, current_if_known};
 use super::lifecycle::{self, Origin};
 use super::waits::{self, Wait};
-use super::{knowledge, operation, registry};
+use super::{knowledge, mode, operation, registry};
 use crate::base::park::WaitQueue;
 
 /// The end of a thread, known to those who may join it.
@@ -145,8 +145,11 @@ pub(crate) fn parked(site: &'static Location<'static>, deadline: Option<Instant>
 /// The children of each scope that runs, by the scope's address.
 static SCOPES: LazyLock<DashMap<usize, Vec<Ended>>> = LazyLock::new(DashMap::default);
 
-/// A thread was started in the scope at `address`.
+/// A thread was started in the scope at `address`. One that is not watched is std's business alone.
 pub(crate) fn started_in_scope(address: usize, child: Ended) {
+    if child.0.id == ThreadId(0) {
+        return;
+    }
     let busy = current_if_known().map(Thread::enter);
     SCOPES.entry(address).or_default().push(child);
     drop(busy);
@@ -159,7 +162,7 @@ pub(crate) fn wait_for_scope(address: usize, site: &'static Location<'static>) -
     while let Some(children) = children_of(address) {
         for child in &children {
             let ticket = child.0.waiters.enqueue();
-            if child.0.id != ThreadId(0) && child.0.returned.load(Ordering::Acquire) == 0 {
+            if child.0.returned.load(Ordering::Acquire) == 0 {
                 child.awaited(site, || ticket.wait(None));
             }
         }
@@ -170,6 +173,9 @@ pub(crate) fn wait_for_scope(address: usize, site: &'static Location<'static>) -
 
 /// Takes the children that the scope at `address` has so far.
 fn children_of(address: usize) -> Option<Vec<Ended>> {
+    if !mode::watching() {
+        return None;
+    }
     let busy = current_if_known().map(Thread::enter);
     let children = SCOPES.remove(&address).map(|(_, children)| children);
     drop(busy);

@@ -68,18 +68,23 @@ fn locks_work_in_thread_local_destructors() {
 /// What a destructor does in the wrong order is found as well.
 #[test]
 fn thread_local_destructors_are_watched() {
-    struct WrongWayRound;
+    struct WrongWayRound(std::sync::mpsc::Sender<()>);
     impl Drop for WrongWayRound {
         fn drop(&mut self) {
-            let _inner = INNER.lock().unwrap();
+            let inner = INNER.lock().unwrap();
             *OUTER.lock().unwrap() += 1;
+            drop(inner);
+            self.0.send(()).unwrap();
         }
     }
     thread_local! {
         static WRONG: RefCell<Option<WrongWayRound>> = const { RefCell::new(None) };
     }
     alone("corners::thread_local_destructors_are_watched", &[], || {
-        let wrong = thread::spawn(|| WRONG.set(Some(WrongWayRound)));
+        let (done, wait) = std::sync::mpsc::channel();
+        let wrong = thread::spawn(move || WRONG.set(Some(WrongWayRound(done))));
+        // So that they do not meet; a join would order them.
+        wait.recv().unwrap();
         count();
         wrong.join().unwrap();
         assert_eq!(tracked::report().at_least(Tier::Likely).count(), 1);
@@ -207,7 +212,7 @@ fn a_lock_that_is_moved_stays_the_same() {
     alone("corners::a_lock_that_is_moved_stays_the_same", &[], || {
         let (a, b) = (Mutex::new(()), Mutex::new(()));
         drop((a.lock(), b.lock()));
-        let mut moved = vec![b, a];
+        let mut moved = [b, a];
         moved.reverse();
         drop((moved[1].lock(), moved[0].lock()));
         let (first, second) = moved.split_at_mut(1);

@@ -1,0 +1,476 @@
+//! From the numbers of [`TraceFindings`] to the findings of a report: codes, tiers, evidence, fingerprints, witnesses.
+//!
+//! A trace has no source text: `event` is the line of the trace (the number of the event in a binary one), `site.file`
+//! the trace itself, `site.line` the location number, the column 0. Nobody knows where an object was created, which
+//! is line 0. This module decides nothing: what was found, and how surely, is [`crate::trace`]'s business.
+
+use std::collections::BTreeMap;
+
+use lockcheck_events::trace_event::{Event, Located, Names, Op, TargetKind};
+use lockcheck_events::{Attempt, Mode, Site};
+
+use crate::finding::{Step, fingerprint_of};
+use crate::trace::{
+    Access, BrokenRegion, BrokenUpdate, Cycle, CycleEdge, HoldMode, InconsistentLocking, Limit, Race,
+    TraceFindings, TraceTier, Wanted, Witness,
+};
+use crate::words::{self, quoted, thread_label};
+use crate::{Code, Evidence, Finding, HeldLock, LockDetail, Tier};
+
+/// Longest witness that is written out. A longer one says nothing to a reader and much to a disk.
+pub const WITNESS_STEPS_MAX: usize = 10_000;
+/// Steps of all witnesses of one trace together.
+pub const WITNESSES_STEPS_MAX: usize = 1_000_000;
+
+/// What the second pass over a trace looks up: the steps of the witnesses, and the events behind some lines.
+///
+/// The first pass keeps neither, so that memory does not follow the trace.
+#[derive(Debug, Default)]
+pub struct SecondPass {
+    /// By witness, in the order of [`witnesses`]: its steps so far; `None` where it is too long.
+    steps: Vec<Option<Vec<(u32, u32)>>>,
+    /// By thread: (how many of its events, which witness), the shortest last. Those that are through are gone.
+    open: Vec<Vec<(u32, usize)>>,
+    /// By thread: events so far.
+    seen: Vec<u32>,
+    /// Lines asked for, with the event once it is known.
+    lines: BTreeMap<u32, Option<Event>>,
+    /// Witnesses left out because of a limit.
+    pub left_out: usize,
+}
+
+impl SecondPass {
+    /// What a second pass has to look up; `None` where nothing.
+    pub fn new(found: &TraceFindings) -> Option<SecondPass> {
+        let mut pass = SecondPass::default();
+        let mut budget = WITNESSES_STEPS_MAX;
+        for (number, witness) in witnesses(found).enumerate() {
+            let length = match (witness, witness.and_then(|witness| witness.order.as_ref())) {
+                (None, _) => 0,
+                (_, Some(order)) => order.len(),
+                (Some(witness), None) => witness.events.iter().map(|&count| count as usize).sum(),
+            };
+            let fits = witness.is_some() && length <= WITNESS_STEPS_MAX.min(budget);
+            pass.left_out += usize::from(witness.is_some() && !fits);
+            pass.steps.push(fits.then(Vec::new));
+            let Some(witness) = witness.filter(|_| fits) else { continue };
+            budget -= length;
+            match &witness.order {
+                Some(order) => pass.steps[number] = Some(order.clone()),
+                None => pass.await_steps(number, witness),
+            }
+        }
+        for open in &mut pass.open {
+            open.sort_unstable_by(|a, b| b.cmp(a));
+        }
+        let regions = found.broken_regions.iter().flat_map(|region| [&region.intruder, &region.closing]);
+        pass.lines = regions.map(|access| (access.line, None)).collect();
+        let idle = pass.lines.is_empty() && pass.open.iter().all(Vec::is_empty);
+        (!idle || pass.steps.iter().any(Option::is_some) || pass.left_out > 0).then_some(pass)
+    }
+
+    fn await_steps(&mut self, number: usize, witness: &Witness) {
+        if self.open.len() < witness.events.len() {
+            self.open.resize_with(witness.events.len(), Vec::new);
+        }
+        for (open, &count) in self.open.iter_mut().zip(&witness.events) {
+            if count > 0 {
+                open.push((count, number));
+            }
+        }
+    }
+
+    /// Whether nothing further is looked for: the rest of the trace need not be read.
+    pub fn is_complete(&self) -> bool {
+        self.open.iter().all(Vec::is_empty) && self.lines.values().all(Option::is_some)
+    }
+
+    /// Takes the next event.
+    pub fn event(&mut self, located: &Located) {
+        if let Some(event) = self.lines.get_mut(&located.line) {
+            *event = Some(located.event);
+        }
+        let thread = located.event.thread as usize;
+        if thread >= self.open.len() || self.open[thread].is_empty() {
+            return;
+        }
+        self.seen.resize(self.open.len(), 0);
+        self.seen[thread] += 1;
+        let index = self.seen[thread];
+        let open = &mut self.open[thread];
+        for &(_, number) in open.iter() {
+            if let Some(steps) = &mut self.steps[number] {
+                steps.push((located.event.thread, index));
+            }
+        }
+        while open.last().is_some_and(|&(count, _)| count <= index) {
+            open.pop();
+        }
+    }
+}
+
+/// The witness of each cycle, then of each race.
+fn witnesses(found: &TraceFindings) -> impl Iterator<Item = Option<&Witness>> {
+    let cycles = found.cycles.iter().map(|cycle| cycle.witness.as_ref());
+    cycles.chain(found.races.iter().map(|race| race.witness.as_ref()))
+}
+
+/// What a trace calls its parts.
+pub struct TraceSource<'a> {
+    /// The trace's path, as the reader of the report knows it.
+    pub file: &'a str,
+    /// Its names.
+    pub names: &'a Names,
+    /// Its position among the traces that are judged together.
+    pub process: u32,
+}
+
+impl TraceSource<'_> {
+    /// Every finding of a trace, sorted by fingerprint. Those with the same one are the same.
+    pub fn findings(&self, found: &TraceFindings, second: Option<SecondPass>) -> Vec<Finding> {
+        let SecondPass { steps, lines, .. } = second.unwrap_or_default();
+        let mut steps = steps.into_iter().chain(std::iter::repeat(None));
+        let mut all: Vec<Finding> = Vec::new();
+        for cycle in &found.cycles {
+            all.push(self.cycle(cycle, steps.next().flatten()));
+        }
+        for race in &found.races {
+            all.push(self.race(race, steps.next().flatten()));
+        }
+        all.extend(found.inconsistent_locking.iter().map(|hint| self.hint(hint)));
+        let updates = found.lost_updates.iter().chain(&found.stale_updates);
+        all.extend(updates.map(|update| self.update(update)));
+        all.extend(found.broken_regions.iter().map(|region| self.region(region, &lines)));
+        let mut distinct: BTreeMap<String, Finding> = BTreeMap::new();
+        for finding in all {
+            match distinct.get_mut(&finding.fingerprint) {
+                // The surest comes first in each list, and brings the evidence that shows it.
+                Some(known) if known.tier >= finding.tier => known.instances += finding.instances,
+                Some(known) => {
+                    let instances = known.instances + finding.instances;
+                    *known = Finding { instances, ..finding };
+                }
+                None => drop(distinct.insert(finding.fingerprint.clone(), finding)),
+            }
+        }
+        distinct.into_values().collect()
+    }
+
+    fn cycle(&self, cycle: &Cycle, steps: Option<Vec<(u32, u32)>>) -> Finding {
+        let code = if cycle.has_join() { Code::JoinDeadlock } else { Code::LockOrderCycle };
+        let evidence: Vec<Evidence> = cycle.edges.iter().map(|edge| self.edge(edge)).collect();
+        let mut sites = Vec::new();
+        for (index, (edge, side)) in cycle.edges.iter().zip(&evidence).enumerate() {
+            let before = &evidence[(index + evidence.len() - 1) % evidence.len()];
+            let held = edge.holds.iter().zip(&side.holds).find(|(_, hold)| hold.lock == before.lock);
+            sites.extend(held.map(|(held, _)| (self.fingerprint_site(held.location), mode(held.mode))));
+            sites.push((self.fingerprint_site(edge.location), side.mode));
+        }
+        let locks = cycle.edges.iter().map(|edge| match edge.wants {
+            Wanted::Lock(lock, _) => (TargetKind::Lock, lock),
+            Wanted::End(thread) => (TargetKind::Thread, thread),
+        });
+        let locks = locks.collect();
+        let mut finding = self.finding(code, tier(cycle.tier), cycle.instances, locks, evidence, sites);
+        if let (Code::JoinDeadlock, Some(message)) = (code, join_message(&finding)) {
+            finding.message = message;
+        }
+        finding.witness = self.witness(steps);
+        finding
+    }
+
+    fn edge(&self, edge: &CycleEdge) -> Evidence {
+        let (action, lock, mode_wanted) = match edge.wants {
+            Wanted::Lock(lock, wanted) => ("request", self.id(TargetKind::Lock, lock), mode(wanted)),
+            Wanted::End(thread) => ("join", self.id(TargetKind::Thread, thread), Mode::Exclusive),
+        };
+        let holds = edge.holds.iter().map(|held| HeldLock {
+            lock: self.id(TargetKind::Lock, held.lock),
+            mode: mode(held.mode),
+            event: held.line.into(),
+            site: self.site(held.location),
+        });
+        Evidence {
+            process: self.process,
+            thread: self.names.thread(edge.thread),
+            event: edge.line.into(),
+            action: action.to_owned(),
+            attempt: Attempt::Block,
+            lock,
+            mode: mode_wanted,
+            holds: holds.collect(),
+            site: self.site(edge.location),
+            backtrace: Vec::new(),
+        }
+    }
+
+    fn race(&self, race: &Race, steps: Option<Vec<(u32, u32)>>) -> Finding {
+        let object = (TargetKind::Variable, race.variable);
+        let accesses = [&race.first, &race.second];
+        let evidence = accesses.map(|access| self.access(access, Some(object))).into();
+        let sites = self.sites_of(&accesses);
+        let mut finding =
+            self.finding(Code::DataRace, tier(race.tier), race.instances, vec![object], evidence, sites);
+        finding.witness = self.witness(steps);
+        finding
+    }
+
+    fn hint(&self, hint: &InconsistentLocking) -> Finding {
+        let object = (TargetKind::Variable, hint.variable);
+        let evidence = vec![self.access(&hint.access, Some(object))];
+        let sites = self.sites_of(&[&hint.access]);
+        let mut finding =
+            self.finding(Code::InconsistentLocking, Tier::Order, 1, vec![object], evidence, sites);
+        if !hint.ever_locked {
+            finding.message += ", and none was ever taken around one";
+        }
+        finding
+    }
+
+    fn update(&self, update: &BrokenUpdate) -> Finding {
+        let object = (TargetKind::Variable, update.variable);
+        let accesses = [&update.read, &update.intruder, &update.write];
+        let evidence = accesses.map(|access| self.access(access, Some(object))).into();
+        let sites = self.sites_of(&accesses);
+        let code = if update.lock.is_some() { Code::AtomicityViolation } else { Code::LostUpdate };
+        let mut finding = self.finding(code, Tier::Likely, update.instances, vec![object], evidence, sites);
+        let what = quoted(&self.names.target(TargetKind::Variable, update.variable));
+        let [who, other] =
+            [&update.read, &update.intruder].map(|a| thread_label(&self.names.thread(a.thread)));
+        let lock = update.lock.map(|lock| quoted(&self.names.target(TargetKind::Lock, lock)));
+        let between = match lock {
+            Some(lock) => format!(" and gives {lock} up; {other} writes it under {lock}; then"),
+            None => format!("; {other} writes it; then"),
+        };
+        finding.message = format!("{who} reads {what}{between} {who} writes back without having read that");
+        finding
+    }
+
+    fn region(&self, region: &BrokenRegion, lines: &BTreeMap<u32, Option<Event>>) -> Finding {
+        let object = |access: &Access| {
+            let event = lines.get(&access.line).copied().flatten()?;
+            let kind = event.op.target_kind();
+            (kind != TargetKind::None).then_some((kind, event.target))
+        };
+        let begin = Access {
+            thread: region.thread,
+            op: Op::Begin,
+            line: region.begin,
+            location: region.location,
+            index: 0,
+            holds: Vec::new(),
+        };
+        let accesses = [&begin, &region.intruder, &region.closing];
+        let objects = [None, object(&region.intruder), object(&region.closing)];
+        let evidence = accesses.iter().zip(objects).map(|(access, object)| self.access(access, object));
+        let evidence = evidence.collect();
+        let sites = self.sites_of(&accesses);
+        let mut finding = self.finding(
+            Code::AtomicityViolation,
+            Tier::Actual,
+            region.instances,
+            objects.into_iter().flatten().collect(),
+            evidence,
+            sites,
+        );
+        let who = thread_label(&self.names.thread(region.thread));
+        let other = thread_label(&self.names.thread(region.intruder.thread));
+        finding.message = format!(
+            "the atomic region of {who} was not atomic: {other} came in between, and no order of whole \
+                     regions gives what happened"
+        );
+        finding
+    }
+
+    fn access(&self, access: &Access, object: Option<(TargetKind, u32)>) -> Evidence {
+        let holds = access.holds.iter().map(|&(lock, held)| HeldLock {
+            lock: self.id(TargetKind::Lock, lock),
+            mode: mode(held),
+            // Where a lock held around an access was taken is not kept: millions of accesses share few hold sets.
+            event: 0,
+            site: self.site(0),
+        });
+        Evidence {
+            process: self.process,
+            thread: self.names.thread(access.thread),
+            event: access.line.into(),
+            action: action(access.op).to_owned(),
+            attempt: Attempt::Block,
+            lock: object.map_or_else(String::new, |(kind, number)| self.id(kind, number)),
+            mode: mode_of(access.op),
+            holds: holds.collect(),
+            site: self.site(access.location),
+            backtrace: Vec::new(),
+        }
+    }
+
+    fn sites_of(&self, accesses: &[&Access]) -> Vec<(Site, Mode)> {
+        accesses.iter().map(|access| (self.fingerprint_site(access.location), mode_of(access.op))).collect()
+    }
+
+    fn finding(
+        &self,
+        code: Code,
+        tier: Tier,
+        instances: u32,
+        objects: Vec<(TargetKind, u32)>,
+        evidence: Vec<Evidence>,
+        sites: Vec<(Site, Mode)>,
+    ) -> Finding {
+        let mut locks: Vec<LockDetail> = Vec::new();
+        for (kind, number) in objects {
+            let id = self.id(kind, number);
+            if locks.iter().all(|lock| lock.id != id) {
+                let name = Some(self.names.target(kind, number));
+                locks.push(LockDetail { id, class: class(kind).to_owned(), name, created: self.site(0) });
+            }
+        }
+        let sites = sites.into_iter().map(|(site, mode)| (site, mode.as_str())).collect();
+        let mut finding = Finding {
+            code,
+            kind: code.kind().to_owned(),
+            tier,
+            fingerprint: fingerprint_of(code, sites),
+            instances: instances.max(1).into(),
+            scope: None,
+            scopes: Vec::new(),
+            message: String::new(),
+            advice: String::new(),
+            schedule: None,
+            witness: None,
+            locks,
+            evidence,
+        };
+        finding.message = words::message(&finding);
+        finding.advice = words::advice(&finding);
+        finding
+    }
+
+    fn witness(&self, steps: Option<Vec<(u32, u32)>>) -> Option<Vec<Step>> {
+        let step = |(thread, index)| Step(self.names.thread(thread), index);
+        steps.map(|steps| steps.into_iter().map(step).collect())
+    }
+
+    /// The name of an object; with its kind before it where an object of another kind has the same name.
+    fn id(&self, kind: TargetKind, number: u32) -> String {
+        let name = self.names.target(kind, number);
+        let names = self.names;
+        let earlier = [
+            (TargetKind::Lock, &names.locks),
+            (TargetKind::Variable, &names.variables),
+            (TargetKind::Condition, &names.conditions),
+            (TargetKind::Thread, &names.threads),
+        ];
+        let mut earlier = earlier.into_iter().take_while(|(other, _)| *other != kind);
+        match earlier.any(|(_, table)| table.find(&name).is_some()) {
+            true => format!("{} {name}", class(kind)),
+            false => name,
+        }
+    }
+
+    fn site(&self, location: u32) -> Site {
+        Site { package: String::new(), file: self.file.to_owned(), line: location, column: 0 }
+    }
+
+    /// The site as the fingerprint has it: with the trace's name, but not where on this machine it lies.
+    fn fingerprint_site(&self, location: u32) -> Site {
+        let name = self.file.rsplit(['/', '\\']).next().unwrap_or(self.file);
+        Site { package: String::new(), file: name.to_owned(), line: location, column: 0 }
+    }
+}
+
+/// What is to be said about the analysis of a trace as a whole.
+pub fn notes(found: &TraceFindings, left_out: usize) -> Vec<String> {
+    let mut notes = Vec::new();
+    if found.lock_only && found.stats.events > 0 {
+        notes.push(
+            "no read and no write is recorded: predictions rest on locks, forks and joins alone and are not sound, for \
+             data that orders the threads is invisible"
+                .to_owned(),
+        );
+    }
+    for limit in &found.limits {
+        notes.push(
+            match limit {
+                Limit::PatternSteps => "there are too many lock-order cycles: not all were enumerated",
+                Limit::Searches => {
+                    "there are too many candidates: some were left unjudged and are `likely` at most"
+                }
+                Limit::Instances => "there are too many instances of a deadlock: not all were counted",
+                Limit::Findings => "there are too many findings of one kind: the rest were left out",
+            }
+            .to_owned(),
+        );
+    }
+    if left_out > 0 {
+        notes.push(format!(
+            "{left_out} witnesses are left out: one has at most {WITNESS_STEPS_MAX} steps, all together \
+             {WITNESSES_STEPS_MAX}"
+        ));
+    }
+    notes
+}
+
+/// Who waits for whose end, and for what the last of the chain asks.
+fn join_message(finding: &Finding) -> Option<String> {
+    let joiner = finding.evidence.iter().find(|side| side.action == "join")?;
+    let asks = finding.evidence.iter().find(|side| side.action != "join")?;
+    let name =
+        |id: &str| finding.locks.iter().find(|lock| lock.id == id).and_then(|lock| lock.name.as_deref());
+    let joined = thread_label(name(&joiner.lock)?);
+    let what = quoted(name(&asks.lock)?);
+    let holder = finding.evidence.iter().find(|side| side.holds.iter().any(|hold| hold.lock == asks.lock))?;
+    let (who, holder) = (thread_label(&joiner.thread), thread_label(&holder.thread));
+    let asker = thread_label(&asks.thread);
+    Some(format!("{who} waits for the end of {joined} while {asker} needs {what}, which {holder} holds"))
+}
+
+fn tier(tier: TraceTier) -> Tier {
+    match tier {
+        TraceTier::Order => Tier::Order,
+        TraceTier::Likely => Tier::Likely,
+        TraceTier::Predicted => Tier::Predicted,
+    }
+}
+
+fn mode(mode: HoldMode) -> Mode {
+    match mode {
+        HoldMode::Exclusive => Mode::Exclusive,
+        HoldMode::Shared => Mode::Shared,
+    }
+}
+
+fn mode_of(op: Op) -> Mode {
+    match op {
+        Op::Read | Op::SharedAcquire | Op::SharedRelease => Mode::Shared,
+        _ => Mode::Exclusive,
+    }
+}
+
+/// The contract's word for an operation.
+fn action(op: Op) -> &'static str {
+    match op {
+        Op::Acquire | Op::SharedAcquire => "acquire",
+        Op::Release | Op::SharedRelease => "release",
+        Op::Read => "read",
+        Op::Write => "write",
+        Op::Fork => "spawn",
+        Op::Join => "join",
+        Op::Begin => "begin",
+        Op::End => "end",
+        Op::Request => "request",
+        Op::Branch => "branch",
+        Op::Wait => "wait",
+        Op::Notify | Op::NotifyAll => "notify",
+    }
+}
+
+fn class(kind: TargetKind) -> &'static str {
+    match kind {
+        TargetKind::None => "region",
+        TargetKind::Lock => "lock",
+        TargetKind::Variable => "variable",
+        TargetKind::Thread => "thread",
+        TargetKind::Condition => "condition",
+    }
+}

@@ -1,0 +1,265 @@
+//! Traces of events, in whatever form: which one a file has, reading it, and the findings of one.
+//!
+//! What is found is the checker's business, and what it is called `lockcheck_checker::trace_report`'s. The trace of
+//! a watched process that holds knowledge instead of events (`.lctrace`) is `traces`' business.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use lockcheck_checker::trace::{Analysis, Config, Rejected, TraceFindings};
+use lockcheck_checker::trace_report::{self, SecondPass, TraceSource};
+use lockcheck_checker::{Finding, Stats};
+use lockcheck_events::rapid_binary::{BinaryReader, HEADER_BYTES, Header};
+use lockcheck_events::std_text::TextReader;
+use lockcheck_events::trace_event::{Located, Names, ReadError, TraceReader, Violation};
+use lockcheck_events::trace_file;
+
+use crate::args::{Format, RaceRule};
+use crate::error::{CliError, Result};
+use crate::progress::Progress;
+
+/// The extension of STD text.
+pub const TEXT_EXTENSION: &str = "std";
+/// Extensions of the published binary form.
+pub const BINARY_EXTENSIONS: [&str; 3] = ["rapid", "data", "bin"];
+/// Bytes that are looked at to tell which form a file of another extension has.
+const HEAD_BYTES: usize = 4096;
+
+/// The forms a trace may have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Form {
+    /// What a watched process leaves: `.lctrace`.
+    Process,
+    /// STD text.
+    Text,
+    /// The published binary form.
+    Binary,
+}
+
+impl Form {
+    /// By the extension; of any other file, by its content.
+    pub fn of(path: &Path) -> Result<Form> {
+        if let Some(form) = Form::of_extension(path) {
+            return Ok(form);
+        }
+        let error = |error| CliError::io("read", path, &error);
+        let file = File::open(path).map_err(error)?;
+        let length = file.metadata().map_err(error)?.len();
+        let mut head = Vec::new();
+        file.take(HEAD_BYTES as u64).read_to_end(&mut head).map_err(error)?;
+        Form::of_content(&head, length).ok_or_else(|| {
+            let message = format!("`{}` is not a trace in any form known here", path.display());
+            CliError::usage("trace-malformed", message).at(path, 0, 0).help(format!(
+                "a trace is .{}, STD text (.{TEXT_EXTENSION}) or the published binary form (.{})",
+                trace_file::EXTENSION,
+                BINARY_EXTENSIONS.join(", .")
+            ))
+        })
+    }
+
+    /// By the extension alone.
+    pub fn of_extension(path: &Path) -> Option<Form> {
+        let extension = path.extension()?.to_str()?.to_ascii_lowercase();
+        match extension.as_str() {
+            trace_file::EXTENSION => Some(Form::Process),
+            TEXT_EXTENSION => Some(Form::Text),
+            other if BINARY_EXTENSIONS.contains(&other) => Some(Form::Binary),
+            _ => None,
+        }
+    }
+
+    /// By the first bytes of a file of this length. The binary form has no mark of its own, but its header says how
+    /// long it is.
+    fn of_content(head: &[u8], length: u64) -> Option<Form> {
+        if head.starts_with(trace_file::MAGIC.as_slice()) {
+            return Some(Form::Process);
+        }
+        if let Some(header) = head.first_chunk::<HEADER_BYTES>() {
+            let events = Header::from_bytes(header).events;
+            let expected = events.checked_mul(8).and_then(|bytes| bytes.checked_add(HEADER_BYTES as u64));
+            if expected == Some(length) {
+                return Some(Form::Binary);
+            }
+        }
+        let text = !head.iter().any(|byte| matches!(byte, 0..=8 | 14..=31 | 127));
+        text.then_some(Form::Text)
+    }
+}
+
+/// A file of events that is being read.
+pub enum Reader {
+    /// STD text.
+    Text(TextReader<Progress<File>>),
+    /// The published binary form.
+    Binary(Box<BinaryReader<Progress<File>>>),
+}
+
+impl Reader {
+    /// Begins to read the file, which is of this form.
+    pub fn open(path: &Path, form: Form, format: Format) -> Result<Reader> {
+        let name = path.to_string_lossy();
+        let file = File::open(path).map_err(|error| CliError::io("read", path, &error))?;
+        let length = file.metadata().map_err(|error| CliError::io("read", path, &error))?.len();
+        let input = Progress::new(file, path, length, format);
+        match form {
+            Form::Process => Err(CliError::usage(
+                "no-events",
+                format!("`{}` holds what a watched process has learnt, not its events", path.display()),
+            )
+            .at(path, 0, 0)
+            .help("`lockcheck analyze` judges it as it is")),
+            Form::Text => Ok(Reader::Text(TextReader::new(name, input))),
+            Form::Binary => {
+                let reader = BinaryReader::new(name, input).map_err(|error| of_read(path, &error))?;
+                Ok(Reader::Binary(Box::new(reader)))
+            }
+        }
+    }
+}
+
+impl Iterator for Reader {
+    type Item = std::result::Result<Located, ReadError>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            Reader::Text(reader) => reader.next(),
+            Reader::Binary(reader) => reader.next(),
+        }
+    }
+}
+
+impl TraceReader for Reader {
+    fn names(&self) -> &Names {
+        match self {
+            Reader::Text(reader) => reader.names(),
+            Reader::Binary(reader) => reader.names(),
+        }
+    }
+}
+
+/// An error of a trace, for who called.
+pub fn of_read(path: &Path, error: &ReadError) -> CliError {
+    let (code, line, column) = match error {
+        ReadError::Io { .. } => ("io", 0, 0),
+        ReadError::Syntax { line, column, .. } => ("trace-malformed", *line as usize, *column as usize),
+        ReadError::TooLong { .. } => ("trace-too-long", 0, 0),
+        _ => ("trace-malformed", error.line().unwrap_or(0) as usize, 0),
+    };
+    CliError::usage(code, error.to_string()).at(path, line, column)
+}
+
+/// The error for an event that contradicts the rules of locks or threads.
+fn of_rejected(path: &Path, rejected: &Rejected, names: &Names) -> CliError {
+    let Rejected { at: Located { event, line }, rule, since } = *rejected;
+    let target = names.target(event.op.target_kind(), event.target);
+    let names = (names.thread(event.thread), target);
+    let violation = Violation { event, rule, since, names };
+    of_read(path, &ReadError::IllFormed { file: path.to_string_lossy().into_owned(), line, violation })
+}
+
+/// What one trace of events comes to.
+pub struct Predicted {
+    /// Sorted by fingerprint.
+    pub findings: Vec<Finding>,
+    /// Counts.
+    pub stats: Stats,
+    /// Limits reached, what is missing, and what a verdict here is worth.
+    pub notes: Vec<String>,
+}
+
+/// How traces of events are judged.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// Which races are looked for.
+    pub race: RaceRule,
+    /// Whether a bar may be shown.
+    pub format: Format,
+}
+
+/// Judges one file; `process` is its position among those judged together.
+pub fn judge(path: &Path, form: Form, process: u32, rules: Rules) -> Result<Predicted> {
+    let mut reader = Reader::open(path, form, rules.format)?;
+    let mut analysis = Analysis::new(config(rules.race));
+    let mut cut = None;
+    while let Some(located) = reader.next() {
+        match located {
+            Ok(located) => {
+                let judged = analysis.event(&located);
+                judged.map_err(|rejected| of_rejected(path, &rejected, reader.names()))?;
+            }
+            Err(error) if error.is_truncation() => cut = Some(error.to_string()),
+            Err(error) => return Err(of_read(path, &error)),
+        }
+    }
+    let mut found = analysis.finish();
+    found.races.retain(|race| match rules.race {
+        RaceRule::Hb => race.relations.hb,
+        RaceRule::Shb => race.relations.shb,
+        RaceRule::Syncp => race.relations.syncp,
+        RaceRule::All => true,
+    });
+    let second = match SecondPass::new(&found) {
+        None => None,
+        Some(pass) => Some(look_up(path, form, pass, rules)?),
+    };
+    let left_out = second.as_ref().map_or(0, |pass| pass.left_out);
+    let mut notes = trace_report::notes(&found, left_out);
+    notes.extend(cut);
+    let file = path.to_string_lossy();
+    let source = TraceSource { file: &file, names: reader.names(), process };
+    let findings = source.findings(&found, second);
+    Ok(Predicted { findings, stats: stats(&found), notes })
+}
+
+fn config(race: RaceRule) -> Config {
+    let all = race == RaceRule::All;
+    Config {
+        hb: all || race == RaceRule::Hb,
+        shb: all || race == RaceRule::Shb,
+        syncp: all || race == RaceRule::Syncp,
+        ..Config::default()
+    }
+}
+
+/// Reads the trace again, as far as something is still looked for.
+fn look_up(path: &Path, form: Form, mut pass: SecondPass, rules: Rules) -> Result<SecondPass> {
+    if pass.is_complete() {
+        return Ok(pass);
+    }
+    for located in Reader::open(path, form, rules.format)? {
+        match located {
+            Ok(located) => pass.event(&located),
+            Err(error) if error.is_truncation() => break,
+            Err(error) => return Err(of_read(path, &error)),
+        }
+        if pass.is_complete() {
+            break;
+        }
+    }
+    Ok(pass)
+}
+
+fn stats(found: &TraceFindings) -> Stats {
+    Stats {
+        threads: found.stats.threads.into(),
+        locks: found.stats.locks.into(),
+        events: found.stats.events.into(),
+        edges: found.stats.order_edges.into(),
+        processes: 1,
+        dropped: found.limits.len() as u64,
+    }
+}
+
+/// The traces of events among `paths`, with their forms; and the others.
+pub fn split(paths: Vec<PathBuf>) -> Result<(Vec<PathBuf>, Vec<(PathBuf, Form)>)> {
+    let (mut processes, mut events) = (Vec::new(), Vec::new());
+    for path in paths {
+        match Form::of(&path)? {
+            Form::Process => processes.push(path),
+            form => events.push((path, form)),
+        }
+    }
+    Ok((processes, events))
+}
