@@ -16,14 +16,6 @@
 //! - The locks of the run-time are taken in the order waits, knowledge, registry, and knowledge only for a bounded
 //!   time: a watched program whose allocator uses tracked locks can hold one of those while it waits for us.
 
-#![cfg_attr(
-    not(mirrored),
-    expect(
-        dead_code,
-        reason = "tests and their scopes go by the mirrors, which are std's with the feature `runtime` alone"
-    )
-)]
-
 pub(crate) mod context;
 pub(crate) mod family;
 pub(crate) mod knowledge;
