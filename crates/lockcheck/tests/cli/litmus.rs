@@ -292,6 +292,8 @@ fn an_observed_sketch_keeps_to_itself() {
 
 #[test]
 fn the_same_call_says_the_same() {
-    let say = || litmus(&conformance(), &["--observe", "corpus", "--message-format", "json"]).stdout;
-    assert!(say() == say());
+    let sketches = folder(&[("stuck.litmus", STUCK), ("abba.litmus", ABBA), ("gated.litmus", GATED)]);
+    let say = || litmus(sketches.path(), &["--observe", ".", "--message-format", "json"]).stdout;
+    let first = say();
+    assert!((0..5).all(|_| say() == first));
 }
