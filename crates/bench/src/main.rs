@@ -22,14 +22,16 @@ use workers::Entrant;
 lock!(ParkingLot, parking_lot::Mutex<u64>, parking_lot::MutexGuard, lock => lock.lock());
 lock!(Std, Mutex<u64>, MutexGuard, lock => lock.lock().unwrap());
 lock!(TrackedLock, tracked::Lock<u64>, tracked::Guard, lock => lock.lock());
+lock!(TrackedParkingLot, tracked::parking_lot::Mutex<u64>, tracked::parking_lot::MutexGuard, lock => lock.lock());
 lock!(TrackedMutex, tracked::Mutex<u64>, tracked::MutexGuard, lock => lock.lock().unwrap());
 
 /// Our own locks and the plain ones; the first is what all others are compared with.
-const OWN: [Subject; 4] = [
+const OWN: [Subject; 5] = [
     subject::<ParkingLot>("parking_lot 0.12"),
     subject::<Std>("std"),
     subject::<TrackedLock>("tracked::Lock"),
     subject::<TrackedMutex>("tracked::Mutex"),
+    subject::<TrackedParkingLot>("tracked::parking_lot::Mutex"),
 ];
 
 /// What watching costs, against plain locks and the neighbours in the same run.
