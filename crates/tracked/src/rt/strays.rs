@@ -93,17 +93,23 @@ pub(crate) fn leave_out(holds: &mut Vec<Hold>) {
 }
 
 /// The lock was dropped.
-#[inline]
+#[inline(always)]
 pub(crate) fn forget(lock: LockId) {
     if any() {
-        // Inside the run-time, the table may be locked by this very thread: then the entry stays, for ids do not
-        // come again.
-        let Some(thread) = current() else { return };
-        let _busy = thread.enter();
-        let mut table = BALANCE.lock();
-        if let Some(table) = table.as_mut() {
-            table.remove(&lock);
-            ENTRIES.store(table.len(), Ordering::Relaxed);
-        }
+        forget_now(lock);
+    }
+}
+
+/// Out of line: every drop of a lock, in the user's code, has the look at `any` and no more.
+#[cold]
+fn forget_now(lock: LockId) {
+    // Inside the run-time, the table may be locked by this very thread: then the entry stays, for ids do not come
+    // again.
+    let Some(thread) = current() else { return };
+    let _busy = thread.enter();
+    let mut table = BALANCE.lock();
+    if let Some(table) = table.as_mut() {
+        table.remove(&lock);
+        ENTRIES.store(table.len(), Ordering::Relaxed);
     }
 }
