@@ -458,6 +458,11 @@ fn self_deadlock_advice(finding: &Finding) -> String {
             format!("drop the read guard taken {taken} before asking to write, or take the write guard there")
         }
         "semaphore" => format!("give the permit taken {taken} back before asking for another at {again}"),
+        "mutex" if taken == format!("at {again}") => {
+            "the function calls itself under its own lock: hand the guard down to the inner call or drop it first; if nesting \
+             is meant, use a re-entrant lock (`RLock`)"
+                .to_owned()
+        }
         "mutex" => {
             format!(
                 "pass the guard taken {taken} on to {again} or drop it first; if nesting is meant, use a re-entrant lock (`RLock`)"

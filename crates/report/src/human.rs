@@ -293,7 +293,9 @@ fn certainty(finding: &Finding) -> String {
         Tier::Likely if matches!(finding.code, Code::LostUpdate | Code::AtomicityViolation) => {
             "it happened so in this run; whether the value written depends on the value read is not recorded"
         }
-        Tier::Order => "the order is inconsistent; it takes more than what was seen, such as a second thread, to deadlock",
+        Tier::Order => {
+            "the order is inconsistent; it takes more than what was seen, such as a second thread, to deadlock"
+        }
         Tier::Likely if sides < 2 => "nothing seen rules it out; not yet confirmed",
         Tier::Likely => {
             let number = if sides == 2 { "two".to_owned() } else { sides.to_string() };
