@@ -27,7 +27,7 @@ pub(crate) fn measure(
     time: Duration,
 ) -> Results {
     let cases = cases.iter().map(|case| measure_case(entrants, case, rounds, time)).collect();
-    Results { method: format!("medians of {rounds} interleaved rounds of {time:?}"), cases }
+    Results { method: format!("medians of {rounds} interleaved rounds of {time:?} each"), cases }
 }
 
 fn measure_case(entrants: &[Entrant], case: &'static Case, rounds: usize, time: Duration) -> Measured {
@@ -47,9 +47,10 @@ fn measure_case(entrants: &[Entrant], case: &'static Case, rounds: usize, time: 
     Measured { case, figures: samples.iter().map(|samples| medians(samples)).collect() }
 }
 
-/// The numbers of a worker's answer; what is no number is none.
-fn figures(answer: &[u8]) -> Vec<f64> {
-    let answer = String::from_utf8_lossy(answer);
+/// The numbers of a worker's answer, which is its last line: some neighbours print a greeting.
+fn figures(output: &[u8]) -> Vec<f64> {
+    let output = String::from_utf8_lossy(output);
+    let answer = output.lines().next_back().unwrap_or_default();
     answer.split_whitespace().map_while(|word| word.parse().ok()).collect()
 }
 
@@ -76,8 +77,9 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_read_up_to_the_first_word_that_is_no_number() {
+    fn an_answer_is_the_last_line_up_to_the_first_word_that_is_no_number() {
         assert_eq!(figures(b"1.5 2\n"), [1.5, 2.0]);
+        assert_eq!(figures(b"\nWelcome 7\n\n1.5 2\n"), [1.5, 2.0]);
         assert!(figures(b"error: 7").is_empty());
     }
 }

@@ -7,6 +7,10 @@ const FIRST: u64 = 64;
 /// How much a further attempt grows at the most: what is slow to start must not end up with far too many calls.
 const GROWTH_MAX: u64 = 16;
 
+/// How long a slice lasts at least: long enough for a lock's own periodic work to be in each, short enough for most of them
+/// to run without being interrupted, however busy the machine.
+const SLICE: Duration = Duration::from_millis(1);
+
 /// How much work a measurement is.
 #[derive(Clone, Copy, Debug)]
 pub enum Budget {
@@ -17,8 +21,8 @@ pub enum Budget {
 }
 
 impl Budget {
-    /// Nanoseconds of one call. `Time` repeats the calls in growing numbers until a repetition lasts long enough; that one
-    /// counts, so that whatever is done on first use has been done before.
+    /// Nanoseconds of one call. `Time` finds out how many calls make a slice, by which whatever is done on first use has
+    /// been done, and then gives the fastest of the slices that the time has room for.
     pub(crate) fn ns_per_call(self, mut call: impl FnMut()) -> f64 {
         let mut run = |calls: u64| {
             let start = Instant::now();
@@ -27,20 +31,22 @@ impl Budget {
             }
             start.elapsed()
         };
-        let (calls, elapsed) = match self {
-            Budget::Calls(calls) => (calls, run(calls)),
-            Budget::Time(wanted) => {
-                let mut calls = FIRST;
-                loop {
-                    let elapsed = run(calls);
-                    if elapsed >= wanted {
-                        break (calls, elapsed);
-                    }
-                    calls *= growth(wanted, elapsed);
-                }
-            }
+        let per_call = |calls: u64, elapsed: Duration| elapsed.as_nanos() as f64 / calls as f64;
+        let wanted = match self {
+            Budget::Calls(calls) => return per_call(calls, run(calls)),
+            Budget::Time(wanted) => wanted,
         };
-        elapsed.as_nanos() as f64 / calls as f64
+        let mut calls = FIRST;
+        let mut fastest = run(calls);
+        while fastest < SLICE {
+            calls *= growth(SLICE, fastest);
+            fastest = run(calls);
+        }
+        let start = Instant::now();
+        while start.elapsed() < wanted {
+            fastest = fastest.min(run(calls));
+        }
+        per_call(calls, fastest)
     }
 }
 
