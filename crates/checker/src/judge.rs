@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lockcheck_events::{Hold, LockId, Record, Request, SiteId, StuckKind, StuckThread, ThreadId};
 
-use crate::finding::{Context, CycleLink, Finding, Report, Stats, Verdict};
+use crate::finding::{Context, CycleLink, Finding, NO_HOLD, Report, Stats, Verdict};
 use crate::order::{Novelty, OrderChecker, OrderFinding, locks_key};
 use crate::{Code, Tier};
 
@@ -38,12 +38,14 @@ pub struct News {
     pub tier: Tier,
     /// The evidence.
     pub links: Vec<CycleLink>,
+    /// Why it is no surer, as the end of a sentence.
+    pub doubt: Option<String>,
 }
 
 impl News {
     /// The finding that a report would show.
     pub fn finding(&self, context: &dyn Context) -> Finding {
-        Finding::from_cycle(self.code, self.tier, &self.links, context)
+        Finding::from_cycle(self.code, self.tier, &self.links, context).doubted(self.doubt.as_deref())
     }
 }
 
@@ -52,6 +54,8 @@ struct Collected {
     code: Code,
     tier: Tier,
     links: Vec<CycleLink>,
+    /// As in `News`.
+    doubt: Option<String>,
     /// The sets of locks that show it at this tier.
     locks: BTreeSet<u64>,
 }
@@ -68,6 +72,7 @@ impl Collection {
             code: finding.code,
             tier: finding.tier,
             links: finding.links.clone(),
+            doubt: None,
             locks: BTreeSet::new(),
         };
         let known = self.cycles.entry(finding.problem).or_insert_with(fresh);
@@ -81,13 +86,16 @@ impl Collection {
         }
     }
 
-    /// Takes a stuck set, its members in the order of the circle; gives it as news.
-    pub fn stuck(&mut self, kind: StuckKind, threads: &[StuckThread]) -> Option<News> {
+    /// Takes a stuck set, its members in the order of the circle, and perhaps why it may be none; gives it as news.
+    pub fn stuck(&mut self, kind: StuckKind, threads: &[StuckThread], doubt: Option<&str>) -> Option<News> {
         let code = match kind {
             StuckKind::Deadlock => Code::Deadlock,
             StuckKind::SelfDeadlock => Code::SelfDeadlock,
+            StuckKind::JoinDeadlock => Code::JoinDeadlock,
+            StuckKind::StuckWait => Code::StuckWait,
+            StuckKind::LostWakeup => Code::LostWakeup,
         };
-        let links = stuck_links(threads);
+        let links = stuck_links(kind, threads);
         if links.is_empty() {
             return None;
         }
@@ -96,8 +104,10 @@ impl Collection {
             return None;
         }
         let locks = BTreeSet::from([locks_key(&links)]);
-        let news = News { code, tier: Tier::Actual, links: links.clone() };
-        self.stuck.push(Collected { code, tier: Tier::Actual, links, locks });
+        let tier = if doubt.is_some() { Tier::Likely } else { Tier::Actual };
+        let doubt = doubt.map(str::to_owned);
+        let news = News { code, tier, links: links.clone(), doubt: doubt.clone() };
+        self.stuck.push(Collected { code, tier, links, doubt, locks });
         Some(news)
     }
 
@@ -115,9 +125,9 @@ impl Collection {
         self.stuck.iter().chain(self.cycles.values()).flat_map(|found| &found.links).map(|link| &link.request)
     }
 
-    /// Whether some threads are stuck.
+    /// Whether some threads are stuck for certain.
     pub fn is_stuck(&self) -> bool {
-        !self.stuck.is_empty()
+        self.stuck.iter().any(|stuck| stuck.tier == Tier::Actual)
     }
 
     /// The findings, sorted by fingerprint. A cycle that has happened stands as the deadlock; a cycle all of whose
@@ -135,7 +145,8 @@ impl Collection {
         let mine = |found: &&Collected| found.links.iter().all(|link| belongs(link.request.thread));
         let mut findings: BTreeMap<String, (Finding, BTreeSet<u64>)> = BTreeMap::new();
         for found in self.stuck.iter().chain(cycles).filter(mine) {
-            let finding = Finding::from_cycle(found.code, found.tier, &found.links, context);
+            let finding = Finding::from_cycle(found.code, found.tier, &found.links, context)
+                .doubted(found.doubt.as_deref());
             let (known, locks) = findings
                 .entry(finding.fingerprint.clone())
                 .or_insert_with(|| (finding.clone(), BTreeSet::new()));
@@ -205,15 +216,18 @@ impl Collected {
 }
 
 /// The members of a stuck set as sides of a cycle.
-fn stuck_links(threads: &[StuckThread]) -> Vec<CycleLink> {
+fn stuck_links(kind: StuckKind, threads: &[StuckThread]) -> Vec<CycleLink> {
     let count = threads.len();
+    let circle = !matches!(kind, StuckKind::StuckWait | StuckKind::LostWakeup);
     let link = |(index, member): (usize, &StuckThread)| {
         let before = &threads[(index + count - 1) % count];
         let mut request = member.request.clone();
-        let via = via_of(&mut request, before)
-            .or_else(|| threads.iter().find_map(|other| via_of(&mut request, other)))
-            .unwrap_or(0);
-        CycleLink { request, via }
+        let mut via = || {
+            via_of(&mut request, before)
+                .or_else(|| threads.iter().find_map(|other| via_of(&mut request, other)))
+        };
+        let via = if circle { via() } else { None };
+        CycleLink { via: via.unwrap_or(NO_HOLD), request }
     };
     threads.iter().enumerate().map(link).collect()
 }
@@ -352,16 +366,13 @@ impl Judge {
                     self.note_scopes(finding.links.iter().map(|link| link.request.thread));
                     if finding.novelty != Novelty::Locks {
                         let OrderFinding { code, tier, links, .. } = finding;
-                        news.push(News { code, tier, links });
+                        news.push(News { code, tier, links, doubt: None });
                     }
                 }
             }
-            Record::Stuck { kind, threads, .. } => {
-                let members = || threads.iter().map(|side| side.request.thread);
-                let scope = self.order.common_scope(members());
-                self.found.collect(scope, |found| news.extend(found.stuck(*kind, threads)));
-                news.truncate(1);
-                self.note_scopes(members());
+            Record::Stuck { kind, threads, .. } => news.extend(self.stuck(*kind, threads, None)),
+            Record::MaybeStuck { kind, threads, doubt } => {
+                news.extend(self.stuck(*kind, threads, Some(doubt)));
             }
             Record::Dropped { what } => {
                 self.dropped += 1;
@@ -381,6 +392,15 @@ impl Judge {
             // Names and places: the context's.
             Record::Process { .. } | Record::Module { .. } | Record::Site { .. } | Record::Stack { .. } => {}
         }
+        news
+    }
+
+    fn stuck(&mut self, kind: StuckKind, threads: &[StuckThread], doubt: Option<&str>) -> Option<News> {
+        let members = || threads.iter().map(|side| side.request.thread);
+        let scope = self.order.common_scope(members());
+        let mut news = None;
+        self.found.collect(scope, |found| news = found.stuck(kind, threads, doubt));
+        self.note_scopes(members());
         news
     }
 

@@ -49,7 +49,8 @@ pub struct Request {
 pub struct StuckThread {
     /// What it asks for and what it holds.
     pub request: Request,
-    /// The members of the set that could end its wait, and with them the holds that stand in the way.
+    /// The members of the set that could end its wait by giving up a lock, and with them the holds that stand in the
+    /// way. Empty where it waits for something else: the end of the next member, or a signal.
     pub waits_for: Vec<(ThreadId, Hold)>,
 }
 
@@ -60,6 +61,13 @@ pub enum StuckKind {
     Deadlock,
     /// A thread that waits for what only it could give up.
     SelfDeadlock,
+    /// Threads that wait for each other, one of them for the end of the next, which needs a lock.
+    JoinDeadlock,
+    /// Threads that wait for one thing which nobody is left to do.
+    StuckWait,
+    /// The same, after a notification that nobody received. The last member is the notifier; its request, with the
+    /// attempt `Try`, is the notification.
+    LostWakeup,
 }
 
 /// One piece of knowledge.
@@ -157,6 +165,15 @@ pub enum Record {
         threads: Vec<StuckThread>,
         /// Nanoseconds from the moment the last member asked to the moment this was written.
         detected_after_ns: u64,
+    },
+    /// A stuck set has formed, unless somebody of whom too little is known can end it.
+    MaybeStuck {
+        /// What kind.
+        kind: StuckKind,
+        /// As in `Stuck`.
+        threads: Vec<StuckThread>,
+        /// Who or what could, as the end of a sentence.
+        doubt: String,
     },
     /// A named limit was reached and knowledge is missing from here on.
     Dropped {
