@@ -347,12 +347,12 @@ fn action(kind: LockKind, attempt: Attempt) -> &'static str {
     match kind {
         LockKind::Thread => "join",
         LockKind::Condition | LockKind::Event if attempt == Attempt::Try => "notify",
-        LockKind::Condition | LockKind::Event | LockKind::Barrier | LockKind::Queue | LockKind::Pool => "wait",
-        LockKind::Mutex
-        | LockKind::Reentrant
-        | LockKind::RwLock
-        | LockKind::Semaphore
-        | LockKind::Once => "request",
+        LockKind::Condition | LockKind::Event | LockKind::Barrier | LockKind::Queue | LockKind::Pool => {
+            "wait"
+        }
+        LockKind::Mutex | LockKind::Reentrant | LockKind::RwLock | LockKind::Semaphore | LockKind::Once => {
+            "request"
+        }
     }
 }
 

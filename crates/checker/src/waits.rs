@@ -162,7 +162,8 @@ impl Snapshot {
 
     /// A circle of joins alone is a deadlock like any other.
     fn kind_of(&self, circle: &[usize]) -> StuckKind {
-        let joins = circle.iter().filter(|&&index| matches!(self.waiting[index].enders, Enders::EndOf(_))).count();
+        let joins =
+            circle.iter().filter(|&&index| matches!(self.waiting[index].enders, Enders::EndOf(_))).count();
         if joins > 0 && joins < circle.len() { StuckKind::JoinDeadlock } else { StuckKind::Deadlock }
     }
 
@@ -194,8 +195,9 @@ impl Snapshot {
             return Stuck { kind: StuckKind::LostWakeup, threads: vec![self.describe(index, &[]), signal] };
         }
         for &waiter in waiters {
-            let needs_what_it_holds =
-                |&&other: &&usize| other != waiter && self.waits_for(other, &[waiter]).iter().any(|(_, hold)| hold.is_some());
+            let needs_what_it_holds = |&&other: &&usize| {
+                other != waiter && self.waits_for(other, &[waiter]).iter().any(|(_, hold)| hold.is_some())
+            };
             if let Some(&other) = stuck.iter().find(needs_what_it_holds) {
                 let pair = [waiter, other];
                 let threads = pair.iter().map(|&index| self.describe(index, &pair)).collect();

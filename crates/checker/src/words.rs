@@ -368,7 +368,9 @@ fn deed(finding: &Finding, index: usize) -> String {
         _ => format!("waits for {what}"),
     };
     match linking_hold(finding, index) {
-        Some(hold) => format!("{} {does} while it holds {}", quoted(&side.thread), phrase_of(finding, &hold.lock)),
+        Some(hold) => {
+            format!("{} {does} while it holds {}", quoted(&side.thread), phrase_of(finding, &hold.lock))
+        }
         None => format!("{} {does}", quoted(&side.thread)),
     }
 }
