@@ -376,7 +376,7 @@ fn deed(finding: &Finding, index: usize) -> String {
 }
 
 fn deeds(finding: &Finding) -> String {
-    list(&(0..finding.evidence.len()).map(|index| deed(finding, index)).collect::<Vec<_>>())
+    (0..finding.evidence.len()).map(|index| deed(finding, index)).collect::<Vec<_>>().join("; ")
 }
 
 /// A deadlock in which not every side waits for a lock.

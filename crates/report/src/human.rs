@@ -207,6 +207,9 @@ impl<'a> Layout<'a> {
             0 => return None,
             1 => format!("{} was created here", view.lock(&locks[0].id)),
             _ if sites > shown => format!("the locks were created at {sites} places, such as here"),
+            _ if !view.finding.evidence.iter().all(words::asks_for_a_lock) => {
+                "what they hold and wait for was created here".to_owned()
+            }
             _ => "the locks were created here".to_owned(),
         };
         let title = Level::NOTE.secondary_title(escape::text(&title).into_owned());

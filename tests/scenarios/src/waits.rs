@@ -21,7 +21,17 @@ pub const ALL: &[Scenario] = &[
 /// The only notification comes before the wait, which asks no predicate.
 fn lost_wakeup() {
     let (state, changed) = (mutex(), Condvar::new());
-    one_then_the_other(|| changed.notify_one(), || drop(changed.wait(lock(&state))));
+    let between = Barrier::new(2);
+    together(vec![
+        Box::new(|| {
+            changed.notify_one();
+            between.wait();
+        }),
+        Box::new(|| {
+            between.wait();
+            drop(changed.wait(lock(&state)));
+        }),
+    ]);
 }
 
 fn wait_holding_what_the_notifier_needs() {

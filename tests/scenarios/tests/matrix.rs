@@ -39,6 +39,9 @@ use Due::{Counted, Nothing, NothingThatCounts, One, OneThatCounts, ToCome};
 const CYCLE: &str = "lock-order-cycle";
 const DEADLOCK: &str = "deadlock";
 const SELF: &str = "self-deadlock";
+const JOIN: &str = "join-deadlock";
+const LOST: &str = "lost-wakeup";
+const STUCK: &str = "stuck-wait";
 const RECURSION: &str = "rwlock-recursion";
 
 const fn likely(sides: usize) -> Due {
@@ -109,17 +112,17 @@ const MATRIX: &[(&str, Due)] = &[
     ("harmless-closing-edge-then-harm", likely(2)),
     ("new-locks-at-an-old-address", Nothing),
     ("hundred-held", likely(2)),
-    ("join-holding-a-lock", actual(DEADLOCK, 2)),
-    ("join-holding-a-lock-blocked-first", actual(DEADLOCK, 2)),
+    ("join-holding-a-lock", actual(JOIN, 2)),
+    ("join-holding-a-lock-blocked-first", actual(JOIN, 2)),
     ("join-each-other", actual(DEADLOCK, 2)),
     ("condvar-with-predicate", Nothing),
     // Semaphores take no part in the order of locks, neither as sides nor as gates.
     ("semaphores-in-opposite-order", Nothing),
     ("semaphore-as-a-gate", likely(2)),
-    ("lost-wakeup", ToCome("conditions know their notifiers")),
-    ("wait-holding-what-the-notifier-needs", ToCome("waits are edges")),
+    ("lost-wakeup", actual(LOST, 2)),
+    ("wait-holding-what-the-notifier-needs", actual(DEADLOCK, 2)),
     ("send-holding-a-lock", ToCome("channels are watched")),
-    ("event-nobody-sets", ToCome("every thread is accounted for")),
+    ("event-nobody-sets", actual(STUCK, 1)),
 ];
 
 /// How a scenario ended.

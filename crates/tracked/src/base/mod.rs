@@ -11,9 +11,9 @@ mod plain;
 mod watched;
 
 #[cfg(not(instrumented))]
-pub(crate) use plain::{RawLock, Token, Watch};
+pub(crate) use plain::{RawLock, Token, Vigil, Watch};
 #[cfg(instrumented)]
-pub(crate) use watched::{RawLock, Token, Watch};
+pub(crate) use watched::{RawLock, Token, Vigil, Watch};
 
 /// A place in the user's source.
 pub(crate) type Site = &'static std::panic::Location<'static>;
@@ -26,6 +26,15 @@ pub(crate) enum Kind {
     Semaphore,
     Condition,
     Event,
+}
+
+/// Whether a waiting thread made sure, since the last signal, that it has to wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Guarded {
+    /// It asked its predicate under the lock.
+    Yes,
+    /// It may just have begun to wait.
+    Unknown,
 }
 
 /// A number that no other live thread has, valid also while thread-locals are torn down.

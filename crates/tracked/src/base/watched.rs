@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use lockcheck_events::{Attempt, LockKind, Mode};
 
-use super::{Kind, Site};
+use super::{Guarded, Kind, Site};
 pub(crate) use crate::rt::Token;
-use crate::rt::{self, HeldLock, Meta, Wait};
+pub(crate) use crate::rt::standstill::Vigil;
+use crate::rt::{self, HeldLock, LostSignal, Meta, Wait};
 use crate::sync::raw::RawTracked;
 
 impl Kind {
@@ -69,20 +70,64 @@ impl RawLock {
 pub(crate) struct Watch {
     meta: Meta,
     kind: LockKind,
+    /// The last signal, if it found nobody.
+    lost: LostSignal,
 }
 
 impl Watch {
     #[track_caller]
     pub(crate) const fn new(kind: Kind) -> Watch {
-        Watch { meta: Meta::new(std::panic::Location::caller()), kind: kind.lock_kind() }
+        Watch {
+            meta: Meta::new(std::panic::Location::caller()),
+            kind: kind.lock_kind(),
+            lost: LostSignal::none(),
+        }
     }
 
     pub(crate) fn name(&self, name: &str) {
         self.meta.name(self.kind, name);
     }
 
-    /// Runs `block`, visible to others as a wait for this object that any thread could end.
+    /// Takes note of a signal that finds nobody. Called before anybody else can begin to wait.
+    pub(crate) fn unheard(&self, site: Site) {
+        if let Some(thread) = rt::current() {
+            self.lost.set(thread, site);
+        }
+    }
+
+    /// Takes note of a signal that reaches somebody.
+    pub(crate) fn heard(&self) {
+        self.lost.clear();
+    }
+
+    /// Runs `block`, visible to others as a wait for this object that any thread could end, by one who made sure,
+    /// since the last signal, that it has to wait.
     pub(crate) fn waiting<R>(&self, site: Site, deadline: Option<Instant>, block: impl FnOnce() -> R) -> R {
+        self.in_sight(site, deadline, Wait::for_anyone, block)
+    }
+
+    /// As [`waiting`](Self::waiting), for a signal, by one who may not have made sure.
+    pub(crate) fn waiting_for_signal<R>(
+        &self,
+        site: Site,
+        deadline: Option<Instant>,
+        guarded: Guarded,
+        block: impl FnOnce() -> R,
+    ) -> R {
+        let wait = |wanted| match guarded {
+            Guarded::Yes => Wait::for_anyone(wanted),
+            Guarded::Unknown => Wait::for_anyone(wanted).after(&self.lost),
+        };
+        self.in_sight(site, deadline, wait, block)
+    }
+
+    fn in_sight<R>(
+        &self,
+        site: Site,
+        deadline: Option<Instant>,
+        wait: impl FnOnce(HeldLock) -> Wait,
+        block: impl FnOnce() -> R,
+    ) -> R {
         let Some(thread) = rt::current() else { return block() };
         let wanted = HeldLock {
             id: self.meta.id(thread),
@@ -93,7 +138,7 @@ impl Watch {
             attempt: if deadline.is_some() { Attempt::Timed } else { Attempt::Block },
             kind: self.kind,
         };
-        let _wait = rt::publish(thread, Wait::for_anyone(wanted));
+        let _wait = rt::publish(thread, wait(wanted));
         block()
     }
 }

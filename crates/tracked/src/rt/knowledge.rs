@@ -154,6 +154,14 @@ pub(crate) fn file(record: Record) {
     with(|knowledge| knowledge.file(&record));
 }
 
+/// Files these, in their order; gives what they bring to light.
+pub(crate) fn file_all(records: Vec<Record>) -> Vec<News> {
+    if records.is_empty() {
+        return Vec::new();
+    }
+    with(|knowledge| knowledge.file_all(&records)).unwrap_or_default()
+}
+
 /// A lock request as the checker knows it: with everything the thread holds.
 pub(crate) fn request(thread: ThreadId, holds: &HoldSet, wanted: &HeldLock, stack: StackId) -> Request {
     Request {
@@ -180,8 +188,8 @@ pub(crate) fn describe(hold: &HeldLock) -> Hold {
 }
 
 /// The records that must stand before one that names these locks.
-fn announce(thread: &Thread, wanted: &HeldLock, records: &mut Vec<Record>) {
-    for lock in thread.holds().iter().chain([*wanted]) {
+fn announce(locks: impl Iterator<Item = HeldLock>, records: &mut Vec<Record>) {
+    for lock in locks {
         if let Some(entry) = registry::announce_lock(lock.id, lock.kind, lock.created) {
             if registry::announce_site(entry.created) {
                 site_record(entry.created, records);
@@ -205,7 +213,7 @@ fn site_record(site: lockcheck_events::SiteId, records: &mut Vec<Record>) {
 /// The request, with its stack, and the records that must stand before it.
 pub(crate) fn prepare(thread: &Thread, wanted: &HeldLock) -> (Request, Vec<Record>) {
     let mut records = Vec::new();
-    announce(thread, wanted, &mut records);
+    announce(thread.holds().iter().chain([*wanted]), &mut records);
     let stack = stack::of_request(thread, wanted, &mut records);
     let request = request(thread.id(), thread.holds(), wanted, stack);
     for site in request.holds.iter().map(|hold| hold.site).chain([request.site]) {
@@ -240,9 +248,23 @@ pub(crate) fn learn(thread: &Thread, wanted: &HeldLock, key: u64) {
     }
 }
 
-/// Files a stuck set with everything its records refer to.
-pub(crate) fn stuck(records: &[Record]) -> Vec<News> {
-    with(|knowledge| knowledge.file_all(records)).unwrap_or_default()
+/// Files a stuck set, or what may be one, with everything it refers to: `locks` are what its members hold and want.
+pub(crate) fn stuck(record: Record, locks: &[HeldLock]) -> Vec<News> {
+    let mut records = Vec::new();
+    announce(locks.iter().copied(), &mut records);
+    if let Record::Stuck { threads, .. } | Record::MaybeStuck { threads, .. } = &record {
+        let requests = threads.iter().map(|side| &side.request);
+        let sites = requests.flat_map(|request| {
+            request.holds.iter().map(|hold| hold.site).chain([request.site]).collect::<Vec<_>>()
+        });
+        for site in sites {
+            if registry::announce_site(site) {
+                site_record(site, &mut records);
+            }
+        }
+    }
+    records.push(record);
+    file_all(records)
 }
 
 /// The point of `thread`'s life that this is, for others to be ordered after. What the thread learned before is

@@ -29,6 +29,8 @@ pub(crate) mod reaction;
 pub(crate) mod registry;
 pub(crate) mod scope;
 pub(crate) mod stack;
+pub(crate) mod standstill;
+pub(crate) mod tasks;
 pub(crate) mod thread;
 pub(crate) mod waits;
 
@@ -36,4 +38,4 @@ pub(crate) use context::{HeldLock, Place, Token, current};
 pub(crate) use operation::{
     Manner, Meta, Owner, Raw, Target, downgraded, lock, lock_for, released, try_lock,
 };
-pub(crate) use waits::{Wait, publish};
+pub(crate) use waits::{LostSignal, Wait, publish};

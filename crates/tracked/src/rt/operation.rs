@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use lockcheck_events::{Attempt, LockId, LockKind, Mode};
 
 use super::context::{HeldLock, Place, Thread, Token, current, current_if_idle};
+use super::standstill::Vigil;
 use super::waits::{self, Circle, Wait};
 use super::{knowledge, reaction, registry};
 
@@ -295,9 +296,10 @@ fn lock_contended<R: Raw>(target: Target<'_, R>, thread: &Thread, hold: HeldLock
 /// Blocks until the real lock is there.
 fn block<R: Raw>(target: Target<'_, R>, thread: &Thread, hold: HeldLock) {
     let wait = waits::publish(thread, Wait::for_lock(hold));
-    if waits::may_close_a_circle(thread, target.lock.owner())
-        && let Some(suspicion) = waits::circle(thread)
-    {
+    if !waits::may_close_a_circle(thread, target.lock.owner()) {
+        return target.lock.acquire(target.manner.mode);
+    }
+    if let Some(suspicion) = waits::circle(thread) {
         if target.lock.acquire_until(target.manner.mode, Instant::now() + CONFIRM) {
             return;
         }
@@ -306,6 +308,13 @@ fn block<R: Raw>(target: Target<'_, R>, thread: &Thread, hold: HeldLock) {
             let _wait = waits::publish(thread, Wait::for_lock(hold));
             return target.lock.acquire(target.manner.mode);
         }
+    }
+    let mut vigil = Vigil::of_blocked();
+    while let Some(moment) = vigil.until() {
+        if target.lock.acquire_until(target.manner.mode, moment) {
+            return;
+        }
+        vigil.look();
     }
     target.lock.acquire(target.manner.mode);
 }

@@ -1,14 +1,16 @@
 //! Starting and joining threads, as the detector sees it: what comes before what, and whose end is waited for.
 
 use std::panic::Location;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use dashmap::DashMap;
-use lockcheck_events::{ThreadId, TokenId};
+use lockcheck_checker::Context;
+use lockcheck_events::{LockId, LockKind, ThreadId, TokenId};
 
 use super::context::{Thread, current, current_if_known};
 use super::lifecycle::{self, Origin};
+use super::names::Names;
 use super::waits::{self, Wait};
 use super::{knowledge, operation, registry};
 use crate::base::park::WaitQueue;
@@ -20,6 +22,12 @@ pub(crate) struct Ended(Arc<State>);
 struct State {
     /// The thread, from before it starts.
     id: ThreadId,
+    /// What stands for its end where that is waited for, and the line that started it.
+    end: LockId,
+    started: &'static Location<'static>,
+    /// Whether its closure has ended. Set before the waiters are told, so that whoever queues and finds it unset will
+    /// be told.
+    over: AtomicBool,
     /// The point at which its closure ended; 0 as long as that runs.
     returned: AtomicU32,
     /// The point at which its last thread-local was gone; 0 before.
@@ -35,12 +43,20 @@ pub(crate) struct Child {
 }
 
 impl Child {
-    /// A child of the calling thread.
+    /// A child of the calling thread, started at the calling line.
+    #[track_caller]
     pub(crate) fn of_this_thread(name: Option<String>) -> (Child, Ended) {
         let parent = current();
         let id = parent.map_or(ThreadId(0), |_| lifecycle::next_thread_id());
-        let state =
-            State { id, returned: AtomicU32::new(0), gone: AtomicU32::new(0), waiters: WaitQueue::new() };
+        let state = State {
+            id,
+            end: parent.map_or(LockId(0), Thread::next_lock_id),
+            started: Location::caller(),
+            over: AtomicBool::new(false),
+            returned: AtomicU32::new(0),
+            gone: AtomicU32::new(0),
+            waiters: WaitQueue::new(),
+        };
         let ended = Ended(Arc::new(state));
         let origin = parent.map(|parent| {
             let _busy = parent.enter();
@@ -69,6 +85,7 @@ impl Drop for Returned {
             // Release pairs with the Acquire in `order`: who sees the point sees it filed.
             state.returned.store(knowledge::before(thread).0, Ordering::Release);
         }
+        state.over.store(true, Ordering::Release);
         state.waiters.tell_all();
     }
 }
@@ -81,9 +98,25 @@ impl Ended {
 
     /// Runs `join`, which waits for the thread's end, and orders what follows after it.
     pub(crate) fn joined<R>(self, site: &'static Location<'static>, join: impl FnOnce() -> R) -> R {
-        let result = self.awaited(site, join);
+        let ticket = self.0.waiters.enqueue();
+        let result = self.awaited(site, || {
+            if self.is_known() && !self.is_over() {
+                ticket.wait(None);
+            }
+            join()
+        });
         self.order();
         result
+    }
+
+    /// Whether the end will be told.
+    fn is_known(&self) -> bool {
+        self.0.id != ThreadId(0)
+    }
+
+    /// Whether the closure has ended. Acquire pairs with the Release in `Returned::drop`.
+    fn is_over(&self) -> bool {
+        self.0.over.load(Ordering::Acquire)
     }
 
     /// Orders what the calling thread does from here on after the thread's end, as far as that has come.
@@ -99,11 +132,31 @@ impl Ended {
 
     /// Runs `block`, visible to others as a wait for the thread's end.
     fn awaited<R>(&self, site: &'static Location<'static>, block: impl FnOnce() -> R) -> R {
-        let Some(thread) = current().filter(|_| self.0.returned.load(Ordering::Acquire) == 0) else {
+        let Some(thread) = current().filter(|_| self.is_known() && !self.is_over()) else {
             return block();
         };
-        let wanted = waits::join_hold(thread, site);
+        let wanted = waits::join_hold(thread, self.0.end, self.0.started, site);
+        self.name_end(thread);
         operation::wait_in_sight(thread, Wait::for_thread(wanted, self.0.id), block)
+    }
+}
+
+impl Ended {
+    /// Calls the end by the thread's name.
+    fn name_end(&self, thread: &Thread) {
+        let _busy = thread.enter();
+        if !registry::LOCKS.contains_key(&self.0.end) {
+            let name = Names.thread_name(self.0.id);
+            registry::name_lock(self.0.end, LockKind::Thread, self.0.started, &name);
+        }
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        if registry::may_be_registered(self.end) {
+            knowledge::lock_dropped(self.end);
+        }
     }
 }
 
@@ -124,7 +177,7 @@ pub(crate) fn wait_for_scope(address: usize, site: &'static Location<'static>) -
     while let Some(children) = children_of(address) {
         for child in &children {
             let ticket = child.0.waiters.enqueue();
-            if child.0.id != ThreadId(0) && child.0.returned.load(Ordering::Acquire) == 0 {
+            if child.is_known() && !child.is_over() {
                 child.awaited(site, || ticket.wait(None));
             }
         }
