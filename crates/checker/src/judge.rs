@@ -150,8 +150,13 @@ impl Collection {
             let (known, locks) = findings
                 .entry(finding.fingerprint.clone())
                 .or_insert_with(|| (finding.clone(), BTreeSet::new()));
-            let better = (finding.tier, std::cmp::Reverse(finding.evidence.len()))
-                > (known.tier, std::cmp::Reverse(known.evidence.len()));
+            // Of a stuck set, the first report tells the most: some may have been made to give way since.
+            let length = |finding: &Finding| match finding.code {
+                Code::StuckWait => 0,
+                _ => finding.evidence.len(),
+            };
+            let better = (finding.tier, std::cmp::Reverse(length(&finding)))
+                > (known.tier, std::cmp::Reverse(length(known)));
             if finding.tier > known.tier {
                 locks.clear();
             }

@@ -17,6 +17,7 @@
 //!   time: a watched program whose allocator uses tracked locks can hold one of those while it waits for us.
 
 pub(crate) mod context;
+pub(crate) mod dump;
 pub(crate) mod family;
 pub(crate) mod knowledge;
 pub(crate) mod lifecycle;

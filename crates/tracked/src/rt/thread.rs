@@ -70,7 +70,9 @@ impl Child {
     /// Runs the thread's closure, in the new thread.
     pub(crate) fn run<T>(self, f: impl FnOnce() -> T) -> T {
         let _returned = Returned(self.ended);
-        self.origin.map(lifecycle::start);
+        if let Some(origin) = self.origin {
+            lifecycle::start(origin);
+        }
         f()
     }
 }

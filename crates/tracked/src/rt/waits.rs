@@ -180,6 +180,13 @@ impl Wait {
     }
 }
 
+/// What a thread waits for, read.
+pub(crate) struct Awaited {
+    pub wanted: HeldLock,
+    /// The thread, if it waits for the end of one.
+    pub target: Option<ThreadId>,
+}
+
 impl WaitSlot {
     pub(crate) const fn new() -> WaitSlot {
         WaitSlot {
@@ -202,6 +209,17 @@ impl WaitSlot {
     /// Whether the thread waits for as long as it takes.
     pub(crate) fn is_waiting_for_good(&self) -> bool {
         self.is_waiting() && !self.timed.load(Ordering::Relaxed)
+    }
+
+    /// What the thread waits for, if it does.
+    pub(crate) fn awaited(&self) -> Option<Awaited> {
+        let sequence = self.sequence();
+        let wanted = self.wanted.read().filter(|_| sequence % 2 == 1)?;
+        let end = self.enders.load(Ordering::Relaxed) == ENDERS_END_OF;
+        let target = end.then(|| ThreadId(self.target.load(Ordering::Relaxed)));
+        // Pairs with the Release fence in `retract`.
+        fence(Ordering::Acquire);
+        (self.sequence.load(Ordering::Relaxed) == sequence).then_some(Awaited { wanted, target })
     }
 
     /// Whether the thread waits for the end of `thread`.
