@@ -12,8 +12,9 @@ use super::context::{HeldLock, HoldSet, Shared};
 use super::waits::Awaited;
 use super::{output, registry};
 
-/// Bytes that are put together before they are written.
-const BLOCK: usize = 256;
+/// Bytes that are put together before they are written: most dumps come out in one piece, and the stack of a signal
+/// handler has room for it.
+const BLOCK: usize = 2048;
 /// Characters of a name that are shown.
 const NAME_CHARS_MAX: usize = 80;
 
