@@ -267,8 +267,10 @@ impl Finding {
         arrange(code, &mut links, context);
         let mut locks: BTreeMap<LockId, String> = BTreeMap::new();
         let mut details = Vec::new();
-        for link in &links {
-            let lock = link.request.lock;
+        // Where the second side asks for another object, the held lock is a part of it as well.
+        let held = links.iter().filter(|_| code == Code::WaitWhileHolding);
+        let held = held.filter_map(|link| link.request.holds.get(link.via)).map(|hold| hold.lock);
+        for lock in links.iter().map(|link| link.request.lock).chain(held) {
             locks.entry(lock).or_insert_with(|| {
                 let id = lock_name(context, lock);
                 let info = context.lock(lock);

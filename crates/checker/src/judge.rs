@@ -10,6 +10,7 @@ use lockcheck_events::{Hold, LockId, Record, Request, SiteId, StuckKind, StuckTh
 
 use crate::finding::{Context, CycleLink, Finding, NO_HOLD, Report, Stats, Verdict};
 use crate::order::{Novelty, OrderChecker, OrderFinding, locks_key};
+use crate::wait_edges::{EdgeFinding, OBJECTS_MAX, WaitEdges};
 use crate::{Code, Tier};
 
 /// Stuck sets that are told apart in one process; further ones are counted as lost.
@@ -23,7 +24,7 @@ const NOTES_MAX: usize = 100;
 pub struct Collection {
     /// By the checker's number of the problem.
     cycles: BTreeMap<u32, Collected>,
-    /// In the order in which they formed.
+    /// Stuck sets, and waits that could end in one, in the order in which they were seen.
     stuck: Vec<Collected>,
     /// Stuck sets beyond `STUCK_MAX`.
     lost: u64,
@@ -111,6 +112,16 @@ impl Collection {
         Some(news)
     }
 
+    /// Takes a wait whose end needs what the waiter holds.
+    pub fn edge(&mut self, code: Code, links: &[CycleLink]) {
+        if self.stuck.len() >= STUCK_MAX {
+            self.lost += 1;
+            return;
+        }
+        let (links, locks) = (links.to_vec(), BTreeSet::from([locks_key(links)]));
+        self.stuck.push(Collected { code, tier: Tier::Likely, links, doubt: None, locks });
+    }
+
     /// Whether a finding names the lock.
     pub fn mentions_lock(&self, lock: LockId) -> bool {
         self.sides().any(|request| request.lock == lock || request.holds.iter().any(|hold| hold.lock == lock))
@@ -142,9 +153,10 @@ impl Collection {
         let cycles = self.cycles.values().filter(|cycle| {
             cycle.is_shortest_for_a_side(&shortest) && !self.stuck.iter().any(|stuck| stuck.replaces(cycle))
         });
+        let stuck = self.stuck.iter().filter(|found| !self.stuck.iter().any(|stuck| stuck.replaces(found)));
         let mine = |found: &&Collected| found.links.iter().all(|link| belongs(link.request.thread));
         let mut findings: BTreeMap<String, (Finding, BTreeSet<u64>)> = BTreeMap::new();
-        for found in self.stuck.iter().chain(cycles).filter(mine) {
+        for found in stuck.chain(cycles).filter(mine) {
             let finding = Finding::from_cycle(found.code, found.tier, &found.links, context)
                 .doubted(found.doubt.as_deref());
             let (known, locks) = findings
@@ -211,8 +223,19 @@ impl Collected {
             .collect()
     }
 
-    /// Whether this stuck set is the cycle come true: the same locks at the same sites, as far as both name them.
+    /// Whether this stuck set is the cycle, or the wait, come true: the same locks at the same sites, as far as both
+    /// name them.
     fn replaces(&self, cycle: &Collected) -> bool {
+        if self.tier < Tier::Actual {
+            return false;
+        }
+        if cycle.code == Code::WaitWhileHolding {
+            let foretold = |link: &CycleLink| {
+                let (wait, then) = (&link.request, &cycle.links[0].request);
+                wait.lock == then.lock && wait.site == then.site
+            };
+            return self.links.iter().any(foretold);
+        }
         let (mine, theirs) = (self.sites(), cycle.sites());
         matches!(cycle.code, Code::LockOrderCycle | Code::RwlockRecursion)
             && self.locks.iter().any(|locks| cycle.locks.contains(locks))
@@ -330,6 +353,7 @@ impl Found {
 #[derive(Default)]
 pub struct Judge {
     order: OrderChecker,
+    edges: WaitEdges,
     found: Found,
     /// Numbers given to scopes, named or not: threads of unknown origin have one each, with all they start.
     last_scope: u32,
@@ -364,7 +388,18 @@ impl Judge {
             Record::Before { thread, token } => self.order.before(*thread, *token),
             Record::After { thread, token } => self.order.after(*thread, *token),
             Record::Lock { .. } => self.locks += 1,
-            Record::LockDropped { lock } => self.order.dropped(*lock),
+            Record::LockDropped { lock } => {
+                self.order.dropped(*lock);
+                self.edges.dropped(*lock, &mut self.order);
+            }
+            Record::Wait { request, join } => {
+                let found = self.edges.wait(request, *join, &mut self.order);
+                news.extend(found.map(|found| self.edge(found)));
+            }
+            Record::Signal(request) => {
+                let found = self.edges.signal(request, &mut self.order);
+                news.extend(found.map(|found| self.edge(found)));
+            }
             Record::Request(request) => {
                 for finding in self.order.request(request) {
                     self.found.collect(finding.scope, |found| found.take(&finding));
@@ -398,6 +433,14 @@ impl Judge {
             Record::Process { .. } | Record::Module { .. } | Record::Site { .. } | Record::Stack { .. } => {}
         }
         news
+    }
+
+    fn edge(&mut self, EdgeFinding { code, links }: EdgeFinding) -> News {
+        let members = || links.iter().map(|link| link.request.thread);
+        let scope = self.order.common_scope(members());
+        self.found.collect(scope, |found| found.edge(code, &links));
+        self.note_scopes(members());
+        News { code, tier: Tier::Likely, links, doubt: None }
     }
 
     fn stuck(&mut self, kind: StuckKind, threads: &[StuckThread], doubt: Option<&str>) -> Option<News> {
@@ -462,6 +505,10 @@ impl Judge {
     pub fn notes(&self) -> Vec<String> {
         let mut notes = self.notes.clone();
         notes.extend(self.order.notes());
+        if self.edges.lost() > 0 {
+            let lost = self.edges.lost();
+            notes.push(format!("{lost} waits or signals were not looked at (limit: {OBJECTS_MAX} objects)"));
+        }
         if self.found.all.lost > 0 {
             let lost = self.found.all.lost;
             notes.push(format!("{lost} stuck sets were not reported (limit: {STUCK_MAX})"));
@@ -478,7 +525,7 @@ impl Judge {
             events: self.records.max(ended.events),
             edges: (self.order.edge_count() as u64).max(ended.edges),
             processes: 1,
-            dropped: self.dropped + self.order.lost() + self.found.all.lost,
+            dropped: self.dropped + self.order.lost() + self.edges.lost() + self.found.all.lost,
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod code;
 pub mod finding;
 pub mod judge;
 pub mod order;
+mod wait_edges;
 pub mod waits;
 pub mod words;
 

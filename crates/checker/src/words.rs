@@ -32,9 +32,11 @@ pub fn message(finding: &Finding) -> String {
             format!("only a timeout keeps {} from a deadlock: {}", threads(finding), orders(finding))
         }
         Code::WaitWhileHolding => {
+            let waker = finding.evidence.get(1).map(|side| thread_label(&side.thread));
+            let waker = waker.unwrap_or_else(|| "the waker".to_owned());
+            let held = held_phrase(finding, 0);
             format!(
-                "{who} waits for {what} while it holds {}, which the waker needs",
-                held_phrase(finding, 0)
+                "{who} waits for {what} while it holds {held}, which {waker} needs before it ends the wait"
             )
         }
         Code::LostWakeup => {
@@ -175,6 +177,11 @@ pub fn linking_hold(finding: &Finding, index: usize) -> Option<&HeldLock> {
         return None;
     }
     let before = &sides[(index + sides.len() - 1) % sides.len()];
+    if finding.code == Code::WaitWhileHolding {
+        // What one holds and the other needs.
+        let shared = |hold: &&HeldLock| before.holds.iter().any(|other| other.lock == hold.lock);
+        return side.holds.iter().find(shared).or(side.holds.first());
+    }
     if !asks_for_a_lock(before) {
         return side.holds.iter().find(|hold| hold.lock == before.lock);
     }

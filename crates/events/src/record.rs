@@ -175,6 +175,16 @@ pub enum Record {
         /// Who or what could, as the end of a sentence.
         doubt: String,
     },
+    /// A thread waited for an object while it held locks.
+    Wait {
+        /// What for, and what it held.
+        request: Request,
+        /// The object is the end of a thread.
+        join: bool,
+    },
+    /// A thread gave a signal that such a wait may be for. The request's holds are the locks that it asked for since
+    /// the last point that orders it after others, held or released since; its attempt is `Try`.
+    Signal(Request),
     /// A named limit was reached and knowledge is missing from here on.
     Dropped {
         /// The limit's name and value, for the report.

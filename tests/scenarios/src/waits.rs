@@ -7,7 +7,7 @@ use std::time::Duration;
 use tracked::{Condition, Condvar, Event, Semaphore, thread};
 
 use crate::Scenario;
-use crate::threads::{lock, mutex, one_then_the_other, together};
+use crate::threads::{in_turn, lock, mutex, one_then_the_other, together};
 
 pub const ALL: &[Scenario] = &[
     ("lost-wakeup", lost_wakeup),
@@ -25,6 +25,14 @@ pub const ALL: &[Scenario] = &[
     ("event-set-by-an-unwatched-thread", event_set_by_an_unwatched_thread),
     ("event-set-by-a-reader", event_set_by_a_reader),
     ("ping-pong", ping_pong),
+    ("event-under-a-lock-its-setter-needs", event_under_a_lock_its_setter_needs),
+    ("event-under-a-lock-its-setter-holds", event_under_a_lock_its_setter_holds),
+    ("event-under-a-lock-not-every-setter-needs", event_under_a_lock_not_every_setter_needs),
+    ("event-under-a-lock-its-setter-took-before", event_under_a_lock_its_setter_took_before),
+    ("condition-under-a-lock-its-notifier-needs-not", condition_under_a_lock_its_notifier_needs_not),
+    ("join-under-a-lock-the-worker-took", join_under_a_lock_the_worker_took),
+    ("scope-under-a-lock-the-worker-took", scope_under_a_lock_the_worker_took),
+    ("join-under-another-lock", join_under_another_lock),
     ("semaphores-in-opposite-order", semaphores_in_opposite_order),
     ("condvar-with-predicate", condvar_with_predicate),
     ("semaphore-as-a-gate", semaphore_as_a_gate),
@@ -238,6 +246,114 @@ fn ping_pong() {
         }
     };
     together(vec![Box::new(play(0)), Box::new(play(1))]);
+}
+
+/// Would hang if the waiter got the lock first.
+fn event_under_a_lock_its_setter_needs() {
+    let (a, event) = (mutex(), Event::new());
+    one_then_the_other(
+        || {
+            drop(lock(&a));
+            event.set();
+        },
+        || {
+            let _held = lock(&a);
+            event.wait();
+        },
+    );
+}
+
+fn event_under_a_lock_its_setter_holds() {
+    let (a, event) = (mutex(), Event::new());
+    one_then_the_other(
+        || {
+            let _held = lock(&a);
+            event.set();
+        },
+        || {
+            let _held = lock(&a);
+            event.wait();
+        },
+    );
+}
+
+/// Somebody can set it who needs nothing.
+fn event_under_a_lock_not_every_setter_needs() {
+    let (a, event) = (mutex(), Event::new());
+    in_turn(vec![
+        Box::new(|| event.set()),
+        Box::new(|| {
+            drop(lock(&a));
+            event.set();
+        }),
+        Box::new(|| {
+            let _held = lock(&a);
+            event.wait();
+        }),
+    ]);
+}
+
+/// The setter is through with the lock before the waiter is there.
+fn event_under_a_lock_its_setter_took_before() {
+    let (a, event) = (mutex(), Event::new());
+    drop(lock(&a));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let _held = lock(&a);
+            event.wait();
+        });
+        event.set();
+    });
+}
+
+/// The usual way to use a condition, under a lock that has nothing to do with it.
+fn condition_under_a_lock_its_notifier_needs_not() {
+    let (a, ready) = (mutex(), Condition::new(false));
+    together(vec![
+        Box::new(|| {
+            let _held = lock(&a);
+            ready.lock().wait_while(|ready| !*ready);
+        }),
+        Box::new(|| {
+            let mut ready = ready.lock();
+            *ready = true;
+            ready.notify_all();
+        }),
+    ]);
+}
+
+/// Would hang if this thread got the lock first.
+fn join_under_a_lock_the_worker_took() {
+    let a = Arc::new(mutex());
+    let inner = a.clone();
+    let worker = thread::spawn(move || drop(lock(&inner)));
+    while !worker.is_finished() {
+        thread::yield_now();
+    }
+    let _held = lock(&a);
+    worker.join().expect("it does not panic");
+}
+
+/// The same with a scope in the place of the join.
+fn scope_under_a_lock_the_worker_took() {
+    let a = mutex();
+    let through = Barrier::new(2);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            drop(lock(&a));
+            through.wait();
+        });
+        through.wait();
+        std::mem::forget(lock(&a));
+    });
+}
+
+fn join_under_another_lock() {
+    let (a, b) = (Arc::new(mutex()), mutex());
+    let inner = a.clone();
+    let worker = thread::spawn(move || drop(lock(&inner)));
+    let _held = lock(&b);
+    worker.join().expect("it does not panic");
 }
 
 fn semaphores_in_opposite_order() {

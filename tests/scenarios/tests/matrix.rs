@@ -44,6 +44,7 @@ const SELF: &str = "self-deadlock";
 const JOIN: &str = "join-deadlock";
 const LOST: &str = "lost-wakeup";
 const STUCK: &str = "stuck-wait";
+const WAIT: &str = "wait-while-holding";
 const RECURSION: &str = "rwlock-recursion";
 
 const fn likely(sides: usize) -> Due {
@@ -137,6 +138,14 @@ const MATRIX: &[(&str, Due)] = &[
     ("event-set-by-an-unwatched-thread", Nothing),
     ("event-set-by-a-reader", Nothing),
     ("ping-pong", Nothing),
+    ("event-under-a-lock-its-setter-needs", One { kind: WAIT, tier: "likely", sides: 2 }),
+    ("event-under-a-lock-its-setter-holds", One { kind: WAIT, tier: "likely", sides: 2 }),
+    ("event-under-a-lock-not-every-setter-needs", Nothing),
+    ("event-under-a-lock-its-setter-took-before", Nothing),
+    ("condition-under-a-lock-its-notifier-needs-not", Nothing),
+    ("join-under-a-lock-the-worker-took", One { kind: JOIN, tier: "likely", sides: 2 }),
+    ("scope-under-a-lock-the-worker-took", One { kind: JOIN, tier: "likely", sides: 2 }),
+    ("join-under-another-lock", Nothing),
 ];
 
 /// How a scenario ended.

@@ -97,6 +97,12 @@ impl Watch {
     pub(crate) fn name(&self, _name: &str) {}
 
     #[inline]
+    pub(crate) fn signals(&self, _site: Site) {}
+
+    #[inline]
+    pub(crate) fn passes(&self, _site: Site) {}
+
+    #[inline]
     pub(crate) fn unheard(&self, _site: Site) {}
 
     #[inline]

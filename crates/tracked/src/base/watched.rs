@@ -7,6 +7,7 @@ use lockcheck_events::{Attempt, LockKind, Mode};
 use super::{Guarded, Kind, Site};
 pub(crate) use crate::rt::Token;
 pub(crate) use crate::rt::standstill::Vigil;
+use crate::rt::wait_edges::{self, Told};
 use crate::rt::{self, HeldLock, LostSignal, Meta, Wait};
 use crate::sync::raw::RawTracked;
 
@@ -72,6 +73,7 @@ pub(crate) struct Watch {
     kind: LockKind,
     /// The last signal, if it found nobody.
     lost: LostSignal,
+    told: Told,
 }
 
 impl Watch {
@@ -81,11 +83,40 @@ impl Watch {
             meta: Meta::new(std::panic::Location::caller()),
             kind: kind.lock_kind(),
             lost: LostSignal::none(),
+            told: Told::nothing(),
         }
     }
 
     pub(crate) fn name(&self, name: &str) {
         self.meta.name(self.kind, name);
+    }
+
+    /// Takes note that somebody is about to signal, at `site`.
+    pub(crate) fn signals(&self, site: Site) {
+        if let Some(thread) = rt::current() {
+            let object = self.wanted(thread, site, Attempt::Try);
+            self.told.signalled(thread, &wait_edges::signalled_at(thread, object, site));
+        }
+    }
+
+    /// Takes note that a wait at `site` is over before it begins.
+    pub(crate) fn passes(&self, site: Site) {
+        if let Some(thread) = rt::current() {
+            self.told.waited(thread, &self.wanted(thread, site, Attempt::Block));
+        }
+    }
+
+    /// The object as one that the calling thread asks for now.
+    fn wanted(&self, thread: &rt::Thread, site: Site, attempt: Attempt) -> HeldLock {
+        HeldLock {
+            id: self.meta.id(thread),
+            site,
+            created: self.meta.created(),
+            event: thread.event(),
+            mode: Mode::Exclusive,
+            attempt,
+            kind: self.kind,
+        }
     }
 
     /// Takes note of a signal that finds nobody. Called before anybody else can begin to wait.
@@ -129,16 +160,15 @@ impl Watch {
         block: impl FnOnce() -> R,
     ) -> R {
         let Some(thread) = rt::current() else { return block() };
-        let wanted = HeldLock {
-            id: self.meta.id(thread),
-            site,
-            created: self.meta.created(),
-            event: thread.next_event(),
-            mode: Mode::Exclusive,
-            attempt: if deadline.is_some() { Attempt::Timed } else { Attempt::Block },
-            kind: self.kind,
-        };
-        let _wait = rt::publish(thread, wait(wanted));
-        block()
+        let attempt = if deadline.is_some() { Attempt::Timed } else { Attempt::Block };
+        let wanted = self.wanted(thread, site, attempt);
+        thread.next_event();
+        self.told.waited(thread, &wanted);
+        let published = rt::publish(thread, wait(wanted));
+        let result = block();
+        drop(published);
+        // Whoever ended the wait may have done things first that this thread now comes after.
+        thread.wait_slot().set_anchor(thread);
+        result
     }
 }

@@ -162,6 +162,43 @@ pub(crate) fn file_all(records: Vec<Record>) -> Vec<News> {
     with(|knowledge| knowledge.file_all(&records)).unwrap_or_default()
 }
 
+/// Files what teaches something; where that works out, marks `key` as known.
+pub(crate) fn learned(thread: &Thread, key: u64, records: Vec<Record>) -> Vec<News> {
+    let found = with(|knowledge| knowledge.file_all(&records));
+    if found.is_some() {
+        thread.known().insert(key);
+    }
+    found.unwrap_or_default()
+}
+
+/// The signal of an object by `thread`, who asked for `needs` first, with the records that must stand before it.
+pub(crate) fn signal(thread: ThreadId, object: &HeldLock, needs: &[HeldLock]) -> Vec<Record> {
+    let mut records = Vec::new();
+    announce(needs.iter().copied().chain([*object]), &mut records);
+    let request = Request {
+        thread,
+        event: object.event,
+        lock: object.id,
+        mode: object.mode,
+        attempt: Attempt::Try,
+        site: registry::site(object.site),
+        stack: StackId(0),
+        holds: needs.iter().map(describe).collect(),
+    };
+    announce_sites(&request, &mut records);
+    records.push(Record::Signal(request));
+    records
+}
+
+/// The records that must stand before one that names these places.
+fn announce_sites(request: &Request, records: &mut Vec<Record>) {
+    for site in request.holds.iter().map(|hold| hold.site).chain([request.site]) {
+        if registry::announce_site(site) {
+            site_record(site, records);
+        }
+    }
+}
+
 /// A lock request as the checker knows it: with everything the thread holds.
 pub(crate) fn request(thread: ThreadId, holds: &HoldSet, wanted: &HeldLock, stack: StackId) -> Request {
     Request {
@@ -216,11 +253,7 @@ pub(crate) fn prepare(thread: &Thread, wanted: &HeldLock) -> (Request, Vec<Recor
     announce(thread.holds().iter().chain([*wanted]), &mut records);
     let stack = stack::of_request(thread, wanted, &mut records);
     let request = request(thread.id(), thread.holds(), wanted, stack);
-    for site in request.holds.iter().map(|hold| hold.site).chain([request.site]) {
-        if registry::announce_site(site) {
-            site_record(site, &mut records);
-        }
-    }
+    announce_sites(&request, &mut records);
     (request, records)
 }
 
@@ -253,15 +286,7 @@ pub(crate) fn stuck(record: Record, locks: &[HeldLock]) -> Vec<News> {
     let mut records = Vec::new();
     announce(locks.iter().copied(), &mut records);
     if let Record::Stuck { threads, .. } | Record::MaybeStuck { threads, .. } = &record {
-        let requests = threads.iter().map(|side| &side.request);
-        let sites = requests.flat_map(|request| {
-            request.holds.iter().map(|hold| hold.site).chain([request.site]).collect::<Vec<_>>()
-        });
-        for site in sites {
-            if registry::announce_site(site) {
-                site_record(site, &mut records);
-            }
-        }
+        threads.iter().for_each(|side| announce_sites(&side.request, &mut records));
     }
     records.push(record);
     file_all(records)
@@ -275,6 +300,7 @@ pub(crate) fn before(thread: &Thread) -> TokenId {
     let token = TokenId(NEXT.fetch_add(1, Ordering::Relaxed));
     let _busy = thread.enter();
     thread.known().forget();
+    thread.wait_slot().set_anchor(thread);
     file(Record::Before { thread: thread.id(), token });
     token
 }
@@ -282,6 +308,7 @@ pub(crate) fn before(thread: &Thread) -> TokenId {
 /// Orders what `thread` does from here on after `token`.
 pub(crate) fn after(thread: &Thread, token: TokenId) {
     let _busy = thread.enter();
+    thread.wait_slot().set_anchor(thread);
     file(Record::After { thread: thread.id(), token });
 }
 

@@ -33,9 +33,10 @@ pub(crate) mod stack;
 pub(crate) mod standstill;
 pub(crate) mod tasks;
 pub(crate) mod thread;
+pub(crate) mod wait_edges;
 pub(crate) mod waits;
 
-pub(crate) use context::{HeldLock, Place, Token, current};
+pub(crate) use context::{HeldLock, Place, Thread, Token, current};
 pub(crate) use operation::{
     Manner, Meta, Owner, Raw, Target, downgraded, lock, lock_for, released, try_lock,
 };

@@ -7,12 +7,13 @@ use std::sync::{Arc, LazyLock};
 use dashmap::DashMap;
 use lockcheck_checker::Context;
 use lockcheck_events::{LockId, LockKind, ThreadId, TokenId};
+use parking_lot::Mutex;
 
-use super::context::{Thread, current, current_if_known};
+use super::context::{HeldLock, Place, Thread, current, current_if_known};
 use super::lifecycle::{self, Origin};
 use super::names::Names;
 use super::waits::{self, Wait};
-use super::{knowledge, operation, registry};
+use super::{knowledge, operation, registry, wait_edges};
 use crate::base::park::WaitQueue;
 
 /// The end of a thread, known to those who may join it.
@@ -28,6 +29,8 @@ struct State {
     /// Whether its closure has ended. Set before the waiters are told, so that whoever queues and finds it unset will
     /// be told.
     over: AtomicBool,
+    /// What it asked for before its closure ended, since the last point that orders it after others.
+    needs: Mutex<Vec<HeldLock>>,
     /// The point at which its closure ended; 0 as long as that runs.
     returned: AtomicU32,
     /// The point at which its last thread-local was gone; 0 before.
@@ -53,6 +56,7 @@ impl Child {
             end: parent.map_or(LockId(0), Thread::next_lock_id),
             started: Location::caller(),
             over: AtomicBool::new(false),
+            needs: Mutex::new(Vec::new()),
             returned: AtomicU32::new(0),
             gone: AtomicU32::new(0),
             waiters: WaitQueue::new(),
@@ -84,6 +88,9 @@ impl Drop for Returned {
     fn drop(&mut self) {
         let state = &self.0.0;
         if let Some(thread) = current_if_known() {
+            let busy = thread.enter();
+            *state.needs.lock() = wait_edges::asked_for(thread);
+            drop(busy);
             // Release pairs with the Acquire in `order`: who sees the point sees it filed.
             state.returned.store(knowledge::before(thread).0, Ordering::Release);
         }
@@ -107,8 +114,19 @@ impl Ended {
             }
             join()
         });
+        self.compare(site);
         self.order();
         result
+    }
+
+    /// Compares what the calling thread holds now, having waited for the end at `site`, with what the other asked for.
+    fn compare(&self, site: Place) {
+        if let Some(thread) = current().filter(|thread| self.is_known() && thread.held_len() > 0) {
+            let end = waits::join_hold(thread, self.0.end, self.0.started, site);
+            self.name_end(thread);
+            let needs = std::mem::take(&mut *self.0.needs.lock());
+            wait_edges::joined(thread, end, self.0.id, &needs);
+        }
     }
 
     /// Whether the end will be told.
@@ -182,6 +200,7 @@ pub(crate) fn wait_for_scope(address: usize, site: &'static Location<'static>) -
             if child.is_known() && !child.is_over() {
                 child.awaited(site, || ticket.wait(None));
             }
+            child.compare(site);
         }
         all.extend(children);
     }

@@ -91,6 +91,8 @@ pub(crate) struct WaitSlot {
     task: AtomicU32,
     /// Where the thread is parked, if it can be made to look up.
     seat: Mutex<Seat>,
+    /// The first of the thread's operations since something may have ordered it after other threads. Its own.
+    anchor: AtomicU32,
     /// The stack last captured for a request at these lines.
     stack: AtomicU32,
     wanted: Held,
@@ -197,6 +199,7 @@ impl WaitSlot {
             lost: LostSignal::none(),
             task: AtomicU32::new(0),
             seat: Mutex::new(Seat { parker: None, give_way: None }),
+            anchor: AtomicU32::new(0),
             stack: AtomicU32::new(0),
             wanted: Held::EMPTY,
         }
@@ -236,6 +239,16 @@ impl WaitSlot {
     /// The operating system's number for the thread, as of its last wait.
     pub(crate) fn task(&self) -> u32 {
         self.task.load(Ordering::Relaxed)
+    }
+
+    /// As the field says; the thread asks for itself.
+    pub(crate) fn anchor(&self) -> u32 {
+        self.anchor.load(Ordering::Relaxed)
+    }
+
+    /// The thread has come to a point that may order it after others.
+    pub(crate) fn set_anchor(&self, thread: &Thread) {
+        self.anchor.store(thread.event(), Ordering::Relaxed);
     }
 
     pub(crate) fn seat(&self) -> &Mutex<Seat> {

@@ -80,6 +80,7 @@ impl<T: ?Sized> Condition<T> {
     #[track_caller]
     pub fn notify_one(&self) {
         let site = Location::caller();
+        self.watch.signals(site);
         if self.waiters.tell_one_or(|| self.watch.unheard(site)) {
             self.watch.heard();
         }
@@ -89,6 +90,7 @@ impl<T: ?Sized> Condition<T> {
     #[track_caller]
     pub fn notify_all(&self) {
         let site = Location::caller();
+        self.watch.signals(site);
         if self.waiters.tell_all_or(|| self.watch.unheard(site)) > 0 {
             self.watch.heard();
         }

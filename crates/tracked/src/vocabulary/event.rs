@@ -34,6 +34,7 @@ impl Event {
     #[track_caller]
     pub fn set(&self) {
         let site = Location::caller();
+        self.watch.signals(site);
         *ignore_poison(self.set.lock()) = true;
         if self.waiters.tell_all_or(|| self.watch.unheard(site)) > 0 {
             self.watch.heard();
@@ -65,6 +66,8 @@ impl Event {
     fn wait_until(&self, site: Site, deadline: Option<Instant>) -> bool {
         let set = ignore_poison(self.set.lock());
         if *set {
+            drop(set);
+            self.watch.passes(site);
             return true;
         }
         let ticket = self.waiters.enqueue();
