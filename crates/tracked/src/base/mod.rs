@@ -11,9 +11,9 @@ mod plain;
 mod watched;
 
 #[cfg(not(instrumented))]
-pub(crate) use plain::{RawLock, Token, Vigil, Watch};
+pub(crate) use plain::{AboutToPark, RawLock, Token, Vigil, Watch};
 #[cfg(instrumented)]
-pub(crate) use watched::{RawLock, Token, Vigil, Watch};
+pub(crate) use watched::{AboutToPark, RawLock, Token, Vigil, Watch};
 
 /// A place in the user's source.
 pub(crate) type Site = &'static std::panic::Location<'static>;
