@@ -389,6 +389,60 @@ mod tests {
         assert!(snapshot(text, false).standstill().is_empty(), "an open world: {text}");
     }
 
+    /// Tries every set of threads: those that nobody outside can help are stuck, and so are all of them together.
+    fn stuck_by_trying(snapshot: &Snapshot) -> Vec<usize> {
+        let count = snapshot.waiting.len();
+        let blocks = |index: usize| snapshot.waiting[index].request.attempt == Attempt::Block;
+        let mut all = HashSet::new();
+        for bits in 1u32..1 << count {
+            let set: HashSet<usize> = (0..count).filter(|index| bits >> index & 1 == 1).collect();
+            if set.iter().all(|&index| blocks(index) && !snapshot.could_end(index, &set)) {
+                all.extend(set);
+            }
+        }
+        let mut all: Vec<usize> = all.into_iter().collect();
+        all.sort_unstable();
+        all
+    }
+
+    #[test]
+    fn the_fixpoint_finds_what_trying_every_set_finds() {
+        let mut state: u64 = 0x9e37_79b9_7f4a_7c15;
+        let mut random = |below: u64| {
+            // Knuth's MMIX generator.
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % below
+        };
+        let mut stuck = 0;
+        for round in 0..3_000 {
+            let threads = 1 + random(6);
+            let mut text = String::new();
+            for thread in 1..=threads {
+                let lock = |random: &mut dyn FnMut(u64) -> u64| char::from(b'a' + random(4) as u8);
+                let wait = match random(8) {
+                    0 => format!("j {}", 1 + random(threads)),
+                    1 => format!("s {}", lock(&mut random)),
+                    2 => format!("t {}", lock(&mut random)),
+                    3 => format!("r {}", lock(&mut random)),
+                    _ => format!("w {}", lock(&mut random)),
+                };
+                text.push_str(&format!("{thread}: {wait}"));
+                for _ in 0..random(3) {
+                    let mode = if random(3) == 0 { 'r' } else { 'w' };
+                    text.push_str(&format!("; {mode} {}", lock(&mut random)));
+                }
+                text.push('\n');
+            }
+            for complete in [false, true] {
+                let snapshot = snapshot(&text, complete);
+                let found = snapshot.stuck();
+                assert_eq!(found, stuck_by_trying(&snapshot), "round {round}, complete {complete}:\n{text}");
+                stuck += usize::from(!found.is_empty());
+            }
+        }
+        assert!(stuck > 500, "only {stuck} of the snapshots had anybody stuck");
+    }
+
     #[test]
     fn those_who_wait_for_one_thing_are_told_together() {
         told("1: s e", &[(StuckKind::StuckWait, &[1])]);

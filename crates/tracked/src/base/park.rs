@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::Vigil;
+use super::{AboutToPark, Vigil};
 
 /// One waiting thread.
 #[derive(Default)]
@@ -84,6 +84,8 @@ pub(crate) struct Ticket<'a> {
     parker: Arc<Parker>,
     /// It is no longer in the queue.
     left: bool,
+    /// Lets the run-time know that the thread is about to park here, where it can be roused.
+    _about_to_park: AboutToPark,
 }
 
 impl WaitQueue {
@@ -99,7 +101,7 @@ impl WaitQueue {
     pub(crate) fn enqueue(&self) -> Ticket<'_> {
         let parker = Arc::new(Parker::default());
         self.waiting().push_back(Arc::clone(&parker));
-        Ticket { queue: self, parker, left: false }
+        Ticket { queue: self, parker, left: false, _about_to_park: AboutToPark::now() }
     }
 
     /// As `enqueue`, if `still` holds; nobody is told in between.
@@ -110,7 +112,7 @@ impl WaitQueue {
         }
         let parker = Arc::new(Parker::default());
         waiting.push_back(Arc::clone(&parker));
-        Some(Ticket { queue: self, parker, left: false })
+        Some(Ticket { queue: self, parker, left: false, _about_to_park: AboutToPark::now() })
     }
 
     /// Tells the oldest waiter; `false` if nobody waits.

@@ -155,3 +155,13 @@ impl Vigil {
 
     pub(crate) fn poked(&mut self) {}
 }
+
+/// Of no interest here.
+pub(crate) struct AboutToPark;
+
+impl AboutToPark {
+    #[inline]
+    pub(crate) fn now() -> AboutToPark {
+        AboutToPark
+    }
+}

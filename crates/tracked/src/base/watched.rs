@@ -1,11 +1,14 @@
 //! The watched half of `base`.
 
+use std::cell::Cell;
+use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
 use lockcheck_events::{Attempt, LockKind, Mode, TokenId};
 
 use super::{Guarded, Kind, Site};
 pub(crate) use crate::rt::Token;
+use crate::rt::standstill;
 pub(crate) use crate::rt::standstill::Vigil;
 use crate::rt::wait_edges::{self, Told};
 use crate::rt::{self, HeldLock, LostSignal, Meta, Wait, knowledge};
@@ -67,6 +70,28 @@ impl RawLock {
 
     pub(crate) fn name(&self, name: &str) {
         self.raw.name(self.kind, name);
+    }
+}
+
+/// As long as it lives, the calling thread is about to park in a queue of ours: from there it looks itself whether
+/// the world stands still.
+pub(crate) struct AboutToPark(PhantomData<*const ()>);
+
+thread_local! {
+    /// How many of them the thread has.
+    static ABOUT_TO_PARK: Cell<u32> = const { Cell::new(0) };
+}
+
+impl AboutToPark {
+    pub(crate) fn now() -> AboutToPark {
+        ABOUT_TO_PARK.with(|count| count.set(count.get() + 1));
+        AboutToPark(PhantomData)
+    }
+}
+
+impl Drop for AboutToPark {
+    fn drop(&mut self) {
+        ABOUT_TO_PARK.with(|count| count.set(count.get() - 1));
     }
 }
 
@@ -179,6 +204,10 @@ impl Watch {
         thread.next_event();
         self.told.waited(thread, &wanted);
         let published = rt::publish(thread, wait(wanted));
+        if attempt == Attempt::Block && ABOUT_TO_PARK.with(Cell::get) == 0 {
+            // It will sleep in somebody else's code, where it cannot look.
+            standstill::rouse_another(thread);
+        }
         let result = block();
         drop(published);
         // Whoever ended the wait may have done things first that this thread now comes after.

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | a thread that is about to wait, when all others that are known wait | keeps vigil: it looks again after a moment, and a few times more at growing distances |
 //! | a thread that leaves, when all others that are known wait | rouses one of them to keep vigil |
+//! | a thread that is about to wait in code that is not ours, where it cannot look | the same |
 //! | a thread that keeps vigil | compares two looks; if nothing has moved between them, the world stands still |
 //!
 //! So nobody polls: a look is taken by a thread that waits anyway, in place of sleeping on, and only for a bounded time
@@ -258,19 +259,32 @@ fn make_give_way(thread: ThreadId, text: &str) -> bool {
 pub(crate) fn left(thread: ThreadId) {
     // Pairs with the fence of `Watch::drop`, see `ON_WATCH`.
     fence(Ordering::SeqCst);
-    if !everybody_waits(0) {
-        return;
+    if everybody_waits(0) {
+        rouse(|waiter| !waiter.waits_for_the_end_of(thread));
     }
-    let mut roused = None;
-    let mut awaited = false;
+}
+
+/// A thread is about to wait where it cannot look itself. Its wait is published.
+pub(crate) fn rouse_another(thread: &Thread) {
+    fence(Ordering::SeqCst);
+    // One who is on watch looks again.
+    if ON_WATCH.load(Ordering::SeqCst) == 0 && everybody_waits(thread.slot()) {
+        let _busy = thread.enter();
+        rouse(|_| true);
+    }
+}
+
+/// Makes somebody who waits go on watch, as long as `each` of those who wait has no reason against it.
+fn rouse(each: impl Fn(&WaitSlot) -> bool) {
+    let mut somebody = None;
+    let mut good = true;
     registry::for_each_thread(|shared, _| {
-        awaited |= shared.wait.waits_for_the_end_of(thread);
-        if roused.is_none() {
-            roused = shared.wait.seat().lock().parker.clone();
+        good &= each(&shared.wait);
+        if somebody.is_none() {
+            somebody = shared.wait.seat().lock().parker.clone();
         }
     });
-    // Whoever waits for this end will be the next to run.
-    if !awaited && let Some(parker) = roused {
+    if good && let Some(parker) = somebody {
         parker.poke();
     }
 }
