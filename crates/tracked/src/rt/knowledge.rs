@@ -313,7 +313,12 @@ pub(crate) fn stuck(record: Record, locks: &[HeldLock]) -> Vec<News> {
         threads.iter().for_each(|side| announce_sites(&side.request, &mut records));
     }
     records.push(record);
-    file_all(records)
+    file_stuck(&records)
+}
+
+/// Files records with a stuck set among them. The thread is stuck: it can wait.
+pub(crate) fn file_stuck(records: &[Record]) -> Vec<News> {
+    with_patience(PATIENCE_FOR_ORDER, |knowledge| knowledge.file_all(records)).unwrap_or_default()
 }
 
 /// The point of `thread`'s life that this is, for others to be ordered after. What the thread learned before is

@@ -63,7 +63,7 @@ pub(crate) fn self_deadlock(thread: &Thread, wanted: &HeldLock, own: &HeldLock) 
     let threads = vec![side];
     records.push(Record::Stuck { kind: StuckKind::SelfDeadlock, threads, detected_after_ns: 0 });
     let reaction = on_deadlock(thread.id());
-    let text = report(reaction, &knowledge::file_all(records));
+    let text = report(reaction, &knowledge::file_stuck(&records));
     drop(busy);
     react(reaction, text);
 }

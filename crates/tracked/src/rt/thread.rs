@@ -14,7 +14,7 @@ use super::context::{HeldLock, Place, Thread, current, current_if_known};
 use super::lifecycle::{self, Origin};
 use super::names::Names;
 use super::waits::{self, Wait};
-use super::{knowledge, mode, operation, registry, wait_edges};
+use super::{knowledge, mode, operation, registry, standstill, wait_edges};
 use crate::base::park::WaitQueue;
 
 /// The end of a thread, known to those who may join it.
@@ -201,6 +201,9 @@ impl Ended {
 pub(crate) fn parked(site: &'static Location<'static>, deadline: Option<Instant>, block: impl FnOnce()) {
     let Some(thread) = current() else { return block() };
     let wait = waits::publish(thread, Wait::for_anyone(waits::park_hold(thread, site, deadline.is_some())));
+    if deadline.is_none() {
+        standstill::rouse_another(thread);
+    }
     block();
     drop(wait);
     // Whoever ended the wait may have done things first that this thread now comes after.
