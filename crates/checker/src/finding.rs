@@ -44,9 +44,12 @@ pub struct LockInfo {
 pub struct CycleLink {
     /// The request that would block, or does.
     pub request: Request,
-    /// Index into `request.holds` of the lock that the side before waits for.
+    /// Index into `request.holds` of the lock that the side before waits for; [`NO_HOLD`] where that is not a lock.
     pub via: usize,
 }
+
+/// What links a side to the one before is nothing that it holds.
+pub const NO_HOLD: usize = usize::MAX;
 
 /// One distinct problem.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -253,17 +256,29 @@ impl Report {
 }
 
 impl Finding {
+    /// The same finding, with the reason why it is no surer.
+    #[must_use]
+    pub fn doubted(mut self, doubt: Option<&str>) -> Finding {
+        if let Some(doubt) = doubt {
+            self.message.push_str(", unless ");
+            self.message.push_str(doubt);
+        }
+        self
+    }
+
     /// Builds a finding from the sides of a cycle (or of a stuck set), in the cycle's order.
     ///
     /// The sides are rotated so that the one with the smallest sites comes first: which of them closed the cycle
-    /// is chance, and a report must not depend on it.
+    /// is chance, and a report must not depend on it. Where the sides have roles, the one who waits comes first.
     pub fn from_cycle(code: Code, tier: Tier, links: &[CycleLink], context: &dyn Context) -> Finding {
         let mut links = links.to_vec();
-        rotate_to_smallest(&mut links, context);
+        arrange(code, &mut links, context);
         let mut locks: BTreeMap<LockId, String> = BTreeMap::new();
         let mut details = Vec::new();
-        for link in &links {
-            let lock = link.request.lock;
+        // Where the second side asks for another object, the held lock is a part of it as well.
+        let held = links.iter().filter(|_| code == Code::WaitWhileHolding);
+        let held = held.filter_map(|link| link.request.holds.get(link.via)).map(|hold| hold.lock);
+        for lock in links.iter().map(|link| link.request.lock).chain(held) {
             locks.entry(lock).or_insert_with(|| {
                 let id = lock_name(context, lock);
                 let info = context.lock(lock);
@@ -319,7 +334,7 @@ fn evidence(link: &CycleLink, context: &dyn Context) -> Evidence {
         process: context.process(),
         thread: context.thread_name(request.thread),
         event: request.event.into(),
-        action: "request".to_owned(),
+        action: action(context.lock(request.lock).kind, request.attempt).to_owned(),
         attempt: request.attempt,
         lock: lock_name(context, request.lock),
         mode: request.mode,
@@ -338,6 +353,20 @@ fn evidence(link: &CycleLink, context: &dyn Context) -> Evidence {
     }
 }
 
+/// What a request for an object of this kind does. A condition or event is not tried: that is a notification.
+fn action(kind: LockKind, attempt: Attempt) -> &'static str {
+    match kind {
+        LockKind::Thread => "join",
+        LockKind::Condition | LockKind::Event if attempt == Attempt::Try => "notify",
+        LockKind::Condition | LockKind::Event | LockKind::Barrier | LockKind::Queue | LockKind::Pool => {
+            "wait"
+        }
+        LockKind::Mutex | LockKind::Reentrant | LockKind::RwLock | LockKind::Semaphore | LockKind::Once => {
+            "request"
+        }
+    }
+}
+
 /// What a side contributes to identity: its two sites with their modes. A member of a stuck set may hold nothing;
 /// it has one.
 fn side_key(link: &CycleLink, context: &dyn Context) -> Vec<(Site, &'static str)> {
@@ -346,11 +375,24 @@ fn side_key(link: &CycleLink, context: &dyn Context) -> Vec<(Site, &'static str)
     held.into_iter().chain([wanted]).map(|(site, mode)| (context.site(site), mode.as_str())).collect()
 }
 
-fn rotate_to_smallest(links: &mut [CycleLink], context: &dyn Context) {
-    let keys: Vec<_> = links
-        .iter()
-        .map(|link| (side_key(link, context), context.thread_name(link.request.thread)))
-        .collect();
+/// Puts the sides into an order that does not depend on chance.
+fn arrange(code: Code, links: &mut [CycleLink], context: &dyn Context) {
+    let key = |link: &CycleLink| (side_key(link, context), context.thread_name(link.request.thread));
+    match code {
+        // The waiter, then the notifier.
+        Code::LostWakeup | Code::WaitWhileHolding => {}
+        Code::StuckWait => links.sort_by_cached_key(key),
+        Code::JoinDeadlock => {
+            let joins = |link: &CycleLink| context.lock(link.request.lock).kind == LockKind::Thread;
+            let first = (0..links.len()).filter(|&at| joins(&links[at])).min_by_key(|&at| key(&links[at]));
+            links.rotate_left(first.unwrap_or(0));
+        }
+        _ => rotate_to_smallest(links, &key),
+    }
+}
+
+fn rotate_to_smallest<K: Ord>(links: &mut [CycleLink], key: &dyn Fn(&CycleLink) -> K) {
+    let keys: Vec<K> = links.iter().map(key).collect();
     let start = (0..links.len()).min_by_key(|&start| {
         (0..keys.len()).map(|step| &keys[(start + step) % keys.len()]).collect::<Vec<_>>()
     });

@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lockcheck_events::{Hold, LockId, Record, Request, SiteId, StuckKind, StuckThread, ThreadId, TokenId};
 
-use crate::finding::{Context, CycleLink, Finding, Report, Stats, Verdict};
+use crate::finding::{Context, CycleLink, Finding, NO_HOLD, Report, Stats, Verdict};
 use crate::order::{Novelty, OrderChecker, OrderFinding, locks_key};
+use crate::wait_edges::{EdgeFinding, OBJECTS_MAX, WaitEdges};
 use crate::{Code, Tier};
 
 /// Stuck sets that are told apart in one process; further ones are counted as lost.
@@ -23,7 +24,7 @@ const NOTES_MAX: usize = 100;
 pub struct Collection {
     /// By the checker's number of the problem.
     cycles: BTreeMap<u32, Collected>,
-    /// In the order in which they formed.
+    /// Stuck sets, and waits that could end in one, in the order in which they were seen.
     stuck: Vec<Collected>,
     /// Stuck sets beyond `STUCK_MAX`.
     lost: u64,
@@ -38,12 +39,14 @@ pub struct News {
     pub tier: Tier,
     /// The evidence.
     pub links: Vec<CycleLink>,
+    /// Why it is no surer, as the end of a sentence.
+    pub doubt: Option<String>,
 }
 
 impl News {
     /// The finding that a report would show.
     pub fn finding(&self, context: &dyn Context) -> Finding {
-        Finding::from_cycle(self.code, self.tier, &self.links, context)
+        Finding::from_cycle(self.code, self.tier, &self.links, context).doubted(self.doubt.as_deref())
     }
 }
 
@@ -52,6 +55,8 @@ struct Collected {
     code: Code,
     tier: Tier,
     links: Vec<CycleLink>,
+    /// As in `News`.
+    doubt: Option<String>,
     /// The sets of locks that show it at this tier.
     locks: BTreeSet<u64>,
 }
@@ -68,6 +73,7 @@ impl Collection {
             code: finding.code,
             tier: finding.tier,
             links: finding.links.clone(),
+            doubt: None,
             locks: BTreeSet::new(),
         };
         let known = self.cycles.entry(finding.problem).or_insert_with(fresh);
@@ -81,13 +87,16 @@ impl Collection {
         }
     }
 
-    /// Takes a stuck set, its members in the order of the circle; gives it as news.
-    pub fn stuck(&mut self, kind: StuckKind, threads: &[StuckThread]) -> Option<News> {
+    /// Takes a stuck set, its members in the order of the circle, and perhaps why it may be none; gives it as news.
+    pub fn stuck(&mut self, kind: StuckKind, threads: &[StuckThread], doubt: Option<&str>) -> Option<News> {
         let code = match kind {
             StuckKind::Deadlock => Code::Deadlock,
             StuckKind::SelfDeadlock => Code::SelfDeadlock,
+            StuckKind::JoinDeadlock => Code::JoinDeadlock,
+            StuckKind::StuckWait => Code::StuckWait,
+            StuckKind::LostWakeup => Code::LostWakeup,
         };
-        let links = stuck_links(threads);
+        let links = stuck_links(kind, threads);
         if links.is_empty() {
             return None;
         }
@@ -96,9 +105,21 @@ impl Collection {
             return None;
         }
         let locks = BTreeSet::from([locks_key(&links)]);
-        let news = News { code, tier: Tier::Actual, links: links.clone() };
-        self.stuck.push(Collected { code, tier: Tier::Actual, links, locks });
+        let tier = if doubt.is_some() { Tier::Likely } else { Tier::Actual };
+        let doubt = doubt.map(str::to_owned);
+        let news = News { code, tier, links: links.clone(), doubt: doubt.clone() };
+        self.stuck.push(Collected { code, tier, links, doubt, locks });
         Some(news)
+    }
+
+    /// Takes a wait whose end needs what the waiter holds.
+    pub fn edge(&mut self, code: Code, links: &[CycleLink]) {
+        if self.stuck.len() >= STUCK_MAX {
+            self.lost += 1;
+            return;
+        }
+        let (links, locks) = (links.to_vec(), BTreeSet::from([locks_key(links)]));
+        self.stuck.push(Collected { code, tier: Tier::Likely, links, doubt: None, locks });
     }
 
     /// Whether a finding names the lock.
@@ -120,9 +141,9 @@ impl Collection {
         self.cycles.values().map(|cycle| (cycle.code, cycle.tier))
     }
 
-    /// Whether some threads are stuck.
+    /// Whether some threads are stuck for certain.
     pub fn is_stuck(&self) -> bool {
-        !self.stuck.is_empty()
+        self.stuck.iter().any(|stuck| stuck.tier == Tier::Actual)
     }
 
     /// The findings, sorted by fingerprint. A cycle that has happened stands as the deadlock; a cycle all of whose
@@ -137,15 +158,22 @@ impl Collection {
         let cycles = self.cycles.values().filter(|cycle| {
             cycle.is_shortest_for_a_side(&shortest) && !self.stuck.iter().any(|stuck| stuck.replaces(cycle))
         });
+        let stuck = self.stuck.iter().filter(|found| !self.stuck.iter().any(|stuck| stuck.replaces(found)));
         let mine = |found: &&Collected| found.links.iter().all(|link| belongs(link.request.thread));
         let mut findings: BTreeMap<String, (Finding, BTreeSet<u64>)> = BTreeMap::new();
-        for found in self.stuck.iter().chain(cycles).filter(mine) {
-            let finding = Finding::from_cycle(found.code, found.tier, &found.links, context);
+        for found in stuck.chain(cycles).filter(mine) {
+            let finding = Finding::from_cycle(found.code, found.tier, &found.links, context)
+                .doubted(found.doubt.as_deref());
             let (known, locks) = findings
                 .entry(finding.fingerprint.clone())
                 .or_insert_with(|| (finding.clone(), BTreeSet::new()));
-            let better = (finding.tier, std::cmp::Reverse(finding.evidence.len()))
-                > (known.tier, std::cmp::Reverse(known.evidence.len()));
+            // Of a stuck set, the first report tells the most: some may have been made to give way since.
+            let length = |finding: &Finding| match finding.code {
+                Code::StuckWait => 0,
+                _ => finding.evidence.len(),
+            };
+            let better = (finding.tier, std::cmp::Reverse(length(&finding)))
+                > (known.tier, std::cmp::Reverse(length(known)));
             if finding.tier > known.tier {
                 locks.clear();
             }
@@ -200,8 +228,19 @@ impl Collected {
             .collect()
     }
 
-    /// Whether this stuck set is the cycle come true: the same locks at the same sites, as far as both name them.
+    /// Whether this stuck set is the cycle, or the wait, come true: the same locks at the same sites, as far as both
+    /// name them.
     fn replaces(&self, cycle: &Collected) -> bool {
+        if self.tier < Tier::Actual {
+            return false;
+        }
+        if cycle.code == Code::WaitWhileHolding {
+            let foretold = |link: &CycleLink| {
+                let (wait, then) = (&link.request, &cycle.links[0].request);
+                wait.lock == then.lock && wait.site == then.site
+            };
+            return self.links.iter().any(foretold);
+        }
         let (mine, theirs) = (self.sites(), cycle.sites());
         matches!(cycle.code, Code::LockOrderCycle | Code::RwlockRecursion)
             && self.locks.iter().any(|locks| cycle.locks.contains(locks))
@@ -210,15 +249,18 @@ impl Collected {
 }
 
 /// The members of a stuck set as sides of a cycle.
-fn stuck_links(threads: &[StuckThread]) -> Vec<CycleLink> {
+fn stuck_links(kind: StuckKind, threads: &[StuckThread]) -> Vec<CycleLink> {
     let count = threads.len();
+    let circle = !matches!(kind, StuckKind::StuckWait | StuckKind::LostWakeup);
     let link = |(index, member): (usize, &StuckThread)| {
         let before = &threads[(index + count - 1) % count];
         let mut request = member.request.clone();
-        let via = via_of(&mut request, before)
-            .or_else(|| threads.iter().find_map(|other| via_of(&mut request, other)))
-            .unwrap_or(0);
-        CycleLink { request, via }
+        let mut via = || {
+            via_of(&mut request, before)
+                .or_else(|| threads.iter().find_map(|other| via_of(&mut request, other)))
+        };
+        let via = if circle { via() } else { None };
+        CycleLink { via: via.unwrap_or(NO_HOLD), request }
     };
     threads.iter().enumerate().map(link).collect()
 }
@@ -321,6 +363,7 @@ impl Found {
 #[derive(Default)]
 pub struct Judge {
     order: OrderChecker,
+    edges: WaitEdges,
     found: Found,
     /// Numbers given to scopes, named or not: threads of unknown origin have one each, with all they start.
     last_scope: u32,
@@ -355,23 +398,31 @@ impl Judge {
             Record::Before { thread, token } => self.order.before(*thread, *token),
             Record::After { thread, token } => self.order.after(*thread, *token),
             Record::Lock { .. } => self.locks += 1,
-            Record::LockDropped { lock } => self.order.dropped(*lock),
+            Record::LockDropped { lock } => {
+                self.order.dropped(*lock);
+                self.edges.dropped(*lock, &mut self.order);
+            }
+            Record::Wait { request, join } => {
+                let found = self.edges.wait(request, *join, &mut self.order);
+                news.extend(found.map(|found| self.edge(found)));
+            }
+            Record::Signal(request) => {
+                let found = self.edges.signal(request, &mut self.order);
+                news.extend(found.map(|found| self.edge(found)));
+            }
             Record::Request(request) => {
                 for finding in self.order.request(request) {
                     self.found.collect(finding.scope, |found| found.take(&finding));
                     self.note_scopes(finding.links.iter().map(|link| link.request.thread));
                     if finding.novelty != Novelty::Locks {
                         let OrderFinding { code, tier, links, .. } = finding;
-                        news.push(News { code, tier, links });
+                        news.push(News { code, tier, links, doubt: None });
                     }
                 }
             }
-            Record::Stuck { kind, threads, .. } => {
-                let members = || threads.iter().map(|side| side.request.thread);
-                let scope = self.order.common_scope(members());
-                self.found.collect(scope, |found| news.extend(found.stuck(*kind, threads)));
-                news.truncate(1);
-                self.note_scopes(members());
+            Record::Stuck { kind, threads, .. } => news.extend(self.stuck(*kind, threads, None)),
+            Record::MaybeStuck { kind, threads, doubt } => {
+                news.extend(self.stuck(*kind, threads, Some(doubt)));
             }
             Record::Dropped { what } => {
                 self.dropped += 1;
@@ -391,6 +442,23 @@ impl Judge {
             // Names and places: the context's.
             Record::Process { .. } | Record::Module { .. } | Record::Site { .. } | Record::Stack { .. } => {}
         }
+        news
+    }
+
+    fn edge(&mut self, EdgeFinding { code, links }: EdgeFinding) -> News {
+        let members = || links.iter().map(|link| link.request.thread);
+        let scope = self.order.common_scope(members());
+        self.found.collect(scope, |found| found.edge(code, &links));
+        self.note_scopes(members());
+        News { code, tier: Tier::Likely, links, doubt: None }
+    }
+
+    fn stuck(&mut self, kind: StuckKind, threads: &[StuckThread], doubt: Option<&str>) -> Option<News> {
+        let members = || threads.iter().map(|side| side.request.thread);
+        let scope = self.order.common_scope(members());
+        let mut news = None;
+        self.found.collect(scope, |found| news = found.stuck(kind, threads, doubt));
+        self.note_scopes(members());
         news
     }
 
@@ -452,6 +520,10 @@ impl Judge {
     pub fn notes(&self) -> Vec<String> {
         let mut notes = self.notes.clone();
         notes.extend(self.order.notes());
+        if self.edges.lost() > 0 {
+            let lost = self.edges.lost();
+            notes.push(format!("{lost} waits or signals were not looked at (limit: {OBJECTS_MAX} objects)"));
+        }
         if self.found.all.lost > 0 {
             let lost = self.found.all.lost;
             notes.push(format!("{lost} stuck sets were not reported (limit: {STUCK_MAX})"));
@@ -468,7 +540,7 @@ impl Judge {
             events: self.records.max(ended.events),
             edges: (self.order.edge_count() as u64).max(ended.edges),
             processes: 1,
-            dropped: self.dropped + self.order.lost() + self.found.all.lost,
+            dropped: self.dropped + self.order.lost() + self.edges.lost() + self.found.all.lost,
         }
     }
 }

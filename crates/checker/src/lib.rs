@@ -9,6 +9,7 @@ pub mod judge;
 pub mod order;
 pub mod trace;
 pub mod trace_report;
+mod wait_edges;
 pub mod waits;
 pub mod words;
 

@@ -163,6 +163,21 @@ impl OrderChecker {
         self.evidence.history.forget(token.0);
     }
 
+    /// Where `thread` is now, to be compared with other places. To be given back.
+    pub(crate) fn place(&mut self, thread: ThreadId) -> u32 {
+        self.evidence.history.learn(thread.0)
+    }
+
+    /// Gives a place back.
+    pub(crate) fn release(&mut self, place: u32) {
+        self.evidence.history.release(place);
+    }
+
+    /// Whether one of two places in different threads' lives comes before the other.
+    pub(crate) fn are_ordered(&self, one: u32, two: u32) -> bool {
+        self.evidence.history.ordered(one, two)
+    }
+
     /// The lock is gone: no later request names it. What was learned of it stays while it can matter.
     pub fn dropped(&mut self, lock: LockId) {
         let mut released = Vec::new();

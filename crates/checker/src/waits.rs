@@ -5,11 +5,23 @@
 //! each one whose wait somebody outside could end. Taking too much away loses a report, never makes a false one,
 //! so everything that is not known counts as "somebody could".
 //!
+//! A circle of lock holders and joined threads is stuck whatever the others do. A wait for a signal is stuck only in
+//! a closed world: when every thread of the process waits, nobody is left to give it. In such a world this module
+//! says what a reader should hear of it, one stuck set for each object that is waited for:
+//!
+//! | the wait is for | and | then it is |
+//! |---|---|---|
+//! | a lock or a thread's end | a circle leads back to it | found when it closed, not here |
+//! | a lock or a thread's end | none does | not told: it is the consequence of another wait |
+//! | a signal | the last one was sent while nobody waited, and the wait asks no predicate | a lost wake-up |
+//! | a signal | a thread waits for a lock that the waiter holds | a deadlock of the two |
+//! | a signal | else | a wait that nobody is left to end |
+//!
 //! This module judges one snapshot. Taking it so that it is true is the run-time's business.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
-use lockcheck_events::{Attempt, Hold, LockKind, Mode, Request, StuckThread, ThreadId};
+use lockcheck_events::{Attempt, Hold, LockId, LockKind, Mode, Request, StuckKind, StuckThread, ThreadId};
 
 /// What could end a wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,6 +43,17 @@ pub struct Waiting {
     pub request: Request,
     /// Who could end its wait.
     pub enders: Enders,
+    /// The last signal given before the wait began, if it found nobody and the wait does not check why it waits.
+    pub lost: Option<Request>,
+}
+
+/// A stuck set with its name.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Stuck {
+    /// What it is.
+    pub kind: StuckKind,
+    /// Its members: in the order of the circle if it is one.
+    pub threads: Vec<StuckThread>,
 }
 
 /// All threads that were blocked at one moment.
@@ -69,9 +92,11 @@ impl Snapshot {
             Enders::Holders(_) | Enders::OtherHolders(_) => {
                 // A queued writer in the way may give up if its wait is timed, and then a reader goes on.
                 let blockers = self.blockers(index);
+                if blockers.is_empty() {
+                    return !self.complete;
+                }
                 let held = blockers.iter().any(|&(other, hold)| hold.is_some() && set.contains(&other));
-                let queued = !blockers.is_empty()
-                    && blockers.iter().all(|&(other, hold)| hold.is_none() && set.contains(&other));
+                let queued = blockers.iter().all(|&(other, hold)| hold.is_none() && set.contains(&other));
                 !(held || queued)
             }
         }
@@ -80,7 +105,7 @@ impl Snapshot {
     /// The waiting threads that stand in the way of `index`, with their hold; without one: a writer in the queue,
     /// which holds plain readers back.
     fn blockers(&self, index: usize) -> Vec<(usize, Option<Hold>)> {
-        let Waiting { request, enders } = &self.waiting[index];
+        let Waiting { request, enders, .. } = &self.waiting[index];
         let mut found = Vec::new();
         for (other, waiting) in self.waiting.iter().enumerate() {
             let own = other == index;
@@ -124,7 +149,7 @@ impl Snapshot {
 
     /// The circle of threads behind `thread`'s wait, in the order in which each waits for the next; `None` where
     /// `thread` can go on, or is stuck without a circle.
-    pub fn circle_from(&self, thread: ThreadId) -> Option<Vec<StuckThread>> {
+    pub fn circle_from(&self, thread: ThreadId) -> Option<Stuck> {
         let stuck = self.stuck();
         let mut at = stuck.iter().copied().find(|&index| self.waiting[index].request.thread == thread)?;
         let mut path = Vec::new();
@@ -134,11 +159,63 @@ impl Snapshot {
         }
         let start = path.iter().position(|&index| index == at)?;
         let circle = path.split_off(start);
-        Some(circle.iter().map(|&index| self.describe(index, &circle)).collect())
+        let threads = circle.iter().map(|&index| self.describe(index, &circle)).collect();
+        Some(Stuck { kind: self.kind_of(&circle), threads })
+    }
+
+    /// A circle of joins alone is a deadlock like any other.
+    fn kind_of(&self, circle: &[usize]) -> StuckKind {
+        let joins =
+            circle.iter().filter(|&&index| matches!(self.waiting[index].enders, Enders::EndOf(_))).count();
+        if joins > 0 && joins < circle.len() { StuckKind::JoinDeadlock } else { StuckKind::Deadlock }
+    }
+
+    /// What to tell of a world that stands still, by the object waited for. Nothing where the snapshot is not
+    /// complete or some thread can go on.
+    pub fn standstill(&self) -> Vec<Stuck> {
+        let stuck = self.stuck();
+        if !self.complete || stuck.len() < self.waiting.len() {
+            return Vec::new();
+        }
+        let for_a_signal = |index: &&usize| match self.waiting[**index].enders {
+            Enders::Anyone => true,
+            Enders::EndOf(_) => false,
+            // Its holder has ended.
+            _ => self.blockers(**index).is_empty(),
+        };
+        let mut by_object: BTreeMap<LockId, Vec<usize>> = BTreeMap::new();
+        for &index in stuck.iter().filter(for_a_signal) {
+            by_object.entry(self.waiting[index].request.lock).or_default().push(index);
+        }
+        by_object.values().map(|waiters| self.tell(waiters, &stuck)).collect()
+    }
+
+    /// What to tell of those who wait for one object.
+    fn tell(&self, waiters: &[usize], stuck: &[usize]) -> Stuck {
+        let lost = |index: &usize| Some((*index, self.waiting[*index].lost.as_ref()?));
+        if let Some((index, signal)) = waiters.iter().find_map(lost) {
+            let signal = StuckThread { request: signal.clone(), waits_for: Vec::new() };
+            return Stuck { kind: StuckKind::LostWakeup, threads: vec![self.describe(index, &[]), signal] };
+        }
+        for &waiter in waiters {
+            let needs_what_it_holds = |&&other: &&usize| {
+                other != waiter && self.waits_for(other, &[waiter]).iter().any(|(_, hold)| hold.is_some())
+            };
+            if let Some(&other) = stuck.iter().find(needs_what_it_holds) {
+                let pair = [waiter, other];
+                let threads = pair.iter().map(|&index| self.describe(index, &pair)).collect();
+                return Stuck { kind: StuckKind::Deadlock, threads };
+            }
+        }
+        let threads = waiters.iter().map(|&index| self.describe(index, &[])).collect();
+        Stuck { kind: StuckKind::StuckWait, threads }
     }
 
     fn describe(&self, index: usize, circle: &[usize]) -> StuckThread {
-        let waits_for = self.waits_for(index, circle);
+        let waits_for = match self.waiting[index].enders {
+            Enders::EndOf(_) | Enders::Anyone => Vec::new(),
+            _ => self.waits_for(index, circle),
+        };
         StuckThread {
             request: self.waiting[index].request.clone(),
             waits_for: waits_for
@@ -200,7 +277,7 @@ mod tests {
             None if how == "up" => Enders::OtherHolders(LockKind::RwLock),
             None => Enders::Holders(LockKind::RwLock),
         };
-        Waiting { request, enders }
+        Waiting { request, enders, lost: None }
     }
 
     fn lock(name: &str) -> LockId {
@@ -219,7 +296,7 @@ mod tests {
     fn check(text: &str, from: u32, expect: Option<&[u32]>) {
         let circle = snapshot(text, false).circle_from(ThreadId(from));
         let threads =
-            circle.map(|circle| circle.iter().map(|side| side.request.thread.0).collect::<Vec<_>>());
+            circle.map(|circle| circle.threads.iter().map(|side| side.request.thread.0).collect::<Vec<_>>());
         assert_eq!(threads.as_deref(), expect, "{text}");
     }
 
@@ -285,8 +362,125 @@ mod tests {
 
     #[test]
     fn a_signal_can_come_from_anyone_unless_everyone_waits() {
-        let text = "1: s; w a\n2: w a";
+        let text = "1: s e; w a\n2: w a";
         assert!(snapshot(text, false).stuck().is_empty());
         assert_eq!(snapshot(text, true).stuck(), [0, 1]);
+    }
+
+    #[test]
+    fn a_join_in_a_circle_of_locks_gives_it_another_name() {
+        let kind = |text: &str| snapshot(text, false).circle_from(ThreadId(1)).map(|circle| circle.kind);
+        assert_eq!(kind("1: w a; w b\n2: w b; w a"), Some(StuckKind::Deadlock));
+        assert_eq!(kind("1: j 2; w a\n2: w a"), Some(StuckKind::JoinDeadlock));
+        assert_eq!(kind("1: j 2\n2: j 1"), Some(StuckKind::Deadlock));
+        assert_eq!(kind("1: j 2; w a\n2: w b\n3: w a; w b"), Some(StuckKind::JoinDeadlock));
+    }
+
+    /// `expect`: the kind of each stuck set, and its threads.
+    #[track_caller]
+    fn told(text: &str, expect: &[(StuckKind, &[u32])]) {
+        let all = snapshot(text, true).standstill();
+        let all: Vec<(StuckKind, Vec<u32>)> = all
+            .into_iter()
+            .map(|set| (set.kind, set.threads.iter().map(|side| side.request.thread.0).collect()))
+            .collect();
+        let expect: Vec<_> = expect.iter().map(|(kind, threads)| (*kind, threads.to_vec())).collect();
+        assert_eq!(all, expect, "{text}");
+        assert!(snapshot(text, false).standstill().is_empty(), "an open world: {text}");
+    }
+
+    /// Tries every set of threads: those that nobody outside can help are stuck, and so are all of them together.
+    fn stuck_by_trying(snapshot: &Snapshot) -> Vec<usize> {
+        let count = snapshot.waiting.len();
+        let blocks = |index: usize| snapshot.waiting[index].request.attempt == Attempt::Block;
+        let mut all = HashSet::new();
+        for bits in 1u32..1 << count {
+            let set: HashSet<usize> = (0..count).filter(|index| bits >> index & 1 == 1).collect();
+            if set.iter().all(|&index| blocks(index) && !snapshot.could_end(index, &set)) {
+                all.extend(set);
+            }
+        }
+        let mut all: Vec<usize> = all.into_iter().collect();
+        all.sort_unstable();
+        all
+    }
+
+    #[test]
+    fn the_fixpoint_finds_what_trying_every_set_finds() {
+        let mut state: u64 = 0x9e37_79b9_7f4a_7c15;
+        let mut random = |below: u64| {
+            // Knuth's MMIX generator.
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % below
+        };
+        let mut stuck = 0;
+        for round in 0..3_000 {
+            let threads = 1 + random(6);
+            let mut text = String::new();
+            for thread in 1..=threads {
+                let lock = |random: &mut dyn FnMut(u64) -> u64| char::from(b'a' + random(4) as u8);
+                let wait = match random(8) {
+                    0 => format!("j {}", 1 + random(threads)),
+                    1 => format!("s {}", lock(&mut random)),
+                    2 => format!("t {}", lock(&mut random)),
+                    3 => format!("r {}", lock(&mut random)),
+                    _ => format!("w {}", lock(&mut random)),
+                };
+                text.push_str(&format!("{thread}: {wait}"));
+                for _ in 0..random(3) {
+                    let mode = if random(3) == 0 { 'r' } else { 'w' };
+                    text.push_str(&format!("; {mode} {}", lock(&mut random)));
+                }
+                text.push('\n');
+            }
+            for complete in [false, true] {
+                let snapshot = snapshot(&text, complete);
+                let found = snapshot.stuck();
+                assert_eq!(found, stuck_by_trying(&snapshot), "round {round}, complete {complete}:\n{text}");
+                stuck += usize::from(!found.is_empty());
+            }
+        }
+        assert!(stuck > 500, "only {stuck} of the snapshots had anybody stuck");
+    }
+
+    #[test]
+    fn those_who_wait_for_one_thing_are_told_together() {
+        told("1: s e", &[(StuckKind::StuckWait, &[1])]);
+        told("1: s e\n2: s f\n3: s e", &[(StuckKind::StuckWait, &[1, 3]), (StuckKind::StuckWait, &[2])]);
+    }
+
+    #[test]
+    fn what_follows_from_another_wait_is_not_told() {
+        told("1: s e; w a\n2: j 1", &[(StuckKind::StuckWait, &[1])]);
+        told("1: w a; w b\n2: w b; w a\n3: j 1", &[]);
+    }
+
+    #[test]
+    fn a_waiter_holds_what_the_one_who_could_signal_needs() {
+        told("1: s e; w a\n2: w a\n3: j 2", &[(StuckKind::Deadlock, &[1, 2])]);
+        told("1: s e; r a\n2: w a", &[(StuckKind::Deadlock, &[1, 2])]);
+    }
+
+    #[test]
+    fn a_lock_whose_holder_has_ended_is_given_up_by_nobody() {
+        told("1: w a\n2: j 1", &[(StuckKind::StuckWait, &[1])]);
+    }
+
+    #[test]
+    fn nothing_is_told_while_a_timeout_can_move_the_world() {
+        told("1: s e\n2: t a", &[]);
+    }
+
+    #[test]
+    fn a_lost_signal_comes_first() {
+        let mut world = snapshot("1: s e; w a\n2: w a", true);
+        let mut signal = world.waiting[0].request.clone();
+        (signal.thread, signal.attempt) = (ThreadId(7), Attempt::Try);
+        world.waiting[0].lost = Some(signal);
+        let told = world.standstill();
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0].kind, StuckKind::LostWakeup);
+        let threads: Vec<u32> = told[0].threads.iter().map(|side| side.request.thread.0).collect();
+        assert_eq!(threads, [1, 7]);
     }
 }

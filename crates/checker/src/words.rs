@@ -22,6 +22,9 @@ pub fn message(finding: &Finding) -> String {
     let who = thread_label(&first.thread);
     let what = wanted_phrase(finding, 0);
     match finding.code {
+        Code::Deadlock if finding.evidence.len() > 1 && !finding.evidence.iter().all(asks_for_a_lock) => {
+            mixed_message(finding)
+        }
         Code::LockOrderCycle | Code::Deadlock | Code::CrossProcessDeadlock => cycle_message(finding),
         Code::SelfDeadlock => self_deadlock_message(finding),
         Code::RwlockRecursion => rwlock_recursion_message(finding),
@@ -29,18 +32,21 @@ pub fn message(finding: &Finding) -> String {
             format!("only a timeout keeps {} from a deadlock: {}", threads(finding), orders(finding))
         }
         Code::WaitWhileHolding => {
+            let waker = finding.evidence.get(1).map(|side| thread_label(&side.thread));
+            let waker = waker.unwrap_or_else(|| "the waker".to_owned());
+            let held = held_phrase(finding, 0);
             format!(
-                "{who} waits for {what} while it holds {}, which the waker needs",
-                held_phrase(finding, 0)
+                "{who} waits for {what} while it holds {held}, which {waker} needs before it ends the wait"
             )
         }
         Code::LostWakeup => {
             format!("a notification of {what} was lost: {who} waits for it after it was sent")
         }
-        Code::StuckWait => format!("{who} waits for {what}, and nobody is left who could end the wait"),
-        Code::JoinDeadlock => {
-            format!("{who} joins a thread that needs {}, which {who} holds", held_phrase(finding, 0))
+        Code::StuckWait if finding.evidence.len() > 1 => {
+            format!("{} wait for {what}, and nobody is left who could end the wait", threads(finding))
         }
+        Code::StuckWait => format!("{who} waits for {what}, and nobody is left who could end the wait"),
+        Code::JoinDeadlock => join_message(finding),
         Code::ExecutorStarvation => {
             format!("{who} waits for a task that no worker of {what} is free to run")
         }
@@ -70,6 +76,7 @@ pub fn message(finding: &Finding) -> String {
 /// What to do, in one sentence that fits this finding.
 pub fn advice(finding: &Finding) -> String {
     let text = match finding.code {
+        Code::Deadlock if !finding.evidence.iter().all(asks_for_a_lock) => return mixed_advice(finding),
         Code::LockOrderCycle | Code::Deadlock | Code::CrossProcessDeadlock if finding.evidence.len() > 1 => {
             return order_advice(finding);
         }
@@ -171,11 +178,27 @@ pub fn deed(side: &Evidence, label: &str) -> Option<String> {
     })
 }
 
-/// The hold that links side `index` to the side before: the lock that one waits for.
+/// Whether the side asks for what others hold, rather than for what they do.
+pub fn asks_for_a_lock(side: &Evidence) -> bool {
+    !matches!(side.action.as_str(), "join" | "wait" | "notify")
+}
+
+/// The hold that links side `index` to the side before: the lock that one waits for, if it is one.
 pub fn linking_hold(finding: &Finding, index: usize) -> Option<&HeldLock> {
     let sides = &finding.evidence;
     let side = sides.get(index)?;
+    if matches!(finding.code, Code::StuckWait | Code::LostWakeup) {
+        return None;
+    }
     let before = &sides[(index + sides.len() - 1) % sides.len()];
+    if finding.code == Code::WaitWhileHolding {
+        // What one holds and the other needs.
+        let shared = |hold: &&HeldLock| before.holds.iter().any(|other| other.lock == hold.lock);
+        return side.holds.iter().find(shared).or(side.holds.first());
+    }
+    if !asks_for_a_lock(before) {
+        return side.holds.iter().find(|hold| hold.lock == before.lock);
+    }
     let of_cycle = |hold: &&HeldLock| finding.locks.iter().any(|lock| lock.id == hold.lock);
     side.holds
         .iter()
@@ -355,6 +378,55 @@ fn cycle_message(finding: &Finding) -> String {
     let [a, b] = pair_names(finding);
     let (held, wanted) = (held_phrase(finding, 0), wanted_phrase(finding, 0));
     format!("{who} are deadlocked: {a} holds {held} and waits for {wanted}; {b} the other way round")
+}
+
+/// What one side does, for a sentence about all of them.
+fn part(finding: &Finding, index: usize) -> String {
+    let side = &finding.evidence[index];
+    let what = wanted_phrase(finding, index);
+    let does = match side.action.as_str() {
+        "join" => format!("joins {what}"),
+        _ => format!("waits for {what}"),
+    };
+    match linking_hold(finding, index) {
+        Some(hold) => {
+            format!("{} {does} while it holds {}", quoted(&side.thread), phrase_of(finding, &hold.lock))
+        }
+        None => format!("{} {does}", quoted(&side.thread)),
+    }
+}
+
+fn deeds(finding: &Finding) -> String {
+    (0..finding.evidence.len()).map(|index| part(finding, index)).collect::<Vec<_>>().join("; ")
+}
+
+/// A deadlock in which not every side waits for a lock.
+fn mixed_message(finding: &Finding) -> String {
+    format!("{} are deadlocked: {}", threads(finding), deeds(finding))
+}
+
+fn mixed_advice(finding: &Finding) -> String {
+    let waits = |&index: &usize| !asks_for_a_lock(&finding.evidence[index]);
+    let Some(index) = (0..finding.evidence.len()).find(waits) else { return order_advice(finding) };
+    let change = place(&finding.evidence[index].site);
+    match linking_hold(finding, index) {
+        Some(_) => format!("release {} before waiting at {change}", held_phrase(finding, index)),
+        None => format!("do not wait at {change} for a thread that waits for this one"),
+    }
+}
+
+fn join_message(finding: &Finding) -> String {
+    let sides = &finding.evidence;
+    let who = thread_label(&sides[0].thread);
+    if sides.len() > 2 {
+        return format!("{} are deadlocked: {}", threads(finding), deeds(finding));
+    }
+    let held = held_phrase(finding, 0);
+    let needs = sides.get(1).map_or_else(|| "a thread".to_owned(), |side| thread_label(&side.thread));
+    match finding.tier {
+        Tier::Actual => format!("{who} joins {needs}, which waits for {held}, which {who} holds"),
+        _ => format!("{who} joins {needs}, which needs {held}, while {who} holds it"),
+    }
 }
 
 /// Readers of one lock who all ask to write it.

@@ -49,7 +49,8 @@ pub struct Request {
 pub struct StuckThread {
     /// What it asks for and what it holds.
     pub request: Request,
-    /// The members of the set that could end its wait, and with them the holds that stand in the way.
+    /// The members of the set that could end its wait by giving up a lock, and with them the holds that stand in the
+    /// way. Empty where it waits for something else: the end of the next member, or a signal.
     pub waits_for: Vec<(ThreadId, Hold)>,
 }
 
@@ -60,6 +61,13 @@ pub enum StuckKind {
     Deadlock,
     /// A thread that waits for what only it could give up.
     SelfDeadlock,
+    /// Threads that wait for each other, one of them for the end of the next, which needs a lock.
+    JoinDeadlock,
+    /// Threads that wait for one thing which nobody is left to do.
+    StuckWait,
+    /// The same, after a notification that nobody received. The last member is the notifier; its request, with the
+    /// attempt `Try`, is the notification.
+    LostWakeup,
 }
 
 /// One piece of knowledge.
@@ -158,6 +166,25 @@ pub enum Record {
         /// Nanoseconds from the moment the last member asked to the moment this was written.
         detected_after_ns: u64,
     },
+    /// A stuck set has formed, unless somebody of whom too little is known can end it.
+    MaybeStuck {
+        /// What kind.
+        kind: StuckKind,
+        /// As in `Stuck`.
+        threads: Vec<StuckThread>,
+        /// Who or what could, as the end of a sentence.
+        doubt: String,
+    },
+    /// A thread waited for an object while it held locks.
+    Wait {
+        /// What for, and what it held.
+        request: Request,
+        /// The object is the end of a thread.
+        join: bool,
+    },
+    /// A thread gave a signal that such a wait may be for. The request's holds are the locks that it asked for since
+    /// the last point that orders it after others, held or released since; its attempt is `Try`.
+    Signal(Request),
     /// A named limit was reached and knowledge is missing from here on.
     Dropped {
         /// The limit's name and value, for the report.

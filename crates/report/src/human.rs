@@ -208,6 +208,9 @@ impl<'a> Layout<'a> {
             _ if sites == 0 => return None,
             1 => format!("{} was created here", view.lock(&locks[0].id)),
             _ if sites > shown => format!("the locks were created at {sites} places, such as here"),
+            _ if !view.finding.evidence.iter().all(words::asks_for_a_lock) => {
+                "what they hold and wait for was created here".to_owned()
+            }
             _ => "the locks were created here".to_owned(),
         };
         let title = Level::NOTE.secondary_title(escape::text(&title).into_owned());
@@ -296,6 +299,9 @@ fn certainty(finding: &Finding) -> String {
         Tier::Order => {
             "the order is inconsistent; it takes more than what was seen, such as a second thread, to deadlock"
         }
+        Tier::Likely if matches!(finding.code, Code::StuckWait | Code::LostWakeup) => {
+            "every thread that is watched waits"
+        }
         Tier::Likely if sides < 2 => "nothing seen rules it out; not yet confirmed",
         Tier::Likely => {
             let number = if sides == 2 { "two".to_owned() } else { sides.to_string() };
@@ -347,6 +353,9 @@ impl<'a> View<'a> {
         let sides = &self.finding.evidence;
         let who = words::thread_label(&sides[side].thread);
         let also = if sides[side].thread == sides[0].thread { "also " } else { "" };
+        if !sides.iter().all(words::asks_for_a_lock) {
+            return escape::text(&self.mixed_title(side, &who)).into_owned();
+        }
         let text = match (sides.len(), self.finding.locks.len()) {
             _ if is_access(&sides[0]) => format!("{who} comes in here"),
             (2, 2) => format!("{who} {also}takes them the other way round"),
@@ -354,6 +363,20 @@ impl<'a> View<'a> {
             (number, _) => format!("{who} is side {} of {number}", side + 1),
         };
         escape::text(&text).into_owned()
+    }
+
+    /// The title of a side among some that do not wait for locks.
+    fn mixed_title(&self, side: usize, who: &str) -> String {
+        let evidence = &self.finding.evidence[side];
+        let lock = self.lock(&evidence.lock);
+        match evidence.action.as_str() {
+            "notify" if self.finding.code == Code::LostWakeup => format!("{who} notified it before"),
+            "notify" => format!("{who} would end the wait"),
+            "join" => format!("{who} joins {lock}"),
+            "wait" if evidence.lock == self.finding.evidence[0].lock => format!("{who} waits for it too"),
+            "wait" => format!("{who} waits for {lock}"),
+            _ => format!("{who} needs {lock}"),
+        }
     }
 
     /// Where the side took the lock that links it to the side before, and where it asks for the next one.
@@ -397,6 +420,15 @@ impl<'a> View<'a> {
         let verb = if happened { "waits" } else { "asks" };
         let timed = if evidence.attempt == Attempt::Timed { ", with a timeout," } else { "" };
         let lock = self.lock(&evidence.lock);
+        match evidence.action.as_str() {
+            "join" => return format!("joins {lock}"),
+            "notify" if self.finding.code == Code::LostWakeup => {
+                return format!("notifies {lock}, for which nobody waits yet");
+            }
+            "notify" => return format!("signals {lock}"),
+            "wait" => return format!("waits{timed} for {lock}"),
+            _ => {}
+        }
         let rwlock = self.detail(&evidence.lock).is_some_and(|lock| lock.class == "rwlock");
         let purpose = match evidence.mode {
             Mode::Upgradable => format!("for an upgradable read of {lock}"),
@@ -405,6 +437,7 @@ impl<'a> View<'a> {
             _ => format!("for {lock}"),
         };
         let holder = match self.next_thread(side) {
+            _ if self.finding.code == Code::StuckWait => String::new(),
             Some(holder) if happened => format!(", which {holder} holds"),
             Some(holder) => format!(", which {holder} may hold"),
             None if self.finding.evidence.len() == 1 => ", which it already holds".to_owned(),

@@ -70,6 +70,14 @@ pub use assert::report;
 #[doc(hidden)]
 pub use assert::{__run_test, assert_clean_now, assert_no_cycles_now};
 #[cfg(instrumented)]
+pub use rt::dump::dump;
+
+/// Writes to standard error what every thread holds and what it waits for: nothing that is known, since nothing is
+/// watched.
+#[cfg(not(instrumented))]
+pub fn dump() {}
+
+#[cfg(instrumented)]
 pub use lockcheck_checker::{Code, Finding, Report, Tier};
 pub use std::thread_local;
 pub use sync::{

@@ -282,7 +282,7 @@ impl End {
     /// Whether it has come.
     #[must_use]
     pub fn has_come(&self) -> bool {
-        self.0.has_come()
+        self.0.is_over()
     }
 
     /// Waits for it; what the calling thread does from here on comes after all the other did.

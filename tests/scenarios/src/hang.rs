@@ -27,6 +27,7 @@ pub const ALL: &[Scenario] = &[
     ("join-holding-a-lock", join_holding_a_lock),
     ("join-holding-a-lock-blocked-first", join_holding_a_lock_blocked_first),
     ("join-each-other", join_each_other),
+    ("dump-of-a-deadlock", dump_of_a_deadlock),
 ];
 
 fn real_abba() {
@@ -268,6 +269,25 @@ fn join_holding_a_lock_blocked_first() {
         }
         let _ = worker.join();
     })]);
+}
+
+/// The main thread lives on and asks who holds and who waits.
+fn dump_of_a_deadlock() {
+    let locks = std::sync::Arc::new((Lock::new(()).named("left"), Lock::new(()).named("right")));
+    let both = std::sync::Arc::new(Barrier::new(2));
+    for turned in [false, true] {
+        let (locks, both) = (locks.clone(), both.clone());
+        thread::spawn(move || {
+            let (first, second) = if turned { (&locks.1, &locks.0) } else { (&locks.0, &locks.1) };
+            let _held = first.lock();
+            both.wait();
+            drop(second.lock());
+        });
+    }
+    while !tracked::report().findings.iter().any(|finding| finding.tier == tracked::Tier::Actual) {
+        thread::yield_now();
+    }
+    tracked::dump();
 }
 
 fn join_each_other() {

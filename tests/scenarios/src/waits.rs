@@ -1,18 +1,38 @@
 //! Waits that are not for locks: conditions, channels. Those that hang do so always.
 
-use std::sync::Barrier;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{channel, sync_channel};
+use std::sync::{Arc, Barrier};
+use std::time::Duration;
 
-use tracked::{Condvar, Event, Semaphore, thread};
+use tracked::{Condition, Condvar, Event, Semaphore, thread};
 
 use crate::Scenario;
-use crate::threads::{lock, mutex, one_then_the_other, together};
+use crate::threads::{in_turn, lock, mutex, one_then_the_other, together};
 
 pub const ALL: &[Scenario] = &[
     ("lost-wakeup", lost_wakeup),
     ("wait-holding-what-the-notifier-needs", wait_holding_what_the_notifier_needs),
     ("send-holding-a-lock", send_holding_a_lock),
     ("event-nobody-sets", event_nobody_sets),
+    ("event-nobody-sets-last-one-leaves", event_nobody_sets_last_one_leaves),
+    ("event-nobody-sets-beside-an-unwatched-sleeper", event_nobody_sets_beside_an_unwatched_sleeper),
+    ("event-nobody-sets-with-a-signal-handler", event_nobody_sets_with_a_signal_handler),
+    ("pulse-nobody-sees", pulse_nobody_sees),
+    ("consumers-left-alone", consumers_left_alone),
+    ("permit-nobody-gives-back", permit_nobody_gives_back),
+    ("two-ways-to-be-stuck", two_ways_to_be_stuck),
+    ("event-set-after-a-timed-wait", event_set_after_a_timed_wait),
+    ("event-set-by-an-unwatched-thread", event_set_by_an_unwatched_thread),
+    ("event-set-by-a-reader", event_set_by_a_reader),
+    ("ping-pong", ping_pong),
+    ("event-under-a-lock-its-setter-needs", event_under_a_lock_its_setter_needs),
+    ("event-under-a-lock-its-setter-holds", event_under_a_lock_its_setter_holds),
+    ("event-under-a-lock-not-every-setter-needs", event_under_a_lock_not_every_setter_needs),
+    ("event-under-a-lock-its-setter-took-before", event_under_a_lock_its_setter_took_before),
+    ("condition-under-a-lock-its-notifier-needs-not", condition_under_a_lock_its_notifier_needs_not),
+    ("join-under-a-lock-the-worker-took", join_under_a_lock_the_worker_took),
+    ("scope-under-a-lock-the-worker-took", scope_under_a_lock_the_worker_took),
+    ("join-under-another-lock", join_under_another_lock),
     ("semaphores-in-opposite-order", semaphores_in_opposite_order),
     ("condvar-with-predicate", condvar_with_predicate),
     ("semaphore-as-a-gate", semaphore_as_a_gate),
@@ -21,7 +41,17 @@ pub const ALL: &[Scenario] = &[
 /// The only notification comes before the wait, which asks no predicate.
 fn lost_wakeup() {
     let (state, changed) = (mutex(), Condvar::new());
-    one_then_the_other(|| changed.notify_one(), || drop(changed.wait(lock(&state))));
+    let between = Barrier::new(2);
+    together(vec![
+        Box::new(|| {
+            changed.notify_one();
+            between.wait();
+        }),
+        Box::new(|| {
+            between.wait();
+            drop(changed.wait(lock(&state)));
+        }),
+    ]);
 }
 
 fn wait_holding_what_the_notifier_needs() {
@@ -64,6 +94,266 @@ fn send_holding_a_lock() {
 fn event_nobody_sets() {
     let event = Event::new();
     together(vec![Box::new(|| event.wait())]);
+}
+
+/// Whoever comes last, the waiter or the one who leaves.
+fn event_nobody_sets_last_one_leaves() {
+    let event = Arc::new(Event::new());
+    let inner = event.clone();
+    thread::spawn(move || {
+        for _ in 0..1000 {
+            thread::yield_now();
+        }
+        drop(inner);
+    });
+    together(vec![Box::new(|| event.wait())]);
+}
+
+/// A thread that nobody watches sleeps as well, and there is nobody to wake it.
+fn event_nobody_sets_beside_an_unwatched_sleeper() {
+    let (stop, stopped) = channel::<()>();
+    let sleeper = std::thread::spawn(move || stopped.recv());
+    event_nobody_sets();
+    drop(stop);
+    let _ = sleeper.join();
+}
+
+/// The handler could set it, for all that is known.
+fn event_nobody_sets_with_a_signal_handler() {
+    extern "C" fn handler(_: libc::c_int) {}
+    // SAFETY: the handler does nothing.
+    unsafe { libc::signal(libc::SIGUSR1, handler as *const () as libc::sighandler_t) };
+    event_nobody_sets();
+}
+
+/// Set and cleared before anybody waits.
+fn pulse_nobody_sees() {
+    let event = Event::new();
+    let between = Barrier::new(2);
+    together(vec![
+        Box::new(|| {
+            event.set();
+            event.clear();
+            between.wait();
+        }),
+        Box::new(|| {
+            between.wait();
+            event.wait();
+        }),
+    ]);
+}
+
+/// The producer ends without a word to those who wait; what it said before found nobody, and nobody missed it.
+fn consumers_left_alone() {
+    let items = Condition::new(0);
+    let between = Barrier::new(4);
+    let consume = || {
+        between.wait();
+        let mut items = items.lock();
+        items.wait_while(|items| *items == 0);
+        *items -= 1;
+    };
+    together(vec![
+        Box::new(consume),
+        Box::new(consume),
+        Box::new(consume),
+        Box::new(|| {
+            items.notify_all();
+            between.wait();
+        }),
+    ]);
+}
+
+fn permit_nobody_gives_back() {
+    let permits = Semaphore::new(1);
+    let between = Barrier::new(2);
+    together(vec![
+        Box::new(|| {
+            permits.acquire().forget();
+            between.wait();
+        }),
+        Box::new(|| {
+            between.wait();
+            drop(permits.acquire());
+        }),
+    ]);
+}
+
+/// Two objects, and nobody for either.
+fn two_ways_to_be_stuck() {
+    let (one, other) = (Event::new(), Semaphore::new(0));
+    together(vec![Box::new(|| one.wait()), Box::new(|| drop(other.acquire()))]);
+}
+
+/// A wait with a timeout is not for ever: what comes after it can end another.
+fn event_set_after_a_timed_wait() {
+    let (never, event) = (Event::new(), Event::new());
+    together(vec![
+        Box::new(|| {
+            assert!(!never.wait_for(Duration::from_millis(40)));
+            event.set();
+        }),
+        Box::new(|| event.wait()),
+    ]);
+}
+
+/// A thread that nobody watches sleeps for a while, as timers do, first in one way and then in another.
+fn event_set_by_an_unwatched_thread() {
+    let event = Arc::new(Event::new());
+    let unwatched = event.clone();
+    let timer = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(20));
+        let (_keep, nothing) = channel::<()>();
+        assert!(nothing.recv_timeout(Duration::from_millis(20)).is_err());
+        unwatched.set();
+    });
+    event.wait();
+    timer.join().expect("it sets the event");
+}
+
+/// A thread that nobody watches waits for bytes, which come from outside for all that is known.
+fn event_set_by_a_reader() {
+    use std::io::{Read, Write};
+    let (mut reader, mut writer) = std::os::unix::net::UnixStream::pair().expect("two sockets can be had");
+    let event = Arc::new(Event::new());
+    let unwatched = event.clone();
+    let reader = std::thread::spawn(move || {
+        reader.read_exact(&mut [0]).expect("a byte comes");
+        unwatched.set();
+    });
+    let writer = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(40));
+        writer.write_all(&[1]).expect("somebody reads");
+    });
+    event.wait();
+    reader.join().expect("it sets the event");
+    writer.join().expect("it writes");
+}
+
+/// At any moment one of the two waits and the other has just been told.
+fn ping_pong() {
+    const ROUNDS: u32 = 20_000;
+    let ball = Condition::new(0);
+    let play = |own: u32| {
+        let ball = &ball;
+        move || {
+            for round in 0..ROUNDS {
+                let mut at = ball.lock();
+                at.wait_while(|at| *at != 2 * round + own);
+                *at += 1;
+                at.notify_one();
+            }
+        }
+    };
+    together(vec![Box::new(play(0)), Box::new(play(1))]);
+}
+
+/// Would hang if the waiter got the lock first.
+fn event_under_a_lock_its_setter_needs() {
+    let (a, event) = (mutex(), Event::new());
+    one_then_the_other(
+        || {
+            drop(lock(&a));
+            event.set();
+        },
+        || {
+            let _held = lock(&a);
+            event.wait();
+        },
+    );
+}
+
+fn event_under_a_lock_its_setter_holds() {
+    let (a, event) = (mutex(), Event::new());
+    one_then_the_other(
+        || {
+            let _held = lock(&a);
+            event.set();
+        },
+        || {
+            let _held = lock(&a);
+            event.wait();
+        },
+    );
+}
+
+/// Somebody can set it who needs nothing.
+fn event_under_a_lock_not_every_setter_needs() {
+    let (a, event) = (mutex(), Event::new());
+    in_turn(vec![
+        Box::new(|| event.set()),
+        Box::new(|| {
+            drop(lock(&a));
+            event.set();
+        }),
+        Box::new(|| {
+            let _held = lock(&a);
+            event.wait();
+        }),
+    ]);
+}
+
+/// The setter is through with the lock before the waiter is there.
+fn event_under_a_lock_its_setter_took_before() {
+    let (a, event) = (mutex(), Event::new());
+    drop(lock(&a));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let _held = lock(&a);
+            event.wait();
+        });
+        event.set();
+    });
+}
+
+/// The usual way to use a condition, under a lock that has nothing to do with it.
+fn condition_under_a_lock_its_notifier_needs_not() {
+    let (a, ready) = (mutex(), Condition::new(false));
+    together(vec![
+        Box::new(|| {
+            let _held = lock(&a);
+            ready.lock().wait_while(|ready| !*ready);
+        }),
+        Box::new(|| {
+            let mut ready = ready.lock();
+            *ready = true;
+            ready.notify_all();
+        }),
+    ]);
+}
+
+/// Would hang if this thread got the lock first.
+fn join_under_a_lock_the_worker_took() {
+    let a = Arc::new(mutex());
+    let inner = a.clone();
+    let worker = thread::spawn(move || drop(lock(&inner)));
+    while !worker.is_finished() {
+        thread::yield_now();
+    }
+    let _held = lock(&a);
+    worker.join().expect("it does not panic");
+}
+
+/// The same with a scope in the place of the join.
+fn scope_under_a_lock_the_worker_took() {
+    let a = mutex();
+    let through = Barrier::new(2);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            drop(lock(&a));
+            through.wait();
+        });
+        through.wait();
+        std::mem::forget(lock(&a));
+    });
+}
+
+fn join_under_another_lock() {
+    let (a, b) = (Arc::new(mutex()), mutex());
+    let inner = a.clone();
+    let worker = thread::spawn(move || drop(lock(&inner)));
+    let _held = lock(&b);
+    worker.join().expect("it does not panic");
 }
 
 fn semaphores_in_opposite_order() {

@@ -26,6 +26,8 @@ enum Due {
     NothingThatCounts,
     /// Exactly this one finding, from so many threads.
     One { kind: &'static str, tier: &'static str, sides: usize },
+    /// Exactly these two.
+    Two { kind: &'static str, tier: &'static str },
     /// As `One`, and notes beside it.
     OneThatCounts { kind: &'static str, tier: &'static str, sides: usize },
     /// As `One`, and so many sets of locks show it.
@@ -34,11 +36,15 @@ enum Due {
     ToCome(&'static str),
 }
 
-use Due::{Counted, Nothing, NothingThatCounts, One, OneThatCounts, ToCome};
+use Due::{Counted, Nothing, NothingThatCounts, One, OneThatCounts, ToCome, Two};
 
 const CYCLE: &str = "lock-order-cycle";
 const DEADLOCK: &str = "deadlock";
 const SELF: &str = "self-deadlock";
+const JOIN: &str = "join-deadlock";
+const LOST: &str = "lost-wakeup";
+const STUCK: &str = "stuck-wait";
+const WAIT: &str = "wait-while-holding";
 const RECURSION: &str = "rwlock-recursion";
 
 const fn likely(sides: usize) -> Due {
@@ -109,17 +115,37 @@ const MATRIX: &[(&str, Due)] = &[
     ("harmless-closing-edge-then-harm", likely(2)),
     ("new-locks-at-an-old-address", Nothing),
     ("hundred-held", likely(2)),
-    ("join-holding-a-lock", actual(DEADLOCK, 2)),
-    ("join-holding-a-lock-blocked-first", actual(DEADLOCK, 2)),
+    ("join-holding-a-lock", actual(JOIN, 2)),
+    ("join-holding-a-lock-blocked-first", actual(JOIN, 2)),
     ("join-each-other", actual(DEADLOCK, 2)),
+    ("dump-of-a-deadlock", actual(DEADLOCK, 2)),
     ("condvar-with-predicate", Nothing),
     // Semaphores take no part in the order of locks, neither as sides nor as gates.
     ("semaphores-in-opposite-order", Nothing),
     ("semaphore-as-a-gate", likely(2)),
-    ("lost-wakeup", ToCome("conditions know their notifiers")),
-    ("wait-holding-what-the-notifier-needs", ToCome("waits are edges")),
+    ("lost-wakeup", actual(LOST, 2)),
+    ("wait-holding-what-the-notifier-needs", actual(DEADLOCK, 2)),
     ("send-holding-a-lock", ToCome("channels are watched")),
-    ("event-nobody-sets", ToCome("every thread is accounted for")),
+    ("event-nobody-sets", actual(STUCK, 1)),
+    ("event-nobody-sets-last-one-leaves", actual(STUCK, 1)),
+    ("event-nobody-sets-beside-an-unwatched-sleeper", actual(STUCK, 1)),
+    ("event-nobody-sets-with-a-signal-handler", One { kind: STUCK, tier: "likely", sides: 1 }),
+    ("pulse-nobody-sees", actual(LOST, 2)),
+    ("consumers-left-alone", actual(STUCK, 3)),
+    ("permit-nobody-gives-back", actual(STUCK, 1)),
+    ("two-ways-to-be-stuck", Two { kind: STUCK, tier: "actual" }),
+    ("event-set-after-a-timed-wait", Nothing),
+    ("event-set-by-an-unwatched-thread", Nothing),
+    ("event-set-by-a-reader", Nothing),
+    ("ping-pong", Nothing),
+    ("event-under-a-lock-its-setter-needs", One { kind: WAIT, tier: "likely", sides: 2 }),
+    ("event-under-a-lock-its-setter-holds", One { kind: WAIT, tier: "likely", sides: 2 }),
+    ("event-under-a-lock-not-every-setter-needs", Nothing),
+    ("event-under-a-lock-its-setter-took-before", Nothing),
+    ("condition-under-a-lock-its-notifier-needs-not", Nothing),
+    ("join-under-a-lock-the-worker-took", One { kind: JOIN, tier: "likely", sides: 2 }),
+    ("scope-under-a-lock-the-worker-took", One { kind: JOIN, tier: "likely", sides: 2 }),
+    ("join-under-another-lock", Nothing),
 ];
 
 /// How a scenario ended.
@@ -201,6 +227,7 @@ fn judge(due: Due, findings: &[Value]) -> Result<(), String> {
         (Nothing, findings) => findings.is_empty(),
         (NothingThatCounts, findings) => !findings.iter().any(|finding| counts(&finding)),
         (One { kind, tier, sides }, [finding]) => one(finding, kind, tier, sides),
+        (Two { kind, tier }, [one, other]) => is(one, kind, tier) && is(other, kind, tier),
         (OneThatCounts { kind, tier, sides }, findings) => {
             let mut counted = findings.iter().filter(counts);
             counted.next().is_some_and(|finding| one(finding, kind, tier, sides)) && counted.next().is_none()
@@ -277,8 +304,16 @@ fn what_is_still_to_come_is_listed() {
 /// Left alone, a deadlocked program goes on hanging, and says so once.
 #[test]
 fn a_deadlock_is_said_once() {
-    let cases =
-        ["real-abba", "real-abba-with-one-behind", "self-relock", "read-then-write", "join-holding-a-lock"];
+    let cases = [
+        "real-abba",
+        "real-abba-with-one-behind",
+        "self-relock",
+        "read-then-write",
+        "join-holding-a-lock",
+        "lost-wakeup",
+        "event-nobody-sets",
+        "consumers-left-alone",
+    ];
     let cases = cases.map(|name| (name, Nothing));
     let wrong = for_each(&cases, |name, _| {
         let outcome = wait(start(name, "report"), SHORT_PATIENCE);
@@ -293,12 +328,30 @@ fn a_deadlock_is_said_once() {
 fn a_deadlock_can_abort_the_process() {
     use std::os::unix::process::ExitStatusExt;
 
-    for name in ["real-abba", "self-relock", "join-holding-a-lock"] {
+    for name in ["real-abba", "self-relock", "join-holding-a-lock", "event-nobody-sets", "lost-wakeup"] {
         let outcome = wait(start(name, "abort"), PATIENCE);
         let signal = outcome.status.and_then(|status| status.signal());
         assert_eq!(signal, Some(6), "{name}: {}", outcome.stderr);
         assert!(outcome.stderr.contains("error[LC000"), "{name}: {}", outcome.stderr);
     }
+}
+
+#[test]
+fn a_dump_says_who_holds_and_who_waits() {
+    let outcome = wait(start("dump-of-a-deadlock", "report"), PATIENCE);
+    assert!(outcome.status.is_some_and(|status| status.success()), "{}", outcome.stderr);
+    let (_, dump) = outcome.stderr.split_once("lockcheck: who holds and who waits\n").expect("a dump");
+    let lines: Vec<&str> = dump.lines().collect();
+    let about = |name: &str| {
+        let holds = |line: &&str| line.starts_with("    holds mutex ") && line.contains(name);
+        let holder = lines.iter().position(|line| holds(&line));
+        let holder = lines[holder.expect("somebody holds it") - 1];
+        let waiter = lines.iter().find(|line| line.contains(" waits at ") && line.contains(name));
+        (holder, *waiter.expect("somebody waits for it"))
+    };
+    let ((left_holder, left_waiter), (right_holder, right_waiter)) = (about("`left`"), about("`right`"));
+    assert_eq!((left_holder, right_holder), (right_waiter, left_waiter), "{dump}");
+    assert!(left_waiter.contains("hang.rs:") && left_waiter.contains(", held by thread "), "{dump}");
 }
 
 /// Each report stands on lines of its own.

@@ -11,9 +11,9 @@ mod plain;
 mod watched;
 
 #[cfg(not(instrumented))]
-pub(crate) use plain::{Point, RawLock, Token, Watch};
+pub(crate) use plain::{AboutToPark, Point, RawLock, Token, Vigil, Watch};
 #[cfg(instrumented)]
-pub(crate) use watched::{Point, RawLock, Token, Watch};
+pub(crate) use watched::{AboutToPark, Point, RawLock, Token, Vigil, Watch};
 
 #[cfg(instrumented)]
 pub(crate) use crate::watched_thread as thread;
@@ -35,6 +35,15 @@ pub(crate) enum Kind {
     Barrier,
     Queue,
     Pool,
+}
+
+/// Whether a waiting thread made sure, since the last signal, that it has to wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Guarded {
+    /// It asked its predicate under the lock.
+    Yes,
+    /// It may just have begun to wait.
+    Unknown,
 }
 
 /// A number that no other live thread has, valid also while thread-locals are torn down.

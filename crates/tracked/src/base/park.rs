@@ -1,39 +1,69 @@
 //! A queue of threads that wait to be told, first come first served. The building block under conditions,
-//! semaphores, events and queues; knows nothing of being watched.
+//! semaphores, events and queues. What a parked thread does when it looks up from its wait is the vigil's.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use super::{AboutToPark, Vigil};
+
 /// One waiting thread.
 #[derive(Default)]
-struct Parker {
-    told: Mutex<bool>,
+pub(crate) struct Parker {
+    state: Mutex<State>,
     changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// What it waits for has come. Stays.
+    told: bool,
+    /// Somebody wants it to look up. Taken back when it does.
+    poked: bool,
+}
+
+/// Why a parked thread goes on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Wake {
+    Told,
+    Poked,
+    Late,
 }
 
 impl Parker {
     fn tell(&self) {
-        *ignore_poison(self.told.lock()) = true;
+        ignore_poison(self.state.lock()).told = true;
         self.changed.notify_one();
     }
 
-    /// Blocks until told (`true`) or until the deadline (`false`).
-    fn park(&self, deadline: Option<Instant>) -> bool {
-        let mut told = ignore_poison(self.told.lock());
-        while !*told {
-            told = match deadline {
-                None => ignore_poison(self.changed.wait(told)),
+    /// Makes the thread look up from its wait, which goes on.
+    #[cfg_attr(not(instrumented), expect(dead_code, reason = "only the run-time has anything to look at"))]
+    pub(crate) fn poke(&self) {
+        ignore_poison(self.state.lock()).poked = true;
+        self.changed.notify_one();
+    }
+
+    /// Blocks until told or poked, or until the deadline.
+    fn park(&self, deadline: Option<Instant>) -> Wake {
+        let mut state = ignore_poison(self.state.lock());
+        loop {
+            if state.told {
+                return Wake::Told;
+            }
+            if std::mem::take(&mut state.poked) {
+                return Wake::Poked;
+            }
+            state = match deadline {
+                None => ignore_poison(self.changed.wait(state)),
                 Some(deadline) => {
                     let left = deadline.saturating_duration_since(Instant::now());
                     if left.is_zero() {
-                        return false;
+                        return Wake::Late;
                     }
-                    ignore_poison(self.changed.wait_timeout(told, left)).0
+                    ignore_poison(self.changed.wait_timeout(state, left)).0
                 }
             };
         }
-        true
     }
 }
 
@@ -48,10 +78,14 @@ pub(crate) struct WaitQueue {
     waiting: Mutex<VecDeque<Arc<Parker>>>,
 }
 
-/// A place in a queue, before the thread blocks.
+/// A place in a queue, before the thread blocks. Given up when it is dropped.
 pub(crate) struct Ticket<'a> {
     queue: &'a WaitQueue,
     parker: Arc<Parker>,
+    /// It is no longer in the queue.
+    left: bool,
+    /// Lets the run-time know that the thread is about to park here, where it can be roused.
+    _about_to_park: AboutToPark,
 }
 
 impl WaitQueue {
@@ -67,7 +101,7 @@ impl WaitQueue {
     pub(crate) fn enqueue(&self) -> Ticket<'_> {
         let parker = Arc::new(Parker::default());
         self.waiting().push_back(Arc::clone(&parker));
-        Ticket { queue: self, parker }
+        Ticket { queue: self, parker, left: false, _about_to_park: AboutToPark::now() }
     }
 
     /// As `enqueue`, if `still` holds; nobody is told in between.
@@ -78,18 +112,38 @@ impl WaitQueue {
         }
         let parker = Arc::new(Parker::default());
         waiting.push_back(Arc::clone(&parker));
-        Some(Ticket { queue: self, parker })
+        Some(Ticket { queue: self, parker, left: false, _about_to_park: AboutToPark::now() })
     }
 
     /// Tells the oldest waiter; `false` if nobody waits.
     pub(crate) fn tell_one(&self) -> bool {
-        let oldest = self.waiting().pop_front();
+        self.tell_one_or(|| ())
+    }
+
+    /// As `tell_one`, and calls `nobody` before another thread can queue if nobody waits.
+    pub(crate) fn tell_one_or(&self, nobody: impl FnOnce()) -> bool {
+        let mut waiting = self.waiting();
+        let oldest = waiting.pop_front();
+        if oldest.is_none() {
+            nobody();
+        }
+        drop(waiting);
         oldest.inspect(|parker| parker.tell()).is_some()
     }
 
     /// Tells everybody who waits; gives their number.
     pub(crate) fn tell_all(&self) -> usize {
-        let all = std::mem::take(&mut *self.waiting());
+        self.tell_all_or(|| ())
+    }
+
+    /// As `tell_all`, and calls `nobody` before another thread can queue if nobody waits.
+    pub(crate) fn tell_all_or(&self, nobody: impl FnOnce()) -> usize {
+        let mut waiting = self.waiting();
+        if waiting.is_empty() {
+            nobody();
+        }
+        let all = std::mem::take(&mut *waiting);
+        drop(waiting);
         all.iter().for_each(|parker| parker.tell());
         all.len()
     }
@@ -97,14 +151,44 @@ impl WaitQueue {
 
 impl Ticket<'_> {
     /// Blocks until told (`true`) or until the deadline (`false`).
-    pub(crate) fn wait(self, deadline: Option<Instant>) -> bool {
-        if self.parker.park(deadline) {
+    pub(crate) fn wait(mut self, deadline: Option<Instant>) -> bool {
+        if self.park(deadline) {
+            self.left = true;
             return true;
         }
+        // Told between the deadline and here: the word must not be lost, so it counts.
+        !self.leave()
+    }
+
+    /// Parks, keeping vigil over a wait that has no deadline.
+    fn park(&self, deadline: Option<Instant>) -> bool {
+        if deadline.is_some() {
+            return self.parker.park(deadline) == Wake::Told;
+        }
+        let mut vigil = Vigil::of_parked(&self.parker);
+        loop {
+            match self.parker.park(vigil.until()) {
+                Wake::Told => return true,
+                Wake::Poked => vigil.poked(),
+                Wake::Late => vigil.look(),
+            }
+        }
+    }
+
+    /// Takes the place out of the queue; `false` if it was no longer in it.
+    fn leave(&mut self) -> bool {
+        self.left = true;
         let mut waiting = self.queue.waiting();
         let place = waiting.iter().position(|parker| Arc::ptr_eq(parker, &self.parker));
-        // Told between the deadline and here: the word must not be lost, so it counts.
-        place.map(|place| waiting.remove(place)).is_none()
+        place.map(|place| waiting.remove(place)).is_some()
+    }
+}
+
+impl Drop for Ticket<'_> {
+    fn drop(&mut self) {
+        if !self.left {
+            self.leave();
+        }
     }
 }
 
@@ -120,8 +204,32 @@ mod tests {
         assert!(first.wait(None));
         assert!(!second.wait(Some(Instant::now())), "the second was not told");
         assert!(!queue.tell_one(), "one that gave up has left the queue");
+        drop(queue.enqueue());
+        assert!(!queue.tell_one(), "one that was dropped has left it too");
         let third = queue.enqueue();
         assert_eq!(queue.tell_all(), 1);
         assert!(third.wait(Some(Instant::now())), "told before it blocked");
+    }
+
+    #[test]
+    fn that_nobody_waits_is_said_before_anybody_can() {
+        let queue = WaitQueue::new();
+        let mut said = 0;
+        assert!(!queue.tell_one_or(|| said += 1) && queue.tell_all_or(|| said += 1) == 0);
+        let ticket = queue.enqueue();
+        assert!(queue.tell_one_or(|| said += 1));
+        assert_eq!(said, 2);
+        drop(ticket);
+    }
+
+    #[test]
+    fn one_who_is_poked_looks_up_once_and_waits_on() {
+        let parker = Parker::default();
+        parker.poke();
+        assert_eq!(parker.park(None), Wake::Poked);
+        assert_eq!(parker.park(Some(Instant::now())), Wake::Late);
+        parker.poke();
+        parker.tell();
+        assert_eq!(parker.park(None), Wake::Told);
     }
 }

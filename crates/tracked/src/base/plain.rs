@@ -1,10 +1,11 @@
 //! The plain half of `base`: nothing is watched, and only what std lacks is written out.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
-use super::park::WaitQueue;
-use super::{Kind, Site};
+use super::park::{Parker, WaitQueue};
+use super::{Guarded, Kind, Site};
 
 /// Nobody holds the lock.
 const FREE: u8 = 0;
@@ -96,6 +97,29 @@ impl Watch {
     pub(crate) fn name(&self, _name: &str) {}
 
     #[inline]
+    pub(crate) fn signals(&self, _site: Site) {}
+
+    #[inline]
+    pub(crate) fn passes(&self, _site: Site) {}
+
+    #[inline]
+    pub(crate) fn unheard(&self, _site: Site) {}
+
+    #[inline]
+    pub(crate) fn heard(&self) {}
+
+    #[inline]
+    pub(crate) fn waiting_for_signal<R>(
+        &self,
+        _site: Site,
+        _deadline: Option<Instant>,
+        _guarded: Guarded,
+        block: impl FnOnce() -> R,
+    ) -> R {
+        block()
+    }
+
+    #[inline]
     pub(crate) fn waiting<R>(&self, _site: Site, _deadline: Option<Instant>, block: impl FnOnce() -> R) -> R {
         block()
     }
@@ -111,4 +135,33 @@ impl Point {
     }
 
     pub(crate) fn precedes(self) {}
+}
+
+/// What a thread does while it waits: nothing.
+pub(crate) struct Vigil;
+
+impl Vigil {
+    #[inline]
+    pub(crate) fn of_parked(_parker: &Arc<Parker>) -> Vigil {
+        Vigil
+    }
+
+    #[inline]
+    pub(crate) fn until(&self) -> Option<Instant> {
+        None
+    }
+
+    pub(crate) fn look(&mut self) {}
+
+    pub(crate) fn poked(&mut self) {}
+}
+
+/// Of no interest here.
+pub(crate) struct AboutToPark;
+
+impl AboutToPark {
+    #[inline]
+    pub(crate) fn now() -> AboutToPark {
+        AboutToPark
+    }
 }

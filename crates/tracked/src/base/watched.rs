@@ -1,12 +1,17 @@
 //! The watched half of `base`.
 
+use std::cell::Cell;
+use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
 use lockcheck_events::{Attempt, LockKind, Mode, TokenId};
 
-use super::{Kind, Site};
+use super::{Guarded, Kind, Site};
 pub(crate) use crate::rt::Token;
-use crate::rt::{self, HeldLock, Meta, Wait, knowledge};
+use crate::rt::standstill;
+pub(crate) use crate::rt::standstill::Vigil;
+use crate::rt::wait_edges::{self, Told};
+use crate::rt::{self, HeldLock, LostSignal, Meta, Wait, knowledge};
 use crate::sync::raw::RawTracked;
 
 impl Kind {
@@ -68,42 +73,146 @@ impl RawLock {
     }
 }
 
+/// As long as it lives, the calling thread is about to park in a queue of ours: from there it looks itself whether
+/// the world stands still.
+pub(crate) struct AboutToPark(PhantomData<*const ()>);
+
+thread_local! {
+    /// How many of them the thread has.
+    static ABOUT_TO_PARK: Cell<u32> = const { Cell::new(0) };
+}
+
+impl AboutToPark {
+    pub(crate) fn now() -> AboutToPark {
+        ABOUT_TO_PARK.with(|count| count.set(count.get() + 1));
+        AboutToPark(PhantomData)
+    }
+}
+
+impl Drop for AboutToPark {
+    fn drop(&mut self) {
+        ABOUT_TO_PARK.with(|count| count.set(count.get() - 1));
+    }
+}
+
 /// The identity of an object that threads wait for.
 pub(crate) struct Watch {
     meta: Meta,
     kind: LockKind,
+    /// The last signal, if it found nobody.
+    lost: LostSignal,
+    told: Told,
 }
 
 impl Watch {
     #[track_caller]
     pub(crate) const fn new(kind: Kind) -> Watch {
-        Watch { meta: Meta::new(std::panic::Location::caller()), kind: kind.lock_kind() }
+        Watch {
+            meta: Meta::new(std::panic::Location::caller()),
+            kind: kind.lock_kind(),
+            lost: LostSignal::none(),
+            told: Told::nothing(),
+        }
     }
 
     /// For an object made in a constant: where it comes from is not known.
     #[cfg(all(parking_lot_mirrored, feature = "parking_lot_0_13"))]
     pub(crate) const fn nowhere(kind: Kind) -> Watch {
-        Watch { meta: Meta::new(Meta::NOWHERE), kind: kind.lock_kind() }
+        Watch {
+            meta: Meta::new(Meta::NOWHERE),
+            kind: kind.lock_kind(),
+            lost: LostSignal::none(),
+            told: Told::nothing(),
+        }
     }
 
     pub(crate) fn name(&self, name: &str) {
         self.meta.name(self.kind, name);
     }
 
-    /// Runs `block`, visible to others as a wait for this object that any thread could end.
-    pub(crate) fn waiting<R>(&self, site: Site, deadline: Option<Instant>, block: impl FnOnce() -> R) -> R {
-        let Some(thread) = rt::current() else { return block() };
-        let wanted = HeldLock {
+    /// Takes note that somebody is about to signal, at `site`.
+    pub(crate) fn signals(&self, site: Site) {
+        if let Some(thread) = rt::current() {
+            let object = self.wanted(thread, site, Attempt::Try);
+            self.told.signalled(thread, &wait_edges::signalled_at(thread, object, site));
+        }
+    }
+
+    /// Takes note that a wait at `site` is over before it begins.
+    pub(crate) fn passes(&self, site: Site) {
+        if let Some(thread) = rt::current() {
+            self.told.waited(thread, &self.wanted(thread, site, Attempt::Block));
+        }
+    }
+
+    /// The object as one that the calling thread asks for now.
+    fn wanted(&self, thread: &rt::Thread, site: Site, attempt: Attempt) -> HeldLock {
+        HeldLock {
             id: self.meta.id(thread),
             site,
             created: self.meta.created(),
-            event: thread.next_event(),
+            event: thread.event(),
             mode: Mode::Exclusive,
-            attempt: if deadline.is_some() { Attempt::Timed } else { Attempt::Block },
+            attempt,
             kind: self.kind,
+        }
+    }
+
+    /// Takes note of a signal that finds nobody. Called before anybody else can begin to wait.
+    pub(crate) fn unheard(&self, site: Site) {
+        if let Some(thread) = rt::current() {
+            self.lost.set(thread, site);
+        }
+    }
+
+    /// Takes note of a signal that reaches somebody.
+    pub(crate) fn heard(&self) {
+        self.lost.clear();
+    }
+
+    /// Runs `block`, visible to others as a wait for this object that any thread could end, by one who made sure,
+    /// since the last signal, that it has to wait.
+    pub(crate) fn waiting<R>(&self, site: Site, deadline: Option<Instant>, block: impl FnOnce() -> R) -> R {
+        self.in_sight(site, deadline, Wait::for_anyone, block)
+    }
+
+    /// As [`waiting`](Self::waiting), for a signal, by one who may not have made sure.
+    pub(crate) fn waiting_for_signal<R>(
+        &self,
+        site: Site,
+        deadline: Option<Instant>,
+        guarded: Guarded,
+        block: impl FnOnce() -> R,
+    ) -> R {
+        let wait = |wanted| match guarded {
+            Guarded::Yes => Wait::for_anyone(wanted),
+            Guarded::Unknown => Wait::for_anyone(wanted).after(&self.lost),
         };
-        let _wait = rt::publish(thread, Wait::for_anyone(wanted));
-        block()
+        self.in_sight(site, deadline, wait, block)
+    }
+
+    fn in_sight<R>(
+        &self,
+        site: Site,
+        deadline: Option<Instant>,
+        wait: impl FnOnce(HeldLock) -> Wait,
+        block: impl FnOnce() -> R,
+    ) -> R {
+        let Some(thread) = rt::current() else { return block() };
+        let attempt = if deadline.is_some() { Attempt::Timed } else { Attempt::Block };
+        let wanted = self.wanted(thread, site, attempt);
+        thread.next_event();
+        self.told.waited(thread, &wanted);
+        let published = rt::publish(thread, wait(wanted));
+        if attempt == Attempt::Block && ABOUT_TO_PARK.with(Cell::get) == 0 {
+            // It will sleep in somebody else's code, where it cannot look.
+            standstill::rouse_another(thread);
+        }
+        let result = block();
+        drop(published);
+        // Whoever ended the wait may have done things first that this thread now comes after.
+        thread.wait_slot().set_anchor(thread);
+        result
     }
 }
 

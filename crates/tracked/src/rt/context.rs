@@ -254,6 +254,15 @@ impl HoldSet {
     }
 }
 
+impl HoldSet {
+    /// The thread's own holds, and behind them those that it has given back and that no other has taken the place
+    /// of: of each depth the last.
+    pub(crate) fn with_given_back(&self) -> impl Iterator<Item = HeldLock> + '_ {
+        let len = self.len();
+        self.iter().chain(self.inline.iter().skip(len).map_while(Held::read))
+    }
+}
+
 /// What other threads may know of a thread. Aligned so that two of them never share a cache line.
 #[repr(align(128))]
 pub(crate) struct Shared {
@@ -571,6 +580,12 @@ impl Thread {
     /// Never looks at the thread's operations again.
     pub(crate) fn stay_busy(&self) {
         self.holds.set_word(self.holds.word() | BUSY);
+    }
+
+    /// The index of the operation about to be made.
+    #[inline(always)]
+    pub(crate) fn event(&self) -> u32 {
+        (self.holds.word() >> 32) as u32
     }
 
     /// Counts an operation and gives its index.

@@ -35,7 +35,7 @@ fn root(thread: ThreadId) -> ThreadId {
 }
 
 /// Whether the process is one that the test harness runs in: cargo builds those under `deps`.
-fn in_test_harness() -> bool {
+pub(crate) fn in_test_harness() -> bool {
     std::env::current_exe().is_ok_and(|exe| exe.parent().is_some_and(|folder| folder.ends_with("deps")))
 }
 

@@ -176,6 +176,51 @@ pub(crate) fn file(record: Record) {
     with(|knowledge| knowledge.file(&record));
 }
 
+/// Files these, in their order; gives what they bring to light.
+pub(crate) fn file_all(records: Vec<Record>) -> Vec<News> {
+    if records.is_empty() {
+        return Vec::new();
+    }
+    with(|knowledge| knowledge.file_all(&records)).unwrap_or_default()
+}
+
+/// Files what teaches something; where that works out, marks `key` as known.
+pub(crate) fn learned(thread: &Thread, key: u64, records: Vec<Record>) -> Vec<News> {
+    let found = with(|knowledge| knowledge.file_all(&records));
+    if found.is_some() {
+        thread.known().insert(key);
+    }
+    found.unwrap_or_default()
+}
+
+/// The signal of an object by `thread`, who asked for `needs` first, with the records that must stand before it.
+pub(crate) fn signal(thread: ThreadId, object: &HeldLock, needs: &[HeldLock]) -> Vec<Record> {
+    let mut records = Vec::new();
+    announce(needs.iter().copied().chain([*object]), &mut records);
+    let request = Request {
+        thread,
+        event: object.event,
+        lock: object.id,
+        mode: object.mode,
+        attempt: Attempt::Try,
+        site: registry::site(object.site),
+        stack: StackId(0),
+        holds: needs.iter().map(describe).collect(),
+    };
+    announce_sites(&request, &mut records);
+    records.push(Record::Signal(request));
+    records
+}
+
+/// The records that must stand before one that names these places.
+fn announce_sites(request: &Request, records: &mut Vec<Record>) {
+    for site in request.holds.iter().map(|hold| hold.site).chain([request.site]) {
+        if registry::announce_site(site) {
+            site_record(site, records);
+        }
+    }
+}
+
 /// A lock request as the checker knows it: with everything the thread holds.
 pub(crate) fn request(thread: ThreadId, holds: &HoldSet, wanted: &HeldLock, stack: StackId) -> Request {
     Request {
@@ -202,8 +247,8 @@ pub(crate) fn describe(hold: &HeldLock) -> Hold {
 }
 
 /// The records that must stand before one that names these locks.
-fn announce(thread: &Thread, wanted: &HeldLock, records: &mut Vec<Record>) {
-    for lock in thread.holds().iter().chain([*wanted]) {
+fn announce(locks: impl Iterator<Item = HeldLock>, records: &mut Vec<Record>) {
+    for lock in locks {
         // A lock made by code that cannot say for whom is known by where it was first met.
         let created = if Meta::is_nowhere(lock.created) { lock.site } else { lock.created };
         if let Some(entry) = registry::announce_lock(lock.id, lock.kind, created) {
@@ -229,14 +274,10 @@ fn site_record(site: lockcheck_events::SiteId, records: &mut Vec<Record>) {
 /// The request, with its stack, and the records that must stand before it.
 pub(crate) fn prepare(thread: &Thread, wanted: &HeldLock) -> (Request, Vec<Record>) {
     let mut records = Vec::new();
-    announce(thread, wanted, &mut records);
+    announce(thread.holds().iter().chain([*wanted]), &mut records);
     let stack = stack::of_request(thread, wanted, &mut records);
     let request = request(thread.id(), thread.holds(), wanted, stack);
-    for site in request.holds.iter().map(|hold| hold.site).chain([request.site]) {
-        if registry::announce_site(site) {
-            site_record(site, &mut records);
-        }
-    }
+    announce_sites(&request, &mut records);
     (request, records)
 }
 
@@ -264,9 +305,19 @@ pub(crate) fn learn(thread: &Thread, wanted: &HeldLock, key: u64) {
     }
 }
 
-/// Files a stuck set with everything its records refer to.
-pub(crate) fn stuck(records: &[Record]) -> Vec<News> {
-    // The thread is stuck: it can wait.
+/// Files a stuck set, or what may be one, with everything it refers to: `locks` are what its members hold and want.
+pub(crate) fn stuck(record: Record, locks: &[HeldLock]) -> Vec<News> {
+    let mut records = Vec::new();
+    announce(locks.iter().copied(), &mut records);
+    if let Record::Stuck { threads, .. } | Record::MaybeStuck { threads, .. } = &record {
+        threads.iter().for_each(|side| announce_sites(&side.request, &mut records));
+    }
+    records.push(record);
+    file_stuck(&records)
+}
+
+/// Files records with a stuck set among them. The thread is stuck: it can wait.
+pub(crate) fn file_stuck(records: &[Record]) -> Vec<News> {
     with_patience(PATIENCE_FOR_ORDER, |knowledge| knowledge.file_all(records)).unwrap_or_default()
 }
 
@@ -289,12 +340,14 @@ pub(crate) fn fresh_token() -> TokenId {
 pub(crate) fn before_at(thread: &Thread, token: TokenId) {
     let _busy = thread.enter();
     thread.known().forget();
+    thread.wait_slot().set_anchor(thread);
     file_order(&Record::Before { thread: thread.id(), token });
 }
 
 /// Orders what `thread` does from here on after `token`.
 pub(crate) fn after(thread: &Thread, token: TokenId) {
     let _busy = thread.enter();
+    thread.wait_slot().set_anchor(thread);
     file_order(&Record::After { thread: thread.id(), token });
 }
 

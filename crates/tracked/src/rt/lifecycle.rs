@@ -13,7 +13,7 @@ use lockcheck_events::{Record, ThreadId, TokenId};
 use super::context::{Thread, current_if_known, newcomer};
 use super::registry::ThreadEntry;
 use super::thread::Ended;
-use super::{family, knowledge, mode, registry, strays};
+use super::{family, knowledge, mode, registry, standstill, strays};
 
 /// What a thread that was started through the tracked API knows of its start.
 #[derive(Clone)]
@@ -137,14 +137,18 @@ fn call_on_exit() {
 
 unsafe extern "C" fn leave(_: *mut c_void) {
     let Some(thread) = current_if_known() else { return };
+    let id = thread.id();
     if mode::watching() {
         let busy = thread.enter();
         if let Some(ended) = thread.take_ended() {
             ended.gone(thread);
         }
         strays::abandon(thread);
-        knowledge::thread_ended(thread.id());
+        knowledge::thread_ended(id);
         drop(busy);
     }
     thread.end();
+    if mode::watching() {
+        standstill::left(id);
+    }
 }

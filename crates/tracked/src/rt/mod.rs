@@ -17,6 +17,7 @@
 //!   time: a watched program whose allocator uses tracked locks can hold one of those while it waits for us.
 
 pub(crate) mod context;
+pub(crate) mod dump;
 pub(crate) mod family;
 mod hash;
 pub(crate) mod knowledge;
@@ -31,15 +32,18 @@ pub(crate) mod reaction;
 pub(crate) mod registry;
 pub(crate) mod scope;
 pub(crate) mod stack;
+pub(crate) mod standstill;
 pub(crate) mod strays;
+pub(crate) mod tasks;
 pub(crate) mod thread;
+pub(crate) mod wait_edges;
 pub(crate) mod waits;
 
 pub use context::Place;
-pub(crate) use context::{HeldLock, Token, current};
+pub(crate) use context::{HeldLock, Thread, Token, current};
 pub(crate) use operation::{
     Manner, Meta, Owner, Raw, Target, downgraded, lock, lock_for, released, try_lock, upgrade,
 };
 #[cfg(parking_lot_mirrored)]
 pub(crate) use operation::{granted, released_by_anyone};
-pub(crate) use waits::{Wait, publish};
+pub(crate) use waits::{LostSignal, Wait, publish};

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use lockcheck_events::{Attempt, LockId, LockKind, Mode};
 
 use super::context::{HeldLock, Place, Thread, Token, current, current_if_idle, current_if_nesting};
+use super::standstill::Vigil;
 use super::waits::{self, Circle, Wait};
 use super::{knowledge, reaction, registry, strays};
 
@@ -380,9 +381,10 @@ pub(crate) fn upgrade<R: Raw>(target: Target<'_, R>) -> Token {
 /// Blocks until the real lock is there.
 fn block<R: Raw>(target: Target<'_, R>, thread: &Thread, published: Wait) {
     let wait = waits::publish(thread, published);
-    if waits::may_close_a_circle(thread, target.lock.owner())
-        && let Some(suspicion) = waits::circle(thread)
-    {
+    if !waits::may_close_a_circle(thread, target.lock.owner()) {
+        return target.lock.acquire(target.manner.mode);
+    }
+    if let Some(suspicion) = waits::circle(thread) {
         if target.lock.acquire_until(target.manner.mode, Instant::now() + CONFIRM) {
             return;
         }
@@ -391,6 +393,13 @@ fn block<R: Raw>(target: Target<'_, R>, thread: &Thread, published: Wait) {
             let _wait = waits::publish(thread, published);
             return target.lock.acquire(target.manner.mode);
         }
+    }
+    let mut vigil = Vigil::of_blocked();
+    while let Some(moment) = vigil.until() {
+        if target.lock.acquire_until(target.manner.mode, moment) {
+            return;
+        }
+        vigil.look();
     }
     target.lock.acquire(target.manner.mode);
 }

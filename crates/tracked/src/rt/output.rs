@@ -84,7 +84,11 @@ pub(crate) fn print_report(text: &str) {
 /// Writes to standard error past std's lock and buffers: a thread that waits for a lock of the program may hold
 /// those.
 pub(crate) fn print(text: &str) {
-    let mut rest = text.as_bytes();
+    print_bytes(text.as_bytes());
+}
+
+/// As `print`.
+pub(crate) fn print_bytes(mut rest: &[u8]) {
     while !rest.is_empty() {
         // SAFETY: the pointer and length are those of a live slice.
         let written = unsafe { libc::write(libc::STDERR_FILENO, rest.as_ptr().cast(), rest.len()) };

@@ -3,9 +3,11 @@
 //! Called without any lock of the run-time.
 
 use std::sync::OnceLock;
+use std::time::Instant;
 
+use lockcheck_checker::waits::Stuck;
 use lockcheck_checker::{Finding, News, Tier};
-use lockcheck_events::{Record, StuckKind, StuckThread};
+use lockcheck_events::{Record, StuckKind, StuckThread, ThreadId};
 use parking_lot::Mutex;
 
 use super::context::{HeldLock, Thread};
@@ -25,7 +27,7 @@ pub(crate) enum OnDeadlock {
 }
 
 /// What `LOCKCHECK_ON_DEADLOCK` asks for; without it a test fails and any other program is left alone.
-fn on_deadlock(thread: &Thread) -> OnDeadlock {
+fn on_deadlock(thread: ThreadId) -> OnDeadlock {
     static CHOICE: OnceLock<Option<OnDeadlock>> = OnceLock::new();
     let choice = *CHOICE.get_or_init(|| match std::env::var("LOCKCHECK_ON_DEADLOCK").as_deref() {
         Ok("report") => Some(OnDeadlock::Report),
@@ -39,11 +41,7 @@ fn on_deadlock(thread: &Thread) -> OnDeadlock {
             None
         }
     });
-    choice.unwrap_or_else(
-        || {
-            if scope::is_in_open(thread.id()) { OnDeadlock::Panic } else { OnDeadlock::Report }
-        },
-    )
+    choice.unwrap_or_else(|| if scope::is_in_open(thread) { OnDeadlock::Panic } else { OnDeadlock::Report })
 }
 
 /// A new problem in the lock order. Notes are kept for reports that ask for them.
@@ -62,9 +60,10 @@ pub(crate) fn self_deadlock(thread: &Thread, wanted: &HeldLock, own: &HeldLock) 
     let busy = thread.enter();
     let (request, mut records) = knowledge::prepare(thread, wanted);
     let side = StuckThread { waits_for: vec![(thread.id(), knowledge::describe(own))], request };
-    records.push(Record::Stuck { kind: StuckKind::SelfDeadlock, threads: vec![side], detected_after_ns: 0 });
-    let reaction = on_deadlock(thread);
-    let text = report(reaction, &knowledge::stuck(&records));
+    let threads = vec![side];
+    records.push(Record::Stuck { kind: StuckKind::SelfDeadlock, threads, detected_after_ns: 0 });
+    let reaction = on_deadlock(thread.id());
+    let text = report(reaction, &knowledge::file_stuck(&records));
     drop(busy);
     react(reaction, text);
 }
@@ -72,23 +71,58 @@ pub(crate) fn self_deadlock(thread: &Thread, wanted: &HeldLock, own: &HeldLock) 
 /// A circle has closed. The calling thread is a member, or waits behind it; `wait` is its published wait.
 pub(crate) fn deadlock(thread: &Thread, circle: Circle, wait: Published) {
     let busy = thread.enter();
-    let reaction = on_deadlock(thread);
-    let mut members: Vec<(u32, u32)> =
-        circle.sides.iter().map(|side| (side.request.thread.0, side.request.event)).collect();
-    members.sort_unstable();
+    let reaction = on_deadlock(thread.id());
+    let members = members(&circle.sides);
     // A panic ends the deadlock only where it unwinds a member.
     let outside = !members.iter().any(|(member, _)| *member == thread.id().0);
     if outside && reaction == OnDeadlock::Panic || !is_first_report(members) {
         return;
     }
-    let detected_after_ns = circle.seen.0.elapsed().as_nanos() as u64;
-    let records = vec![Record::Stuck { kind: StuckKind::Deadlock, threads: circle.sides, detected_after_ns }];
-    let text = report(reaction, &knowledge::stuck(&records));
+    let detected_after_ns = circle.aside.seen.elapsed().as_nanos() as u64;
+    let record = Record::Stuck { kind: circle.kind, threads: circle.sides, detected_after_ns };
+    let text = report(reaction, &knowledge::stuck(record, &circle.aside.locks));
     if reaction == OnDeadlock::Panic {
         drop(wait);
     }
     drop(busy);
     react(reaction, text);
+}
+
+/// The process stands still, as far as is known, and these are stuck: says so. Gives what the first of them that
+/// can is to panic with, where one must give way. Called while busy.
+pub(crate) fn standstill(
+    Stuck { kind, threads }: Stuck,
+    locks: &[HeldLock],
+    doubt: Option<String>,
+    since: Instant,
+) -> Option<String> {
+    let first = threads.first()?.request.thread;
+    if !is_first_report(members(&threads)) {
+        return None;
+    }
+    // Nobody is made to give way for what may not have happened, unless it is a test that fails instead of hanging.
+    let reaction = match on_deadlock(first) {
+        OnDeadlock::Abort if doubt.is_some() => OnDeadlock::Report,
+        reaction => reaction,
+    };
+    let record = match doubt {
+        None => Record::Stuck { kind, threads, detected_after_ns: since.elapsed().as_nanos() as u64 },
+        Some(doubt) => Record::MaybeStuck { kind, threads, doubt },
+    };
+    let text = report(reaction, &knowledge::stuck(record, locks));
+    match reaction {
+        OnDeadlock::Report => None,
+        OnDeadlock::Panic => Some(format!("deadlock\n{text}")),
+        OnDeadlock::Abort => std::process::abort(),
+    }
+}
+
+/// The members of a stuck set, for comparison: thread and event of each, sorted.
+fn members(sides: &[StuckThread]) -> Vec<(u32, u32)> {
+    let mut members: Vec<(u32, u32)> =
+        sides.iter().map(|side| (side.request.thread.0, side.request.event)).collect();
+    members.sort_unstable();
+    members
 }
 
 /// Two threads may see the same circle; one of them reports it. `members`: thread and event of each, sorted.

@@ -77,6 +77,18 @@ pub(crate) fn for_each_thread(mut each: impl FnMut(&'static Shared, &HoldSet)) {
     }
 }
 
+/// As `for_each_thread`, without waiting and from any state; `false` where the table cannot be had at once.
+pub(crate) fn try_for_each_thread(mut each: impl FnMut(&'static Shared, &HoldSet)) -> bool {
+    let Some(all) = ALL.try_read_recursive() else { return false };
+    for shared in all.iter() {
+        // SAFETY: as above.
+        if let Some(holds) = unsafe { shared.holds.load(Ordering::Relaxed).as_ref() } {
+            each(shared, holds);
+        }
+    }
+    true
+}
+
 /// A slot without a user.
 pub(crate) fn idle_shared() -> &'static Shared {
     if let Some(shared) = IDLE.lock().pop() {

@@ -35,6 +35,16 @@ pub(crate) fn of_request(thread: &Thread, wanted: &HeldLock, records: &mut Vec<R
     *last
 }
 
+/// The stack of a wait: captured the first time a thread waits at these lines.
+pub(crate) fn of_wait(thread: &Thread, wanted: &HeldLock, records: &mut Vec<Record>) -> StackId {
+    let (count, last) = thread.captured().entry(sites_key(thread, wanted)).or_default();
+    if *count == 0 {
+        *count = 1;
+        *last = capture(records);
+    }
+    *last
+}
+
 /// The stack last captured for a request at these lines, by the calling thread.
 pub(crate) fn last_at(thread: &Thread, wanted: &HeldLock) -> StackId {
     if thread.held_len() == 0 {

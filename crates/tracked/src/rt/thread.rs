@@ -1,17 +1,20 @@
 //! Starting and joining threads, as the detector sees it: what comes before what, and whose end is waited for.
 
 use std::panic::Location;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 use dashmap::DashMap;
-use lockcheck_events::{ThreadId, TokenId};
+use lockcheck_checker::Context;
+use lockcheck_events::{LockId, LockKind, ThreadId, TokenId};
+use parking_lot::Mutex;
 
-use super::context::{Thread, current, current_if_known};
+use super::context::{HeldLock, Place, Thread, current, current_if_known};
 use super::lifecycle::{self, Origin};
+use super::names::Names;
 use super::waits::{self, Wait};
-use super::{knowledge, mode, operation, registry};
+use super::{knowledge, mode, operation, registry, standstill, wait_edges};
 use crate::base::park::WaitQueue;
 
 /// The end of a thread, known to those who may join it.
@@ -21,6 +24,14 @@ pub(crate) struct Ended(Arc<State>);
 struct State {
     /// The thread, from before it starts.
     id: ThreadId,
+    /// What stands for its end where that is waited for, and the line that started it.
+    end: LockId,
+    started: &'static Location<'static>,
+    /// Whether its closure has ended. Set before the waiters are told, so that whoever queues and finds it unset will
+    /// be told.
+    over: AtomicBool,
+    /// What it asked for before its closure ended, since the last point that orders it after others.
+    needs: Mutex<Vec<HeldLock>>,
     /// The point at which its closure ended; 0 as long as that runs.
     returned: AtomicU32,
     /// The point at which its last thread-local was gone; 0 before.
@@ -36,6 +47,9 @@ impl Drop for State {
         if tokens != [0, 0] {
             knowledge::forget(&tokens.map(TokenId));
         }
+        if registry::may_be_registered(self.end) {
+            knowledge::lock_dropped(self.end);
+        }
     }
 }
 
@@ -46,12 +60,21 @@ pub(crate) struct Child {
 }
 
 impl Child {
-    /// A child of the calling thread.
+    /// A child of the calling thread, started at the calling line.
+    #[track_caller]
     pub(crate) fn of_this_thread(name: Option<String>) -> (Child, Ended) {
         let parent = current();
         let id = parent.map_or(ThreadId(0), |_| lifecycle::next_thread_id());
-        let state =
-            State { id, returned: AtomicU32::new(0), gone: AtomicU32::new(0), waiters: WaitQueue::new() };
+        let state = State {
+            id,
+            end: parent.map_or(LockId(0), Thread::next_lock_id),
+            started: Location::caller(),
+            over: AtomicBool::new(false),
+            needs: Mutex::new(Vec::new()),
+            returned: AtomicU32::new(0),
+            gone: AtomicU32::new(0),
+            waiters: WaitQueue::new(),
+        };
         let ended = Ended(Arc::new(state));
         let origin = parent.map(|parent| {
             let _busy = parent.enter();
@@ -79,9 +102,13 @@ impl Drop for Returned {
     fn drop(&mut self) {
         let state = &self.0.0;
         if let Some(thread) = current_if_known() {
+            let busy = thread.enter();
+            *state.needs.lock() = wait_edges::asked_for(thread);
+            drop(busy);
             // Release pairs with the Acquire in `order`: who sees the point sees it filed.
             state.returned.store(knowledge::before(thread).0, Ordering::Release);
         }
+        state.over.store(true, Ordering::Release);
         state.waiters.tell_all();
     }
 }
@@ -94,24 +121,47 @@ impl Ended {
 
     /// Runs `join`, which waits for the thread's end, and orders what follows after it.
     pub(crate) fn joined<R>(self, site: &'static Location<'static>, join: impl FnOnce() -> R) -> R {
-        let result = self.awaited(site, join);
+        let ticket = self.0.waiters.enqueue();
+        let result = self.awaited(site, || {
+            if self.is_known() && !self.is_over() {
+                ticket.wait(None);
+            }
+            join()
+        });
+        self.compare(site);
         self.order();
         result
-    }
-
-    /// Whether the thread's closure has returned.
-    pub(crate) fn has_come(&self) -> bool {
-        self.0.returned.load(Ordering::Acquire) != 0
     }
 
     /// Waits until the thread's closure has returned, in sight of others, and orders what follows after it. Any number
     /// of threads may.
     pub(crate) fn wait(&self, site: &'static Location<'static>) {
         let ticket = self.0.waiters.enqueue();
-        if !self.has_come() {
+        if !self.is_over() {
             self.awaited(site, || ticket.wait(None));
         }
+        self.compare(site);
         self.order();
+    }
+
+    /// Compares what the calling thread holds now, having waited for the end at `site`, with what the other asked for.
+    fn compare(&self, site: Place) {
+        if let Some(thread) = current().filter(|thread| self.is_known() && thread.held_len() > 0) {
+            let end = waits::join_hold(thread, self.0.end, self.0.started, site);
+            self.name_end(thread);
+            let needs = std::mem::take(&mut *self.0.needs.lock());
+            wait_edges::joined(thread, end, self.0.id, &needs);
+        }
+    }
+
+    /// Whether the end will be told.
+    fn is_known(&self) -> bool {
+        self.0.id != ThreadId(0)
+    }
+
+    /// Whether the thread's closure has returned. Acquire pairs with the Release in `Returned::drop`.
+    pub(crate) fn is_over(&self) -> bool {
+        self.0.over.load(Ordering::Acquire)
     }
 
     /// Orders what the calling thread does from here on after the thread's end, as far as that has come.
@@ -127,19 +177,37 @@ impl Ended {
 
     /// Runs `block`, visible to others as a wait for the thread's end.
     fn awaited<R>(&self, site: &'static Location<'static>, block: impl FnOnce() -> R) -> R {
-        let Some(thread) = current().filter(|_| self.0.returned.load(Ordering::Acquire) == 0) else {
+        let Some(thread) = current().filter(|_| self.is_known() && !self.is_over()) else {
             return block();
         };
-        let wanted = waits::join_hold(thread, site);
+        let wanted = waits::join_hold(thread, self.0.end, self.0.started, site);
+        self.name_end(thread);
         operation::wait_in_sight(thread, Wait::for_thread(wanted, self.0.id), block)
+    }
+}
+
+impl Ended {
+    /// Calls the end by the thread's name.
+    fn name_end(&self, thread: &Thread) {
+        let _busy = thread.enter();
+        if !registry::LOCKS.contains_key(&self.0.end) {
+            let name = Names.thread_name(self.0.id);
+            registry::name_lock(self.0.end, LockKind::Thread, self.0.started, &name);
+        }
     }
 }
 
 /// Runs `block`, in which the calling thread waits to be unparked, in sight of others.
 pub(crate) fn parked(site: &'static Location<'static>, deadline: Option<Instant>, block: impl FnOnce()) {
     let Some(thread) = current() else { return block() };
-    let _wait = waits::publish(thread, Wait::for_anyone(waits::park_hold(thread, site, deadline.is_some())));
+    let wait = waits::publish(thread, Wait::for_anyone(waits::park_hold(thread, site, deadline.is_some())));
+    if deadline.is_none() {
+        standstill::rouse_another(thread);
+    }
     block();
+    drop(wait);
+    // Whoever ended the wait may have done things first that this thread now comes after.
+    thread.wait_slot().set_anchor(thread);
 }
 
 /// The children of each scope that runs, by the scope's address.
@@ -162,9 +230,10 @@ pub(crate) fn wait_for_scope(address: usize, site: &'static Location<'static>) -
     while let Some(children) = children_of(address) {
         for child in &children {
             let ticket = child.0.waiters.enqueue();
-            if child.0.returned.load(Ordering::Acquire) == 0 {
+            if child.is_known() && !child.is_over() {
                 child.awaited(site, || ticket.wait(None));
             }
+            child.compare(site);
         }
         all.extend(children);
     }

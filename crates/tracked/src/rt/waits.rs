@@ -8,29 +8,61 @@
 //! thread that polls, and nothing is shared that independent threads would write.
 
 use std::panic::Location;
-use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering, fence};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering, fence};
 use std::time::Instant;
 
-use lockcheck_checker::waits::{Enders, Snapshot, Waiting};
-use lockcheck_events::{LockKind, StackId, StuckThread, ThreadId};
+use lockcheck_checker::waits::{Enders, Snapshot, Stuck, Waiting};
+use lockcheck_events::{Attempt, LockId, LockKind, Mode, Request, StackId, StuckKind, StuckThread, ThreadId};
+use parking_lot::Mutex;
 
-use super::context::{Held, HeldLock, HoldSet, Shared, Thread};
+use super::context::{Held, HeldLock, HoldSet, Place, Shared, Thread};
 use super::operation::Owner;
-use super::{knowledge, registry, stack, strays};
+use super::{knowledge, lifecycle, registry, stack, strays};
+use crate::base::park::Parker;
 
-/// Threads that an owner hint can name; the owners of locks beyond are looked for the slow way.
+/// Threads that an owner hint can name; the owners of locks beyond are looked for the slow way. A process with more
+/// threads at once is never seen to stand still.
 const SLOTS: usize = 1024;
 
 /// The threads by slot number, for owner hints. Written once each.
 static BY_SLOT: [AtomicPtr<Shared>; SLOTS] = [const { AtomicPtr::new(std::ptr::null_mut()) }; SLOTS];
 
-/// Makes `shared` known under its slot number.
+/// Slots given out so far. Release and Acquire: below it, every entry of `BY_SLOT` is written.
+static SLOTS_USED: AtomicU32 = AtomicU32::new(0);
+
+/// Makes `shared` known under its slot number. Called under the lock of the table of all threads.
 pub(crate) fn announce(shared: &'static Shared) {
     if let Some(entry) = BY_SLOT.get(shared.slot as usize) {
         // Release pairs with the Acquire in `by_slot`: the thread is whole.
         entry.store(std::ptr::from_ref(shared).cast_mut(), Ordering::Release);
     }
+    SLOTS_USED.fetch_max(shared.slot, Ordering::Release);
 }
+
+/// Whether every thread that is known, `but` one, waits for as long as it takes. A look without locks: of any two
+/// threads that publish a wait, or leave, and then look, at least one sees the other (the fences).
+pub(crate) fn everybody_waits(but: u32) -> bool {
+    let used = SLOTS_USED.load(Ordering::Acquire);
+    let waits = |slot: u32| {
+        let Some(shared) = by_slot(slot) else { return false };
+        shared.holds.load(Ordering::Relaxed).is_null() || shared.wait.is_waiting_for_good()
+    };
+    let hint = SOMEBODY.load(Ordering::Relaxed);
+    if used as usize >= SLOTS || (hint != 0 && hint != but && !waits(hint)) {
+        return false;
+    }
+    let somebody = (1..=used).find(|&slot| slot != but && !waits(slot));
+    if let Some(slot @ FAR..) = somebody {
+        SOMEBODY.store(slot, Ordering::Relaxed);
+    }
+    somebody.is_none()
+}
+
+/// A thread that did not wait when somebody last looked, if it was a long way to it; 0: none.
+static SOMEBODY: AtomicU32 = AtomicU32::new(0);
+/// From this slot number on it is worth while to remember it.
+const FAR: u32 = 16;
 
 fn by_slot(slot: u32) -> Option<&'static Shared> {
     let shared = BY_SLOT.get(slot as usize)?.load(Ordering::Acquire);
@@ -50,11 +82,74 @@ pub(crate) struct WaitSlot {
     /// Odd: the thread waits, and nothing below changes until it is even again.
     sequence: AtomicU32,
     enders: AtomicU32,
+    /// The wait ends by itself one day.
+    timed: AtomicBool,
     /// The thread whose end is awaited, if `enders` says so.
     target: AtomicU32,
+    /// The last signal before the wait, if that found nobody and the wait may be one that did not make sure.
+    lost: LostSignal,
+    /// The operating system's number for the thread; 0 until it first waits.
+    task: AtomicU32,
+    /// Where the thread is parked, if it can be made to look up.
+    seat: Mutex<Seat>,
+    /// The first of the thread's operations since something may have ordered it after other threads. Its own.
+    anchor: AtomicU32,
     /// The stack last captured for a request at these lines.
     stack: AtomicU32,
     wanted: Held,
+}
+
+/// A place from which a waiting thread can be roused.
+#[derive(Default)]
+pub(crate) struct Seat {
+    /// Who sits there.
+    pub parker: Option<Arc<Parker>>,
+    /// What it is to panic with when it looks up.
+    pub give_way: Option<String>,
+}
+
+/// A signal that found nobody.
+pub(crate) struct LostSignal {
+    /// Null: there is none.
+    site: AtomicPtr<Location<'static>>,
+    thread: AtomicU32,
+    event: AtomicU32,
+}
+
+impl LostSignal {
+    pub(crate) const fn none() -> LostSignal {
+        LostSignal {
+            site: AtomicPtr::new(std::ptr::null_mut()),
+            thread: AtomicU32::new(0),
+            event: AtomicU32::new(0),
+        }
+    }
+
+    /// The calling thread signals, and nobody waits. Relaxed: who reads it has queued since, under a lock that is
+    /// held here.
+    pub(crate) fn set(&self, thread: &Thread, site: Place) {
+        self.write(Some((thread.id(), thread.event(), site)));
+    }
+
+    pub(crate) fn clear(&self) {
+        if !self.site.load(Ordering::Relaxed).is_null() {
+            self.write(None);
+        }
+    }
+
+    fn write(&self, signal: Option<(ThreadId, u32, Place)>) {
+        let (thread, event) = signal.map_or((0, 0), |(thread, event, _)| (thread.0, event));
+        self.thread.store(thread, Ordering::Relaxed);
+        self.event.store(event, Ordering::Relaxed);
+        let site = signal.map_or(std::ptr::null_mut(), |(_, _, site)| std::ptr::from_ref(site).cast_mut());
+        self.site.store(site, Ordering::Relaxed);
+    }
+
+    fn read(&self) -> Option<(ThreadId, u32, Place)> {
+        // SAFETY: null, or written from a `&'static Location` in `write`.
+        let site = unsafe { self.site.load(Ordering::Relaxed).as_ref() }?;
+        Some((ThreadId(self.thread.load(Ordering::Relaxed)), self.event.load(Ordering::Relaxed), site))
+    }
 }
 
 /// A wait about to be published.
@@ -63,28 +158,41 @@ pub(crate) struct Wait {
     wanted: HeldLock,
     enders: u32,
     target: ThreadId,
+    lost: Option<(ThreadId, u32, Place)>,
 }
 
 impl Wait {
     /// For a lock's holders.
     pub(crate) fn for_lock(wanted: HeldLock) -> Wait {
-        Wait { wanted, enders: ENDERS_HOLDERS, target: ThreadId(0) }
+        Wait { wanted, enders: ENDERS_HOLDERS, target: ThreadId(0), lost: None }
     }
 
     /// For a lock's other holders, by one that holds it upgradable.
     pub(crate) fn for_upgrade(wanted: HeldLock) -> Wait {
-        Wait { wanted, enders: ENDERS_OTHER_HOLDERS, target: ThreadId(0) }
+        Wait { wanted, enders: ENDERS_OTHER_HOLDERS, target: ThreadId(0), lost: None }
     }
 
     /// For the end of a thread.
     pub(crate) fn for_thread(wanted: HeldLock, target: ThreadId) -> Wait {
-        Wait { wanted, enders: ENDERS_END_OF, target }
+        Wait { wanted, enders: ENDERS_END_OF, target, lost: None }
     }
 
     /// For a signal, a permit, an item: whatever any thread could do.
     pub(crate) fn for_anyone(wanted: HeldLock) -> Wait {
-        Wait { wanted, enders: ENDERS_ANYONE, target: ThreadId(0) }
+        Wait { wanted, enders: ENDERS_ANYONE, target: ThreadId(0), lost: None }
     }
+
+    /// The same wait, perhaps for a signal that has gone by.
+    pub(crate) fn after(self, lost: &LostSignal) -> Wait {
+        Wait { lost: lost.read(), ..self }
+    }
+}
+
+/// What a thread waits for, read.
+pub(crate) struct Awaited {
+    pub wanted: HeldLock,
+    /// The thread, if it waits for the end of one.
+    pub target: Option<ThreadId>,
 }
 
 impl WaitSlot {
@@ -92,7 +200,12 @@ impl WaitSlot {
         WaitSlot {
             sequence: AtomicU32::new(0),
             enders: AtomicU32::new(0),
+            timed: AtomicBool::new(false),
             target: AtomicU32::new(0),
+            lost: LostSignal::none(),
+            task: AtomicU32::new(0),
+            seat: Mutex::new(Seat { parker: None, give_way: None }),
+            anchor: AtomicU32::new(0),
             stack: AtomicU32::new(0),
             wanted: Held::EMPTY,
         }
@@ -102,9 +215,59 @@ impl WaitSlot {
         self.sequence() % 2 == 1
     }
 
+    /// Whether the thread waits for as long as it takes.
+    pub(crate) fn is_waiting_for_good(&self) -> bool {
+        self.is_waiting() && !self.timed.load(Ordering::Relaxed)
+    }
+
+    /// What the thread waits for, if it does.
+    pub(crate) fn awaited(&self) -> Option<Awaited> {
+        let sequence = self.sequence();
+        let wanted = self.wanted.read().filter(|_| sequence % 2 == 1)?;
+        let end = self.enders.load(Ordering::Relaxed) == ENDERS_END_OF;
+        let target = end.then(|| ThreadId(self.target.load(Ordering::Relaxed)));
+        // Pairs with the Release fence in `retract`.
+        fence(Ordering::Acquire);
+        (self.sequence.load(Ordering::Relaxed) == sequence).then_some(Awaited { wanted, target })
+    }
+
+    /// Whether the thread waits for the end of `thread`.
+    pub(crate) fn waits_for_the_end_of(&self, thread: ThreadId) -> bool {
+        self.is_waiting()
+            && self.enders.load(Ordering::Relaxed) == ENDERS_END_OF
+            && self.target.load(Ordering::Relaxed) == thread.0
+    }
+
     /// Odd while the thread waits.
     pub(crate) fn sequence(&self) -> u32 {
         self.sequence.load(Ordering::Acquire)
+    }
+
+    /// The operating system's number for the thread, as of its last wait.
+    pub(crate) fn task(&self) -> u32 {
+        self.task.load(Ordering::Relaxed)
+    }
+
+    /// As the field says; the thread asks for itself.
+    pub(crate) fn anchor(&self) -> u32 {
+        self.anchor.load(Ordering::Relaxed)
+    }
+
+    /// The thread has come to a point that may order it after others.
+    pub(crate) fn set_anchor(&self, thread: &Thread) {
+        self.anchor.store(thread.event(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn seat(&self) -> &Mutex<Seat> {
+        &self.seat
+    }
+
+    /// Ends the published wait, if it has not been ended.
+    pub(crate) fn retract(&self) {
+        let sequence = self.sequence.load(Ordering::Relaxed);
+        self.sequence.store(sequence.wrapping_add(sequence % 2), Ordering::Relaxed);
+        // Pairs with the Acquire fence in `read`: whoever sees a later change of the hold set sees the sequence move.
+        fence(Ordering::Release);
     }
 }
 
@@ -115,10 +278,7 @@ pub(crate) struct Published {
 
 impl Drop for Published {
     fn drop(&mut self) {
-        let sequence = self.slot.sequence.load(Ordering::Relaxed);
-        self.slot.sequence.store(sequence.wrapping_add(1), Ordering::Relaxed);
-        // Pairs with the Acquire fence in `read`: whoever sees a later change of the hold set sees the sequence move.
-        fence(Ordering::Release);
+        self.slot.retract();
     }
 }
 
@@ -126,15 +286,33 @@ impl Drop for Published {
 pub(crate) fn publish(thread: &Thread, wait: Wait) -> Published {
     let slot = thread.wait_slot();
     slot.enders.store(wait.enders, Ordering::Relaxed);
+    slot.timed.store(wait.wanted.attempt != Attempt::Block, Ordering::Relaxed);
     slot.target.store(wait.target.0, Ordering::Relaxed);
-    slot.stack.store(stack::last_at(thread, &wait.wanted).0, Ordering::Relaxed);
+    slot.lost.write(wait.lost);
+    slot.task.store(own_task(), Ordering::Relaxed);
+    slot.stack.store(stack_of(thread, &wait).0, Ordering::Relaxed);
     slot.wanted.write(wait.wanted);
     let sequence = slot.sequence.load(Ordering::Relaxed);
     // Release pairs with the Acquire in `read`: who sees the odd number sees the fields and the hold set.
-    slot.sequence.store(sequence.wrapping_add(1), Ordering::Release);
+    slot.sequence.store(sequence.wrapping_add(1) | 1, Ordering::Release);
     // Pairs with the same fence of every other waiter, see the module's text.
     fence(Ordering::SeqCst);
     Published { slot }
+}
+
+/// The stack of the wait: for a lock, that of the request made before; else captured, once at each place.
+fn stack_of(thread: &Thread, wait: &Wait) -> StackId {
+    if matches!(wait.enders, ENDERS_HOLDERS | ENDERS_OTHER_HOLDERS) {
+        return stack::last_at(thread, &wait.wanted);
+    }
+    if wait.wanted.attempt != Attempt::Block {
+        return StackId(0);
+    }
+    let _busy = thread.enter();
+    let mut records = Vec::new();
+    let stack = stack::of_wait(thread, &wait.wanted, &mut records);
+    knowledge::file_all(records);
+    stack
 }
 
 /// Whether the wait just published could be the last of a circle: a look at the owner hint is enough to say no.
@@ -146,26 +324,76 @@ pub(crate) fn may_close_a_circle(thread: &Thread, owner: &Owner) -> bool {
     }
 }
 
-/// A circle of waiting threads, and the sequence numbers that prove that they stood still.
-#[derive(PartialEq, Eq, Debug)]
-pub(crate) struct Circle {
-    pub sides: Vec<StuckThread>,
-    sequences: Vec<(ThreadId, u32)>,
-    /// When it was first seen.
-    pub seen: Seen,
+/// The operating system's number for the calling thread, asked for once.
+fn own_task() -> u32 {
+    thread_local! {
+        static TASK: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
+    }
+    TASK.with(|task| {
+        if task.get() == 0 {
+            task.set(lifecycle::os_id() as u32);
+        }
+        task.get()
+    })
 }
 
-/// A moment that does not count for equality.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Seen(pub Instant);
+/// A circle of waiting threads, and the sequence numbers that prove that they stood still.
+#[derive(PartialEq, Eq)]
+pub(crate) struct Circle {
+    pub kind: StuckKind,
+    pub sides: Vec<StuckThread>,
+    sequences: Vec<(ThreadId, u32)>,
+    /// What is known besides.
+    pub aside: Aside,
+}
 
-impl PartialEq for Seen {
-    fn eq(&self, _: &Seen) -> bool {
+/// What does not count for equality.
+#[derive(Clone)]
+pub(crate) struct Aside {
+    /// When the circle was first seen.
+    pub seen: Instant,
+    /// What its members hold and ask for.
+    pub locks: Vec<HeldLock>,
+}
+
+impl PartialEq for Aside {
+    fn eq(&self, _: &Aside) -> bool {
         true
     }
 }
 
-impl Eq for Seen {}
+impl Eq for Aside {}
+
+/// All who waited at one moment, each with the sequence number of its wait.
+#[derive(Default)]
+pub(crate) struct Scene {
+    pub snapshot: Snapshot,
+    pub sequences: Vec<(ThreadId, u32)>,
+    /// What the thread at the same place holds and asks for.
+    locks: Vec<Vec<HeldLock>>,
+}
+
+impl Scene {
+    /// What these threads hold and ask for.
+    pub(crate) fn locks_of(&self, sides: &[StuckThread]) -> Vec<HeldLock> {
+        let is_side = |id: ThreadId| sides.iter().any(|side| side.request.thread == id);
+        let own = self.sequences.iter().zip(&self.locks).filter(|((id, _), _)| is_side(*id));
+        own.flat_map(|(_, locks)| locks.iter().copied()).collect()
+    }
+}
+
+/// Looks at everybody who waits.
+pub(crate) fn scene() -> Scene {
+    let mut scene = Scene::default();
+    registry::for_each_thread(|other, holds| {
+        if let Some((waiting, sequence, wanted)) = read(other, holds) {
+            scene.sequences.push((waiting.request.thread, sequence));
+            scene.snapshot.waiting.push(waiting);
+            scene.locks.push(holds.iter().chain([wanted]).collect());
+        }
+    });
+    scene
+}
 
 /// The circle that `thread`, which has published its wait, is caught in or waits behind.
 #[cold]
@@ -176,21 +404,16 @@ pub(crate) fn circle(thread: &Thread) -> Option<Circle> {
 
 /// The circle that a waiting thread is caught in or waits behind. The calling thread is busy.
 pub(crate) fn circle_behind(thread: ThreadId) -> Option<Circle> {
-    let mut sequences = Vec::new();
-    let mut snapshot = Snapshot::default();
-    registry::for_each_thread(|other, holds| {
-        if let Some((waiting, sequence)) = read(other, holds) {
-            sequences.push((waiting.request.thread, sequence));
-            snapshot.waiting.push(waiting);
-        }
-    });
-    let sides = snapshot.circle_from(thread)?;
+    let scene = scene();
+    let Stuck { kind, threads: sides } = scene.snapshot.circle_from(thread)?;
+    let aside = Aside { seen: Instant::now(), locks: scene.locks_of(&sides) };
+    let mut sequences = scene.sequences;
     sequences.retain(|(id, _)| sides.iter().any(|side| side.request.thread == *id));
-    Some(Circle { sides, sequences, seen: Seen(Instant::now()) })
+    Some(Circle { kind, sides, sequences, aside })
 }
 
 /// What `other` waits for and holds, if it waits and went on waiting while this was read.
-fn read(other: &Shared, holds: &HoldSet) -> Option<(Waiting, u32)> {
+fn read(other: &Shared, holds: &HoldSet) -> Option<(Waiting, u32, HeldLock)> {
     let slot = &other.wait;
     let sequence = slot.sequence.load(Ordering::Acquire);
     if sequence.is_multiple_of(2) {
@@ -206,26 +429,42 @@ fn read(other: &Shared, holds: &HoldSet) -> Option<(Waiting, u32)> {
     let stack = StackId(slot.stack.load(Ordering::Relaxed));
     let mut request = knowledge::request(other.id(), holds, &wanted, stack);
     strays::leave_out(&mut request.holds);
-    // Pairs with the Release fence in `Published::drop`.
+    let lost = slot.lost.read().map(|(thread, event, site)| signal(thread, event, site, &wanted));
+    // Pairs with the Release fence in `retract`.
     fence(Ordering::Acquire);
-    (slot.sequence.load(Ordering::Relaxed) == sequence).then_some((Waiting { request, enders }, sequence))
+    let stood_still = slot.sequence.load(Ordering::Relaxed) == sequence;
+    stood_still.then_some((Waiting { request, enders, lost }, sequence, wanted))
 }
 
-/// What a join looks like as a hold: the thread stands for the lock.
-pub(crate) fn join_hold(thread: &Thread, site: &'static Location<'static>) -> HeldLock {
+/// A signal, as evidence: an operation on the object that does not wait.
+fn signal(thread: ThreadId, event: u32, site: Place, object: &HeldLock) -> Request {
+    Request {
+        thread,
+        event,
+        lock: object.id,
+        mode: Mode::Exclusive,
+        attempt: Attempt::Try,
+        site: registry::site(site),
+        stack: StackId(0),
+        holds: Vec::new(),
+    }
+}
+
+/// What a join looks like as a hold: the thread stands for the lock. `started`: where it was.
+pub(crate) fn join_hold(thread: &Thread, target: LockId, started: Place, site: Place) -> HeldLock {
     HeldLock {
-        id: thread.next_lock_id(),
+        id: target,
         site,
-        created: site,
+        created: started,
         event: thread.next_event(),
-        mode: lockcheck_events::Mode::Exclusive,
-        attempt: lockcheck_events::Attempt::Block,
+        mode: Mode::Exclusive,
+        attempt: Attempt::Block,
         kind: LockKind::Thread,
     }
 }
 
 /// What a park looks like as a hold: a flag of the thread's own, raised by whoever unparks it.
 pub(crate) fn park_hold(thread: &Thread, site: &'static Location<'static>, timed: bool) -> HeldLock {
-    let attempt = if timed { lockcheck_events::Attempt::Timed } else { lockcheck_events::Attempt::Block };
-    HeldLock { attempt, kind: LockKind::Event, ..join_hold(thread, site) }
+    let attempt = if timed { Attempt::Timed } else { Attempt::Block };
+    HeldLock { attempt, kind: LockKind::Event, ..join_hold(thread, thread.next_lock_id(), site, site) }
 }

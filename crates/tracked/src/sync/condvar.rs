@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::mutex::MutexGuard;
 use crate::base::park::WaitQueue;
-use crate::base::{Kind, Site, Watch};
+use crate::base::{Guarded, Kind, Site, Watch};
 
 /// A watched condition variable; see [`std::sync::Condvar`].
 pub struct Condvar {
@@ -55,7 +55,7 @@ impl Condvar {
     /// If a holder of the mutex panicked; the error carries the guard.
     #[track_caller]
     pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> LockResult<MutexGuard<'a, T>> {
-        self.wait_until(guard, Location::caller(), None).0
+        self.wait_until(guard, Location::caller(), None, Guarded::Unknown).0
     }
 
     /// Lets go of the mutex and waits as long as `condition` says so of the data.
@@ -74,7 +74,7 @@ impl Condvar {
     {
         let site = Location::caller();
         while condition(&mut *guard) {
-            guard = self.wait_until(guard, site, None).0?;
+            guard = self.wait_until(guard, site, None, Guarded::Yes).0?;
         }
         Ok(guard)
     }
@@ -111,7 +111,8 @@ impl Condvar {
         guard: MutexGuard<'a, T>,
         timeout: Duration,
     ) -> LockResult<(MutexGuard<'a, T>, WaitTimeoutResult)> {
-        let (result, told) = self.wait_until(guard, Location::caller(), Instant::now().checked_add(timeout));
+        let deadline = Instant::now().checked_add(timeout);
+        let (result, told) = self.wait_until(guard, Location::caller(), deadline, Guarded::Unknown);
         let timed_out = WaitTimeoutResult(!told);
         match result {
             Ok(guard) => Ok((guard, timed_out)),
@@ -143,7 +144,7 @@ impl Condvar {
             if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 return Ok((guard, WaitTimeoutResult(true)));
             }
-            guard = match self.wait_until(guard, site, deadline).0 {
+            guard = match self.wait_until(guard, site, deadline, Guarded::Yes).0 {
                 Ok(guard) => guard,
                 Err(error) => {
                     return Err(PoisonError::new((error.into_inner(), WaitTimeoutResult(false))));
@@ -157,19 +158,32 @@ impl Condvar {
         guard: MutexGuard<'a, T>,
         site: Site,
         deadline: Option<Instant>,
+        guarded: Guarded,
     ) -> (LockResult<MutexGuard<'a, T>>, bool) {
         let ticket = self.waiters.enqueue();
-        guard.unlocked(site, || self.watch.waiting(site, deadline, || ticket.wait(deadline)))
+        guard.unlocked(site, || {
+            self.watch.waiting_for_signal(site, deadline, guarded, || ticket.wait(deadline))
+        })
     }
 
     /// Wakes the thread that has waited longest, if any waits.
+    #[track_caller]
     pub fn notify_one(&self) {
-        self.waiters.tell_one();
+        let site = Location::caller();
+        self.watch.signals(site);
+        if self.waiters.tell_one_or(|| self.watch.unheard(site)) {
+            self.watch.heard();
+        }
     }
 
     /// Wakes every thread that waits.
+    #[track_caller]
     pub fn notify_all(&self) {
-        self.waiters.tell_all();
+        let site = Location::caller();
+        self.watch.signals(site);
+        if self.waiters.tell_all_or(|| self.watch.unheard(site)) > 0 {
+            self.watch.heard();
+        }
     }
 }
 

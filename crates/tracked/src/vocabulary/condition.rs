@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::deadline;
 use crate::base::park::WaitQueue;
-use crate::base::{Kind, RawLock, Site, Token, Watch};
+use crate::base::{Guarded, Kind, RawLock, Site, Token, Watch};
 
 /// Data under a lock, with a way to wait until it changes.
 pub struct Condition<T: ?Sized> {
@@ -77,13 +77,23 @@ impl<T: ?Sized> Condition<T> {
     }
 
     /// Wakes the thread that has waited longest, if any waits. Whoever changed the data should still hold the lock.
+    #[track_caller]
     pub fn notify_one(&self) {
-        self.waiters.tell_one();
+        let site = Location::caller();
+        self.watch.signals(site);
+        if self.waiters.tell_one_or(|| self.watch.unheard(site)) {
+            self.watch.heard();
+        }
     }
 
     /// Wakes every thread that waits.
+    #[track_caller]
     pub fn notify_all(&self) {
-        self.waiters.tell_all();
+        let site = Location::caller();
+        self.watch.signals(site);
+        if self.waiters.tell_all_or(|| self.watch.unheard(site)) > 0 {
+            self.watch.heard();
+        }
     }
 
     /// The data, without locking: the borrow proves that nobody else has it.
@@ -94,14 +104,14 @@ impl<T: ?Sized> Condition<T> {
 
 impl<T: ?Sized> ConditionGuard<'_, T> {
     /// Lets go of the lock, waits for a word until `deadline`, takes the lock back.
-    fn wait_until(&mut self, site: Site, deadline: Option<Instant>) -> bool {
+    fn wait_until(&mut self, site: Site, deadline: Option<Instant>, guarded: Guarded) -> bool {
         let condition = self.condition;
         let ticket = condition.waiters.enqueue();
         // SAFETY: the guard stands for the acquisition; it is borrowed exclusively, and the lock is taken back below
         // before the guard can be used again.
         unsafe { condition.raw.unlock(self.token) };
         self.held = false;
-        let told = condition.watch.waiting(site, deadline, || ticket.wait(deadline));
+        let told = condition.watch.waiting_for_signal(site, deadline, guarded, || ticket.wait(deadline));
         self.token = condition.raw.lock(site);
         self.held = true;
         told
@@ -111,13 +121,13 @@ impl<T: ?Sized> ConditionGuard<'_, T> {
     /// [`wait_while`](Self::wait_while).
     #[track_caller]
     pub fn wait(&mut self) {
-        self.wait_until(Location::caller(), None);
+        self.wait_until(Location::caller(), None, Guarded::Unknown);
     }
 
     /// As [`wait`](Self::wait), for `timeout` at the most; `false` if it passed.
     #[track_caller]
     pub fn wait_for(&mut self, timeout: Duration) -> bool {
-        self.wait_until(Location::caller(), deadline(timeout))
+        self.wait_until(Location::caller(), deadline(timeout), Guarded::Unknown)
     }
 
     /// Waits as long as `unready` says so of the data.
@@ -125,16 +135,18 @@ impl<T: ?Sized> ConditionGuard<'_, T> {
     pub fn wait_while(&mut self, mut unready: impl FnMut(&mut T) -> bool) {
         let site = Location::caller();
         while unready(self) {
-            self.wait_until(site, None);
+            self.wait_until(site, None, Guarded::Yes);
         }
     }
 
     /// As [`Condition::notify_one`].
+    #[track_caller]
     pub fn notify_one(&self) {
         self.condition.notify_one();
     }
 
     /// As [`Condition::notify_all`].
+    #[track_caller]
     pub fn notify_all(&self) {
         self.condition.notify_all();
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::deadline;
 use crate::base::park::{WaitQueue, ignore_poison};
-use crate::base::{Kind, Site, Watch};
+use crate::base::{Guarded, Kind, Site, Watch};
 
 /// A flag, clear at first. Waiting for it ends when it is set; it stays set until it is cleared.
 pub struct Event {
@@ -31,9 +31,14 @@ impl Event {
     }
 
     /// Sets it and wakes every thread that waits for it.
+    #[track_caller]
     pub fn set(&self) {
+        let site = Location::caller();
+        self.watch.signals(site);
         *ignore_poison(self.set.lock()) = true;
-        self.waiters.tell_all();
+        if self.waiters.tell_all_or(|| self.watch.unheard(site)) > 0 {
+            self.watch.heard();
+        }
     }
 
     /// Clears it.
@@ -61,12 +66,14 @@ impl Event {
     fn wait_until(&self, site: Site, deadline: Option<Instant>) -> bool {
         let set = ignore_poison(self.set.lock());
         if *set {
+            drop(set);
+            self.watch.passes(site);
             return true;
         }
         let ticket = self.waiters.enqueue();
         drop(set);
         // Told means that it was set since; that it may be clear again by now does not undo that.
-        self.watch.waiting(site, deadline, || ticket.wait(deadline))
+        self.watch.waiting_for_signal(site, deadline, Guarded::Unknown, || ticket.wait(deadline))
     }
 }
 
