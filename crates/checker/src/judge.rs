@@ -6,7 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lockcheck_events::{Hold, LockId, Record, Request, SiteId, StuckKind, StuckThread, ThreadId, TokenId};
+use lockcheck_events::{
+    Hold, LockId, LockKind, Record, Request, SiteId, StuckKind, StuckThread, ThreadId, TokenId,
+};
 
 use crate::finding::{Context, CycleLink, Finding, NO_HOLD, Report, Stats, Verdict};
 use crate::order::{Novelty, OrderChecker, OrderFinding, locks_key};
@@ -359,6 +361,11 @@ impl Found {
     }
 }
 
+/// Whether it is something that a thread holds, rather than something that threads wait for.
+fn is_held(kind: LockKind) -> bool {
+    matches!(kind, LockKind::Mutex | LockKind::Reentrant | LockKind::RwLock | LockKind::Once)
+}
+
 /// Feeds the records of one process to the checkers and collects what they say.
 #[derive(Default)]
 pub struct Judge {
@@ -397,7 +404,8 @@ impl Judge {
             Record::ThreadEnd { thread } => self.order.ended(*thread),
             Record::Before { thread, token } => self.order.before(*thread, *token),
             Record::After { thread, token } => self.order.after(*thread, *token),
-            Record::Lock { .. } => self.locks += 1,
+            // What is waited for depends on who comes first; what is held in a nesting does not.
+            Record::Lock { kind, .. } => self.locks += u64::from(is_held(*kind)),
             Record::LockDropped { lock } => {
                 self.order.dropped(*lock);
                 self.edges.dropped(*lock, &mut self.order);
