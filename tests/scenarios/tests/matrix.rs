@@ -344,7 +344,7 @@ fn a_dump_says_who_holds_and_who_waits() {
     let lines: Vec<&str> = dump.lines().collect();
     let about = |name: &str| {
         let holds = |line: &&str| line.starts_with("    holds mutex ") && line.contains(name);
-        let holder = lines.iter().position(|line| holds(&line));
+        let holder = lines.iter().position(holds);
         let holder = lines[holder.expect("somebody holds it") - 1];
         let waiter = lines.iter().find(|line| line.contains(" waits at ") && line.contains(name));
         (holder, *waiter.expect("somebody waits for it"))
