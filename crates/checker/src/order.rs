@@ -86,6 +86,8 @@ pub struct OrderChecker {
     evidence: Evidence,
     problems: Problems,
     search: Search,
+    /// What the request at hand is new evidence for; kept for its memory.
+    fresh: Vec<Side>,
     /// Some scope that was named, and whether another one was.
     any_scope: Option<u32>,
     several_scopes: bool,
@@ -104,31 +106,41 @@ impl OrderChecker {
         OrderChecker::default()
     }
 
-    /// Whether the request would teach nothing new.
-    pub fn known(&self, request: &Request) -> bool {
-        if request.attempt == Attempt::Try {
-            return true;
-        }
-        let Some(hold) = request.holds.iter().rev().find(|hold| hold.lock != request.lock) else {
-            return request.holds.is_empty();
-        };
-        let Some(edge) = self.graph.find(hold.lock.0, request.lock.0) else { return false };
-        self.graph.evidence(edge).iter_back().any(|ask| self.evidence.is_same(ask, request))
-    }
-
     /// Takes note of a request made while holding other locks; gives the cycles that it is the first to close.
     pub fn request(&mut self, request: &Request) -> Vec<OrderFinding> {
-        if self.known(request) {
+        if request.attempt == Attempt::Try || request.holds.is_empty() {
             return Vec::new();
         }
         let mut findings = Vec::new();
+        let youngest = request.holds.iter().rev().find(|hold| hold.lock != request.lock);
+        let Some(youngest) = youngest.map(|hold| hold.lock) else {
+            self.check_recursion(request, &mut findings);
+            return findings;
+        };
+        if self.graph.edge_count() >= EDGES_MAX {
+            let edge = self.graph.find(youngest.0, request.lock.0);
+            if edge.is_none_or(|edge| self.is_new_for(edge, request)) {
+                self.edges_lost += 1;
+                self.check_recursion(request, &mut findings);
+            }
+            return findings;
+        }
+        // Looked up once, for both questions: is there anything to learn, and where does it go.
+        let placed = self.graph.place(youngest.0, request.lock.0);
+        if let Placed::Known(edge) = placed
+            && !self.is_new_for(edge, request)
+        {
+            return findings;
+        }
         self.check_recursion(request, &mut findings);
-        let fresh = self.learn(request);
-        for side in fresh {
+        self.learn(request, youngest, placed);
+        let fresh = std::mem::take(&mut self.fresh);
+        for &side in &fresh {
             if self.graph.is_inside(side.edge) {
                 self.search_from(side, request, &mut findings);
             }
         }
+        self.fresh = fresh;
         findings
     }
 
@@ -271,25 +283,24 @@ impl OrderChecker {
         }
     }
 
-    /// Adds an edge for each hold; gives those for which the request is new evidence.
-    fn learn(&mut self, request: &Request) -> Vec<Side> {
-        let mut fresh = Vec::new();
+    /// Adds an edge for each hold, that of `youngest` being `placed` already; those for which the request is new
+    /// evidence are `fresh` then.
+    fn learn(&mut self, request: &Request, youngest: LockId, placed: Placed) {
+        self.fresh.clear();
         let wanted = request.lock;
-        if request.holds.iter().all(|hold| hold.lock == wanted) {
-            return fresh;
-        }
-        if self.graph.edge_count() >= EDGES_MAX {
-            self.edges_lost += 1;
-            return fresh;
-        }
         let ask = self.evidence.add(request);
         for (index, hold) in request.holds.iter().enumerate() {
             let again = request.holds[..index].iter().any(|other| other.lock == hold.lock);
             if hold.lock == wanted || again {
                 continue;
             }
-            let edge = match self.graph.place(hold.lock.0, wanted.0, ask) {
-                Placed::New(edge) => edge,
+            let placed =
+                if hold.lock == youngest { placed } else { self.graph.place(hold.lock.0, wanted.0) };
+            let edge = match placed {
+                Placed::New(edge) => {
+                    self.graph.rest_on(edge, ask);
+                    edge
+                }
                 Placed::Known(edge) if self.is_new_for(edge, request) => {
                     self.add_evidence(edge, ask);
                     edge
@@ -297,13 +308,12 @@ impl OrderChecker {
                 Placed::Known(_) => continue,
             };
             self.evidence.retain(ask);
-            fresh.push(Side { edge, ask });
+            self.fresh.push(Side { edge, ask });
         }
         // `add` gave a reference, which the edges have replaced; a request with a single hold counts none.
         if request.holds.len() > 1 {
             self.evidence.release(ask);
         }
-        fresh
     }
 
     fn is_new_for(&self, edge: u32, request: &Request) -> bool {

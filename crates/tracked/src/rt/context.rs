@@ -198,7 +198,7 @@ impl HoldSet {
     }
 
     #[inline(always)]
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         (self.word() & LEN) as usize
     }
 
