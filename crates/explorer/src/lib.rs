@@ -11,6 +11,7 @@
 //! | turn any run into a text that replays it | [`Recording`] around its strategy, then [`Schedule`] |
 
 pub mod default_order;
+pub mod exhaustive;
 pub mod moment;
 pub mod random;
 pub mod recording;
@@ -19,6 +20,7 @@ pub mod schedule;
 pub mod strategy;
 
 pub use default_order::{DefaultOrder, default_choice};
+pub use exhaustive::{Coverage, Exhaustive};
 pub use moment::{Access, Moment, Object, Operation, OperationKind, Pending, Readiness, Touch, Worker};
 pub use random::{Generator, Random};
 pub use recording::Recording;
