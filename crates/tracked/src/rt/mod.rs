@@ -19,7 +19,9 @@
 pub(crate) mod context;
 pub(crate) mod dump;
 pub(crate) mod family;
+pub(crate) mod gate;
 mod hash;
+pub(crate) mod intent;
 pub(crate) mod knowledge;
 pub(crate) mod lifecycle;
 pub(crate) mod mode;
