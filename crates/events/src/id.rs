@@ -114,6 +114,8 @@ pub enum LockKind {
     Pool,
     /// A thread, as the target of a join.
     Thread,
+    /// A region that the program says is serialised by other means. Nobody waits for one.
+    Gate,
 }
 
 impl LockKind {
@@ -131,6 +133,7 @@ impl LockKind {
             LockKind::Queue => "queue",
             LockKind::Pool => "pool",
             LockKind::Thread => "thread",
+            LockKind::Gate => "gate",
         }
     }
 }

@@ -211,6 +211,12 @@ impl Graph {
         self.edges[edge].evidence |= ask;
     }
 
+    /// All live edges with both ends in one component.
+    pub fn inside_edges(&self) -> Vec<u32> {
+        let is_live = |&edge: &u32| self.edges[edge].from != NONE && self.edges[edge].to != NONE;
+        (0..self.edges.end() as u32).filter(is_live).filter(|&edge| self.is_inside(edge)).collect()
+    }
+
     /// Whether both ends of the edge can be part of one cycle.
     #[inline]
     pub fn is_inside(&self, edge: u32) -> bool {

@@ -17,7 +17,7 @@ use lockcheck_events::{Attempt, LockId, LockKind, Mode};
 use super::context::{HeldLock, Place, Thread, Token, current, current_if_idle, current_if_nesting};
 use super::standstill::Vigil;
 use super::waits::{self, Circle, Wait};
-use super::{knowledge, reaction, registry, strays};
+use super::{intent, knowledge, reaction, registry, strays};
 
 /// How long a suspected deadlock is watched before it is called one. The thread that does so is blocked anyway; a
 /// real deadlock is still there afterwards.
@@ -341,7 +341,7 @@ pub(super) fn learn(thread: &Thread, wanted: &HeldLock) {
     strays::settle(thread);
     if thread.held_len() > 0 {
         thread.make_room();
-        let key = thread.key(wanted);
+        let key = intent::salted(thread, wanted, thread.key(wanted));
         if !thread.known().contains(key) {
             knowledge::learn(thread, wanted, key);
         }
