@@ -114,6 +114,10 @@ pub enum LockKind {
     Pool,
     /// A thread, as the target of a join.
     Thread,
+    /// One direction of a pipe between processes.
+    Pipe,
+    /// A process, as the target of a join.
+    Process,
 }
 
 impl LockKind {
@@ -131,6 +135,8 @@ impl LockKind {
             LockKind::Queue => "queue",
             LockKind::Pool => "pool",
             LockKind::Thread => "thread",
+            LockKind::Pipe => "pipe",
+            LockKind::Process => "process",
         }
     }
 }
