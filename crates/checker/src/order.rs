@@ -129,7 +129,8 @@ impl OrderChecker {
         }
         let stated = intent.map(Stated::new);
         let digest = stated.as_ref().map_or(0, |stated| stated.digest);
-        let youngest = request.holds.iter().rev().find(|hold| hold.lock != request.lock).map(|hold| hold.lock);
+        let youngest =
+            request.holds.iter().rev().find(|hold| hold.lock != request.lock).map(|hold| hold.lock);
         // Looked up once, for both questions: is there anything to learn, and where does it go.
         let placed = youngest.and_then(|youngest| self.place_within_limit(youngest, request, digest));
         if let Some(Placed::Known(edge)) = placed
@@ -377,8 +378,7 @@ impl OrderChecker {
             if hold.lock == wanted || again {
                 continue;
             }
-            let placed =
-                if hold.lock == youngest { placed } else { self.graph.place(hold.lock.0, wanted.0) };
+            let placed = if hold.lock == youngest { placed } else { self.graph.place(hold.lock.0, wanted.0) };
             let edge = match placed {
                 Placed::New(edge) => {
                     self.graph.rest_on(edge, ask);

@@ -34,7 +34,8 @@ fn place(address: usize) -> &'static AtomicU64 {
 #[inline]
 pub(super) fn site(address: usize) -> Option<SiteId> {
     let entry = place(address).load(Ordering::Relaxed);
-    (entry != 0 && entry >> ID_BITS == address as u64).then_some(SiteId((entry & ((1 << ID_BITS) - 1)) as u32))
+    (entry != 0 && entry >> ID_BITS == address as u64)
+        .then_some(SiteId((entry & ((1 << ID_BITS) - 1)) as u32))
 }
 
 /// The place at `address` has this id. Not remembered where the two do not fit into a word.
