@@ -14,5 +14,5 @@ pub mod trace_event;
 pub mod trace_file;
 
 pub use id::{Attempt, LockId, LockKind, Mode, SiteId, StackId, ThreadId, TokenId};
-pub use record::{Hold, Record, Request, StuckKind, StuckThread};
+pub use record::{Ends, Heard, Hold, Notice, Record, Request, StuckKind, StuckThread};
 pub use site::{Frame, RawSite, Site};
