@@ -265,6 +265,14 @@ impl Player {
         }
     }
 
+    /// Gives or takes a value. Whichever it is, others may come after it, and it after them.
+    fn exchange(&self, o: ObjectId) {
+        if let Real::Messages(messages) = self.world.real(o) {
+            messages.received();
+            messages.sent();
+        }
+    }
+
     fn event(&self, op: Op, o: ObjectId) {
         let Real::Event(event) = self.world.real(o) else { return };
         match op {
