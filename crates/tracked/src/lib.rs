@@ -11,6 +11,8 @@ pub mod cell;
 pub mod executor;
 #[cfg(parking_lot_mirrored)]
 mod parking_lots;
+#[cfg(all(feature = "process", target_os = "linux"))]
+pub mod process;
 pub mod queue;
 #[cfg(instrumented)]
 mod rt;
