@@ -45,6 +45,7 @@ mod error;
 mod handle;
 mod locks;
 mod monitor;
+mod pool;
 mod queue;
 mod raw;
 mod segment;
@@ -61,6 +62,7 @@ pub use locks::{
     ValueGuard,
 };
 pub use monitor::{Event, Permit, Semaphore};
+pub use pool::{Imap, ImapUnordered, Pool, ProcessPoolExecutor};
 pub use queue::{JoinableQueue, Queue};
 pub use spawn::{Builder, Process};
 /// Marks a function as one that a process can be started with: its arguments and its result travel through serde, so
