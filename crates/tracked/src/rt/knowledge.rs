@@ -277,6 +277,20 @@ fn announce(locks: impl Iterator<Item = HeldLock>, records: &mut Vec<Record>) {
     }
 }
 
+/// Files what must be known of an object before somebody outside hears of it, and whatever `more` says of it.
+#[cfg(all(feature = "process", target_os = "linux"))]
+pub(crate) fn introduce(thread: &Thread, object: &HeldLock, more: Option<Record>) {
+    let _busy = thread.enter();
+    let mut records = Vec::new();
+    announce([*object].into_iter(), &mut records);
+    let site = registry::site(object.site);
+    if registry::announce_site(site) {
+        site_record(site, &mut records);
+    }
+    records.extend(more);
+    file_all(records);
+}
+
 fn site_record(site: lockcheck_events::SiteId, records: &mut Vec<Record>) {
     if let Some(raw) = registry::raw_site(site) {
         records.push(Record::Site { site, raw });

@@ -30,6 +30,8 @@ const YIELDS: u32 = 10;
 
 /// A tracked lock without data: the real lock and what the run-time keeps beside it.
 pub(crate) trait Raw {
+    /// Whether another process may hold it: then nobody here knows who could end a wait for it.
+    const BETWEEN_PROCESSES: bool = false;
     /// The identity.
     fn meta(&self) -> &Meta;
     /// The owner hint.
@@ -396,6 +398,7 @@ pub(crate) fn upgrade<R: Raw>(target: Target<'_, R>) -> Token {
 
 /// Blocks until the real lock is there.
 fn block<R: Raw>(target: Target<'_, R>, thread: &Thread, published: Wait) {
+    let published = if R::BETWEEN_PROCESSES { published.ended_from_outside() } else { published };
     let wait = waits::publish(thread, published);
     let for_good = || {
         standstill::in_slices(|until| match until {
