@@ -12,6 +12,7 @@
 //! | drive a program into a prediction | [`Directed`] |
 //! | turn any run into a text that replays it | [`Recording`] around its strategy, then [`Schedule`], [`Replay`] |
 //! | make that text short | [`shrink()`] |
+//! | decide for another process | [`Remote`] there, [`serve()`] here |
 
 pub mod default_order;
 pub mod directed;
@@ -22,6 +23,7 @@ pub mod portfolio;
 pub mod pos;
 pub mod random;
 pub mod recording;
+pub mod remote;
 pub mod replay;
 pub mod schedule;
 pub mod shrink;
@@ -39,6 +41,7 @@ pub use portfolio::Portfolio;
 pub use pos::Pos;
 pub use random::{Generator, Random};
 pub use recording::Recording;
+pub use remote::{Remote, serve};
 pub use replay::{Divergence, DivergenceReason, Replay};
 pub use schedule::{Deviation, Schedule, ScheduleError};
 pub use shrink::{Shrunk, shrink};
