@@ -369,8 +369,9 @@ fn evidence(link: &CycleLink, context: &dyn Context) -> Evidence {
 /// What a request for an object of this kind does. A condition or event is not tried: that is a notification.
 fn action(kind: LockKind, attempt: Attempt) -> &'static str {
     match kind {
-        LockKind::Thread => "join",
         LockKind::Gate => "enter",
+        LockKind::Thread | LockKind::Process => "join",
+        LockKind::Pipe => "wait",
         LockKind::Condition | LockKind::Event if attempt == Attempt::Try => "notify",
         LockKind::Condition | LockKind::Event | LockKind::Barrier | LockKind::Queue | LockKind::Pool => {
             "wait"

@@ -489,6 +489,8 @@ impl Judge {
             }
             // Names and places: the context's.
             Record::Process { .. } | Record::Module { .. } | Record::Site { .. } | Record::Stack { .. } => {}
+            // One process alone: what it shares with others is the business of whoever has the traces of all.
+            Record::Shared { .. } | Record::Parent { .. } | Record::Joined { .. } => {}
         }
         news
     }

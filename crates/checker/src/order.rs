@@ -95,6 +95,8 @@ pub struct OrderChecker {
     evidence: Evidence,
     problems: Problems,
     search: Search,
+    /// What the request at hand is new evidence for; kept for its memory.
+    fresh: Vec<Side>,
     /// Some scope that was named, and whether another one was.
     any_scope: Option<u32>,
     several_scopes: bool,
@@ -115,22 +117,6 @@ impl OrderChecker {
         OrderChecker::default()
     }
 
-    /// Whether the request would teach nothing new.
-    pub fn known(&self, request: &Request) -> bool {
-        self.is_known(request, 0)
-    }
-
-    fn is_known(&self, request: &Request, digest: u64) -> bool {
-        if request.attempt == Attempt::Try {
-            return true;
-        }
-        let Some(hold) = request.holds.iter().rev().find(|hold| hold.lock != request.lock) else {
-            return request.holds.is_empty();
-        };
-        let Some(edge) = self.graph.find(hold.lock.0, request.lock.0) else { return false };
-        self.graph.evidence(edge).iter_back().any(|ask| self.evidence.is_same(ask, request, digest))
-    }
-
     /// Takes note of a request made while holding other locks; gives the cycles that it is the first to close.
     pub fn request(&mut self, request: &Request) -> Vec<OrderFinding> {
         self.request_under(request, None)
@@ -138,8 +124,18 @@ impl OrderChecker {
 
     /// The same for a request about which something is stated.
     pub fn request_under(&mut self, request: &Request, intent: Option<&Intent>) -> Vec<OrderFinding> {
+        if request.attempt == Attempt::Try || request.holds.is_empty() {
+            return Vec::new();
+        }
         let stated = intent.map(Stated::new);
-        if self.is_known(request, stated.as_ref().map_or(0, |stated| stated.digest)) {
+        let digest = stated.as_ref().map_or(0, |stated| stated.digest);
+        let youngest =
+            request.holds.iter().rev().find(|hold| hold.lock != request.lock).map(|hold| hold.lock);
+        // Looked up once, for both questions: is there anything to learn, and where does it go.
+        let placed = youngest.and_then(|youngest| self.place_within_limit(youngest, request, digest));
+        if let Some(Placed::Known(edge)) = placed
+            && !self.is_new_for(edge, request, digest)
+        {
             return Vec::new();
         }
         let mut findings = Vec::new();
@@ -147,12 +143,15 @@ impl OrderChecker {
         if let Some(intent) = intent {
             self.check_stated(request, intent, &mut findings);
         }
-        let fresh = self.learn(request, stated);
-        for side in fresh {
+        let (Some(youngest), Some(placed)) = (youngest, placed) else { return findings };
+        self.learn(request, youngest, placed, stated);
+        let fresh = std::mem::take(&mut self.fresh);
+        for &side in &fresh {
             if self.graph.is_inside(side.edge) {
                 self.search_from(side, request, &mut findings);
             }
         }
+        self.fresh = fresh;
         findings
     }
 
@@ -353,17 +352,22 @@ impl OrderChecker {
         }
     }
 
-    /// Adds an edge for each hold; gives those for which the request is new evidence.
-    fn learn(&mut self, request: &Request, stated: Option<Stated>) -> Vec<Side> {
-        let mut fresh = Vec::new();
+    /// The edge of the youngest hold; none where there is no room for what the request would teach.
+    fn place_within_limit(&mut self, youngest: LockId, request: &Request, digest: u64) -> Option<Placed> {
+        if self.graph.edge_count() < EDGES_MAX {
+            return Some(self.graph.place(youngest.0, request.lock.0));
+        }
+        let edge = self.graph.find(youngest.0, request.lock.0);
+        let known = edge.filter(|&edge| !self.is_new_for(edge, request, digest));
+        self.edges_lost += u64::from(known.is_none());
+        known.map(Placed::Known)
+    }
+
+    /// Adds an edge for each hold, that of `youngest` being `placed` already; those for which the request is new
+    /// evidence are `fresh` then.
+    fn learn(&mut self, request: &Request, youngest: LockId, placed: Placed, stated: Option<Stated>) {
+        self.fresh.clear();
         let wanted = request.lock;
-        if request.holds.iter().all(|hold| hold.lock == wanted) {
-            return fresh;
-        }
-        if self.graph.edge_count() >= EDGES_MAX {
-            self.edges_lost += 1;
-            return fresh;
-        }
         let ask = self.evidence.add(request);
         let digest = stated.as_ref().map_or(0, |stated| stated.digest);
         if let Some(stated) = stated {
@@ -374,8 +378,12 @@ impl OrderChecker {
             if hold.lock == wanted || again {
                 continue;
             }
-            let edge = match self.graph.place(hold.lock.0, wanted.0, ask) {
-                Placed::New(edge) => edge,
+            let placed = if hold.lock == youngest { placed } else { self.graph.place(hold.lock.0, wanted.0) };
+            let edge = match placed {
+                Placed::New(edge) => {
+                    self.graph.rest_on(edge, ask);
+                    edge
+                }
                 Placed::Known(edge) if self.is_new_for(edge, request, digest) => {
                     self.add_evidence(edge, ask);
                     edge
@@ -383,13 +391,12 @@ impl OrderChecker {
                 Placed::Known(_) => continue,
             };
             self.evidence.retain(ask);
-            fresh.push(Side { edge, ask });
+            self.fresh.push(Side { edge, ask });
         }
         // `add` gave a reference, which the edges have replaced; a request with a single hold counts none.
         if request.holds.len() > 1 {
             self.evidence.release(ask);
         }
-        fresh
     }
 
     fn is_new_for(&self, edge: u32, request: &Request, digest: u64) -> bool {

@@ -116,6 +116,10 @@ pub enum LockKind {
     Thread,
     /// A region that the program says is serialised by other means. Nobody waits for one.
     Gate,
+    /// One direction of a pipe between processes.
+    Pipe,
+    /// A process, as the target of a join.
+    Process,
 }
 
 impl LockKind {
@@ -134,6 +138,8 @@ impl LockKind {
             LockKind::Pool => "pool",
             LockKind::Thread => "thread",
             LockKind::Gate => "gate",
+            LockKind::Pipe => "pipe",
+            LockKind::Process => "process",
         }
     }
 }

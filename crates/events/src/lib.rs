@@ -13,6 +13,7 @@ pub mod source;
 pub mod std_text;
 pub mod trace_event;
 pub mod trace_file;
+pub mod wait_board;
 
 pub use id::{Attempt, LockId, LockKind, Mode, SiteId, StackId, ThreadId, TokenId};
 pub use intent::{Inside, Intent, Rank, Ranked, Refuted};

@@ -212,4 +212,31 @@ pub enum Record {
     },
     /// A gate does not serialise what is in it.
     GateRefuted(Refuted),
+    /// A lock (or queue, pipe, ...) is one that other processes can have as well: it is the same object as every other
+    /// one with this place, in whatever process.
+    Shared {
+        /// Its id in this process.
+        lock: LockId,
+        /// The device of the file that it lies in.
+        device: u64,
+        /// The file.
+        inode: u64,
+        /// Where in the file, in bytes.
+        offset: u64,
+    },
+    /// The process was started by a watched one: everything in it comes after the point `token` of that process.
+    Parent {
+        /// The other process.
+        pid: u32,
+        /// A point from an earlier `Before` in its trace.
+        token: TokenId,
+    },
+    /// `thread` has waited for the end of process `pid`: what it does from here on comes after everything in that
+    /// process.
+    Joined {
+        /// Who waited.
+        thread: ThreadId,
+        /// The process that has ended.
+        pid: u32,
+    },
 }

@@ -8,6 +8,7 @@ mod litmus;
 mod run;
 mod support;
 mod suppressions;
+mod swap;
 mod test;
 mod verify;
 mod watch;

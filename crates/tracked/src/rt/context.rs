@@ -56,7 +56,7 @@ pub(crate) struct HeldLock {
 
 const MODES: [Mode; 4] = [Mode::Exclusive, Mode::Shared, Mode::SharedRecursive, Mode::Upgradable];
 const ATTEMPTS: [Attempt; 3] = [Attempt::Block, Attempt::Try, Attempt::Timed];
-const KINDS: [LockKind; 12] = [
+const KINDS: [LockKind; 14] = [
     LockKind::Mutex,
     LockKind::Reentrant,
     LockKind::RwLock,
@@ -69,6 +69,8 @@ const KINDS: [LockKind; 12] = [
     LockKind::Pool,
     LockKind::Thread,
     LockKind::Gate,
+    LockKind::Pipe,
+    LockKind::Process,
 ];
 
 /// Packs what a hold says besides its lock and places; the discriminants index the tables above.
@@ -202,7 +204,7 @@ impl HoldSet {
     }
 
     #[inline(always)]
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         (self.word() & LEN) as usize
     }
 
@@ -812,7 +814,7 @@ mod tests {
             event: id as u32,
             mode: MODES[id as usize % 4],
             attempt: ATTEMPTS[id as usize % 3],
-            kind: KINDS[id as usize % 11],
+            kind: KINDS[id as usize % KINDS.len()],
         }
     }
 

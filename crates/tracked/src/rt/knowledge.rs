@@ -223,6 +223,8 @@ fn announce_sites(request: &Request, records: &mut Vec<Record>) {
 
 /// A lock request as the checker knows it: with everything the thread holds.
 pub(crate) fn request(thread: ThreadId, holds: &HoldSet, wanted: &HeldLock, stack: StackId) -> Request {
+    let mut described = Vec::with_capacity(holds.len());
+    described.extend(holds.iter().map(|hold| describe(&hold)));
     Request {
         thread,
         event: wanted.event,
@@ -231,7 +233,7 @@ pub(crate) fn request(thread: ThreadId, holds: &HoldSet, wanted: &HeldLock, stac
         attempt: wanted.attempt,
         site: registry::site(wanted.site),
         stack,
-        holds: holds.iter().map(|hold| describe(&hold)).collect(),
+        holds: described,
     }
 }
 

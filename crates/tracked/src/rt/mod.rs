@@ -18,6 +18,7 @@
 
 pub(crate) mod context;
 pub(crate) mod dump;
+mod familiar;
 pub(crate) mod family;
 pub(crate) mod gate;
 mod hash;
