@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use lockcheck_events::{Attempt, Frame, LockId, LockKind, Mode, Request, Site, SiteId, StackId, ThreadId};
 
+use crate::suppress::Suppressed;
 use crate::{Code, Tier};
 
 /// What evidence refers to by id, resolved. Implemented by the run-time for its own process and by the CLI for a
@@ -152,6 +153,12 @@ fn contract_mode<S: serde::Serializer>(mode: &Mode, serializer: S) -> Result<S::
     serializer.serialize_str(mode.as_str())
 }
 
+/// How much is suppressed: what it is, is told in other forms.
+#[cfg(feature = "serde")]
+fn as_number<S: serde::Serializer>(suppressed: &[Suppressed], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(suppressed.len() as u64)
+}
+
 /// What the whole run comes to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -211,6 +218,9 @@ pub struct Report {
     pub stats: Stats,
     /// Sorted by fingerprint.
     pub findings: Vec<Finding>,
+    /// What a project has decided to live with; for programs, how much of it there is.
+    #[cfg_attr(feature = "serde", serde(default, skip_deserializing, serialize_with = "as_number"))]
+    pub suppressed: Vec<Suppressed>,
     /// Limits that were reached and other remarks about the run as a whole.
     #[cfg_attr(feature = "serde", serde(default))]
     pub notes: Vec<String>,
@@ -229,6 +239,7 @@ impl Report {
             program: None,
             stats: Stats::default(),
             findings: Vec::new(),
+            suppressed: Vec::new(),
             notes: Vec::new(),
         }
     }
