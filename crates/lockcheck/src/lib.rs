@@ -28,6 +28,7 @@ mod run;
 mod rustflags;
 mod signals;
 mod swap;
+mod swapped_tree;
 mod symbols;
 mod test;
 mod traces;
