@@ -114,6 +114,8 @@ pub enum LockKind {
     Pool,
     /// A thread, as the target of a join.
     Thread,
+    /// A region that the program says is serialised by other means. Nobody waits for one.
+    Gate,
     /// One direction of a pipe between processes.
     Pipe,
     /// A process, as the target of a join.
@@ -135,6 +137,7 @@ impl LockKind {
             LockKind::Queue => "queue",
             LockKind::Pool => "pool",
             LockKind::Thread => "thread",
+            LockKind::Gate => "gate",
             LockKind::Pipe => "pipe",
             LockKind::Process => "process",
         }

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Attempt, LockId, LockKind, Mode, RawSite, SiteId, StackId, ThreadId, TokenId};
+use crate::{Attempt, Intent, LockId, LockKind, Mode, RawSite, Refuted, SiteId, StackId, ThreadId, TokenId};
 
 /// One hold of a lock by the requesting thread.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -201,6 +201,17 @@ pub enum Record {
         /// Operations on tracked objects, as far as they are counted.
         events: u64,
     },
+    /// What the program states about the next request of this thread.
+    Intent(Intent),
+    /// An `ignore` was entered for the first time.
+    Ignore {
+        /// Where it stands.
+        site: SiteId,
+        /// Why, in the program's words.
+        reason: String,
+    },
+    /// A gate does not serialise what is in it.
+    GateRefuted(Refuted),
     /// A lock (or queue, pipe, ...) is one that other processes can have as well: it is the same object as every other
     /// one with this place, in whatever process.
     Shared {
