@@ -9,11 +9,15 @@
 mod base;
 pub mod cell;
 pub mod executor;
+#[cfg(instrumented)]
+pub mod explore;
 #[cfg(parking_lot_mirrored)]
 mod parking_lots;
 pub mod queue;
 #[cfg(instrumented)]
 mod rt;
+#[cfg(instrumented)]
+mod strategy;
 pub mod sync;
 #[cfg(instrumented)]
 #[doc(hidden)]
@@ -67,6 +71,8 @@ pub mod watched {
 pub use assert::Named;
 #[cfg(instrumented)]
 pub use assert::report;
+#[cfg(instrumented)]
+pub use explore::{Explore, ExploreReport, explore, replay};
 #[doc(hidden)]
 pub use assert::{__run_test, assert_clean_now, assert_no_cycles_now};
 #[cfg(instrumented)]

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::{AboutToPark, Vigil};
+use super::{AboutToPark, Vigil, choose_waiter, wait_under_control};
 
 /// One waiting thread.
 #[derive(Default)]
@@ -43,8 +43,16 @@ impl Parker {
         self.changed.notify_one();
     }
 
+    /// Whether what it waits for has come.
+    fn is_told(&self) -> bool {
+        ignore_poison(self.state.lock()).told
+    }
+
     /// Blocks until told or poked, or until the deadline.
     fn park(&self, deadline: Option<Instant>) -> Wake {
+        if let Some(told) = wait_under_control(deadline, &|| self.is_told()) {
+            return if told { Wake::Told } else { Wake::Late };
+        }
         let mut state = ignore_poison(self.state.lock());
         loop {
             if state.told {
@@ -129,6 +137,27 @@ impl WaitQueue {
         }
         drop(waiting);
         oldest.inspect(|parker| parker.tell()).is_some()
+    }
+
+    /// As `tell_one_or`, for those who have no claim to be told in their order: in an exploration, that is a choice.
+    pub(crate) fn tell_any_or(&self, nobody: impl FnOnce()) -> bool {
+        let mut waiting = self.waiting();
+        let count = waiting.len();
+        if count <= 1 {
+            drop(waiting);
+            return self.tell_one_or(nobody);
+        }
+        drop(waiting);
+        // Under control nobody else runs meanwhile; otherwise it is the oldest.
+        let chosen = choose_waiter(count);
+        waiting = self.waiting();
+        let last = waiting.len().saturating_sub(1);
+        let told = waiting.remove(chosen.min(last));
+        if told.is_none() {
+            nobody();
+        }
+        drop(waiting);
+        told.inspect(|parker| parker.tell()).is_some()
     }
 
     /// Tells everybody who waits; gives their number.
