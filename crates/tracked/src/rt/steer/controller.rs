@@ -207,6 +207,8 @@ pub(super) struct State {
     pub spurious_left: u32,
     /// The workers of scopes that have not ended, with the address of the scope.
     pub scopes: Vec<(usize, u32)>,
+    /// Some thread will never run again.
+    pub any_frozen: bool,
     pub pool: Pool,
     pub notes: Vec<String>,
     marks: Vec<bool>,
@@ -286,6 +288,7 @@ impl Controller {
                 watched: None,
                 spurious_left: 0,
                 scopes: Vec::new(),
+                any_frozen: false,
                 pool,
                 notes: Vec::new(),
                 marks: Vec::new(),
@@ -510,6 +513,7 @@ impl Controller {
     pub(super) fn freeze(&self, me: u32, seat: &Seat) -> ! {
         let mut state = self.state();
         state.members[me as usize].frozen = true;
+        state.any_frozen = true;
         let next = state.next(me);
         self.pass(state, None, next);
         loop {
@@ -867,6 +871,12 @@ impl State {
         }
     }
 
+    /// Whether a request in this mode stands behind a writer that waits. The real lock knows of no such writer.
+    pub(super) fn is_passed_over(&mut self, key: u64, mode: Mode) -> bool {
+        let object = self.object(key);
+        mode == Mode::Shared && self.claims[object as usize].writers_queued > 0
+    }
+
     /// The model says that somebody has the lock; the real lock is free.
     pub(super) fn clear_claims(&mut self, key: u64) {
         let object = self.object(key);
@@ -979,6 +989,7 @@ impl State {
             }
             // What it waits for while it unwinds will never come: it stays where it is.
             self.members[index].frozen = true;
+            self.any_frozen = true;
             let name = super::verdict::name_of(self, index as u32);
             self.notes.push(format!("{name} could not be unwound: a destructor waits for what never comes"));
         }
@@ -988,6 +999,7 @@ impl State {
         for index in 0..self.members.len() {
             if matches!(self.members[index].obstacle, Obstacle::Outside) {
                 self.members[index].frozen = true;
+                self.any_frozen = true;
                 let name = super::verdict::name_of(self, index as u32);
                 self.notes.push(format!("{name} was left in a call out of control"));
             }

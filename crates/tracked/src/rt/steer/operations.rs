@@ -121,7 +121,8 @@ pub(crate) fn acquire<R: Raw>(
     let heard = Cell::new(false);
     let hear = || {
         // The controller takes it for held. If it is not, somebody else has given it up, out of control.
-        heard.set(target.lock.try_acquire(hold.mode));
+        let passed_over = me.controller().state().is_passed_over(key_of(&hold), hold.mode);
+        heard.set(!passed_over && target.lock.try_acquire(hold.mode));
         heard.get()
     };
     let order = stop(me, thread, &|| before_lock(&hold, upgrade, timeout), &hear);

@@ -81,13 +81,13 @@ pub(crate) fn explore(plan: Plan, body: &dyn Fn()) -> Option<(Outcome, Arc<Contr
         }
     }
     let busy = thread.enter();
-    let handles = {
+    let (handles, any_frozen) = {
         let mut state = controller.state();
         outcome.threads = state.pool.started;
-        state.pool.close()
+        (state.pool.close(), state.any_frozen)
     };
     // Those that are left where they are never end.
-    if !outcome.notes.iter().any(|note| note.contains("could not be unwound") || note.contains("was left in")) {
+    if !any_frozen {
         for handle in handles {
             let _ = handle.join();
         }
