@@ -3,12 +3,14 @@
 //! This is what a program calls; the scheduler itself is in `rt/steer`, the strategies in `lockcheck-explorer`.
 
 use std::fmt;
+use std::panic::Location;
 use std::time::Duration;
 
 use lockcheck_checker::Finding;
-use lockcheck_explorer::{Random, Replay, Schedule};
+use lockcheck_explorer::{Draw, Random, Replay, Schedule};
 
 use crate::rt::output;
+use crate::rt::steer;
 use crate::rt::steer::controller::{BoxedStrategy, Failed};
 use crate::rt::steer::session::{self, Outcome, Plan};
 use crate::strategy::Portfolio;
@@ -242,7 +244,8 @@ impl Explore {
         if replayed && outcome.abandoned > 0 {
             notes.push("the program differs from the one this schedule was made for".to_owned());
         }
-        let complete = outcome.exhausted && self.exhaustive && outcome.cut_off == 0 && outcome.failures.is_empty();
+        let complete =
+            outcome.exhausted && self.exhaustive && outcome.cut_off == 0 && outcome.failures.is_empty();
         ExploreReport {
             runs: outcome.runs,
             steps: outcome.steps,
@@ -284,6 +287,26 @@ pub fn explore(body: impl Fn()) {
 #[track_caller]
 pub fn replay(schedule: &str, body: impl Fn()) {
     Explore::new().replay(schedule).run(body);
+}
+
+/// Runs `call`, which may block in a way that the scheduler does not see (input, a foreign lock, a child process), out
+/// of control: in an exploration, others may run meanwhile. Elsewhere it is just a call.
+///
+/// A call that comes back soon is waited for, so that runs stay the same from one to the next; one that takes longer is
+/// not. Where nobody else can go on, it is waited for too, and after a second the thread is named on standard error.
+#[track_caller]
+pub fn external<R>(call: impl FnOnce() -> R) -> R {
+    match steer::me() {
+        Some(own) => steer::operations::external(own, Location::caller(), call),
+        None => call(),
+    }
+}
+
+/// A number below `options`, which is at least 1: in an exploration one that the strategy chooses, so that every one is
+/// tried and a schedule has it; elsewhere 0.
+#[must_use]
+pub fn any_below(options: usize) -> usize {
+    steer::operations::draw(Draw::Number, options)
 }
 
 impl Failure {
@@ -357,7 +380,9 @@ impl fmt::Display for Proof {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
-            FailureKind::Finding(finding) => writeln!(f, "{}", output::render(std::slice::from_ref(finding)))?,
+            FailureKind::Finding(finding) => {
+                writeln!(f, "{}", output::render(std::slice::from_ref(finding)))?
+            }
             FailureKind::Panic { thread, message, place } => {
                 let place = place.as_deref().unwrap_or("an unknown place");
                 writeln!(f, "thread `{thread}` panicked at {place}:\n{message}")?;

@@ -22,6 +22,8 @@ pub mod sync;
 #[cfg(instrumented)]
 #[doc(hidden)]
 pub mod tools;
+#[cfg(not(instrumented))]
+mod unexplored;
 mod vocabulary;
 
 mod assert;
@@ -71,12 +73,14 @@ pub mod watched {
 pub use assert::Named;
 #[cfg(instrumented)]
 pub use assert::report;
-#[cfg(instrumented)]
-pub use explore::{Explore, ExploreReport, explore, replay};
 #[doc(hidden)]
 pub use assert::{__run_test, assert_clean_now, assert_no_cycles_now};
 #[cfg(instrumented)]
+pub use explore::{Explore, ExploreReport, explore, external, replay};
+#[cfg(instrumented)]
 pub use rt::dump::dump;
+#[cfg(not(instrumented))]
+pub use unexplored::{explore, external, replay};
 
 /// Writes to standard error what every thread holds and what it waits for: nothing that is known, since nothing is
 /// watched.

@@ -11,7 +11,11 @@ pub(crate) struct Portfolio {
 
 impl Portfolio {
     pub(crate) fn new(seed: u64, runs: u64) -> Portfolio {
-        Portfolio { first: DefaultOrder::new(), rest: Random::new(seed, runs.saturating_sub(1)), in_rest: false }
+        Portfolio {
+            first: DefaultOrder::new(),
+            rest: Random::new(seed, runs.saturating_sub(1)),
+            in_rest: false,
+        }
     }
 
     fn current(&mut self) -> &mut dyn Strategy {

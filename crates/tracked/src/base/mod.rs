@@ -11,9 +11,13 @@ mod plain;
 mod watched;
 
 #[cfg(not(instrumented))]
-pub(crate) use plain::{AboutToPark, Point, RawLock, Token, Vigil, Watch, choose_waiter, wait_under_control};
+pub(crate) use plain::{
+    AboutToPark, Point, RawLock, Token, Vigil, Watch, choose_waiter, is_spurious, wait_under_control,
+};
 #[cfg(instrumented)]
-pub(crate) use watched::{AboutToPark, Point, RawLock, Token, Vigil, Watch, choose_waiter, wait_under_control};
+pub(crate) use watched::{
+    AboutToPark, Point, RawLock, Token, Vigil, Watch, choose_waiter, is_spurious, wait_under_control,
+};
 
 #[cfg(instrumented)]
 pub(crate) use crate::watched_thread as thread;
@@ -50,8 +54,6 @@ pub(crate) enum Step {
     Look,
     /// Changes what others look at.
     Change,
-    /// The first half of a wait: lets go of the lock, and is to be told from now on.
-    Wait,
 }
 
 /// Whether a waiting thread made sure, since the last signal, that it has to wait.

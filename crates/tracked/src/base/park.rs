@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::{AboutToPark, Vigil, choose_waiter, wait_under_control};
+use super::{AboutToPark, Vigil, choose_waiter, is_spurious, wait_under_control};
 
 /// One waiting thread.
 #[derive(Default)]
@@ -179,6 +179,17 @@ impl WaitQueue {
 }
 
 impl Ticket<'_> {
+    /// As [`wait`](Self::wait), for a signal that may also be taken for given: in an exploration, on request.
+    pub(crate) fn wait_for_signal(self, deadline: Option<Instant>) -> bool {
+        if is_spurious() {
+            let woken = wait_under_control(deadline, &|| true).is_some();
+            // It takes no signal from anybody.
+            drop(self);
+            return woken;
+        }
+        self.wait(deadline)
+    }
+
     /// Blocks until told (`true`) or until the deadline (`false`).
     pub(crate) fn wait(mut self, deadline: Option<Instant>) -> bool {
         if self.park(deadline) {

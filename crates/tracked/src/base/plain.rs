@@ -190,3 +190,8 @@ pub(crate) fn wait_under_control(_: Option<Instant>, _: &(dyn Fn() -> bool + Syn
 pub(crate) fn choose_waiter(_: usize) -> usize {
     0
 }
+
+/// Only an exploration asks for that.
+pub(crate) fn is_spurious() -> bool {
+    false
+}

@@ -4,15 +4,15 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
-use lockcheck_explorer::{Access, OperationKind};
 use lockcheck_events::{Attempt, LockKind, Mode, TokenId};
+use lockcheck_explorer::{Access, OperationKind};
 
 use super::{Guarded, Kind, Site, Step};
 pub(crate) use crate::rt::Token;
 use crate::rt::standstill;
 pub(crate) use crate::rt::standstill::Vigil;
-use crate::rt::wait_edges::{self, Told};
 use crate::rt::steer;
+use crate::rt::wait_edges::{self, Told};
 use crate::rt::{self, HeldLock, LostSignal, Meta, Wait, knowledge};
 use crate::sync::raw::RawTracked;
 
@@ -168,7 +168,6 @@ impl Watch {
                 Step::Try => (OperationKind::TryLock, Access::Write),
                 Step::Look => (OperationKind::Load, Access::Read),
                 Step::Change => (OperationKind::Set, Access::Write),
-                Step::Wait => (OperationKind::Wait, Access::Write),
             };
             steer::operations::visible(thread, kind, self.meta.id(thread).0, access, site);
         } else {
@@ -189,7 +188,13 @@ impl Watch {
         if let Some(thread) = rt::current() {
             if thread.is_steered() {
                 let id = self.meta.id(thread).0;
-                return steer::operations::visible(thread, OperationKind::Notify, id, Access::Write, Some(site));
+                return steer::operations::visible(
+                    thread,
+                    OperationKind::Notify,
+                    id,
+                    Access::Write,
+                    Some(site),
+                );
             }
             let object = self.wanted(thread, site, Attempt::Try);
             self.told.signalled(thread, &wait_edges::signalled_at(thread, object, site));
@@ -296,4 +301,9 @@ impl Point {
             knowledge::after(thread, token);
         }
     }
+}
+
+/// Whether the wait that begins ends without a signal.
+pub(crate) fn is_spurious() -> bool {
+    steer::operations::is_spurious()
 }

@@ -13,8 +13,8 @@ use lockcheck_explorer::OperationKind;
 
 use super::context::{HeldLock, Place, Thread, Token, current};
 use super::operation::{self, Meta, Owner};
-use super::{reaction, steer};
 use super::waits::{self, Published, Wait};
+use super::{reaction, steer};
 
 /// What an initialiser carries besides std's own.
 pub(crate) struct Gate {

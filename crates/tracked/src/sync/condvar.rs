@@ -167,7 +167,7 @@ impl Condvar {
         self.watch.before_wait(site, guard.key());
         let ticket = self.waiters.enqueue();
         guard.unlocked(site, || {
-            self.watch.waiting_for_signal(site, deadline, guarded, || ticket.wait(deadline))
+            self.watch.waiting_for_signal(site, deadline, guarded, || ticket.wait_for_signal(deadline))
         })
     }
 

@@ -112,8 +112,9 @@ impl<T: ?Sized> ConditionGuard<'_, T> {
         // before the guard can be used again.
         unsafe { condition.raw.unlock(self.token) };
         self.held = false;
-        let wait =
-            || condition.watch.waiting_for_signal(site, deadline, guarded, || ticket.wait(deadline));
+        let wait = || {
+            condition.watch.waiting_for_signal(site, deadline, guarded, || ticket.wait_for_signal(deadline))
+        };
         let told = condition.raw.taking_back(wait);
         self.token = condition.raw.lock(site);
         self.held = true;

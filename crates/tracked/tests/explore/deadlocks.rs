@@ -18,7 +18,10 @@ fn opposite_orders_are_found_and_replayed_from_the_string() {
     let again = Explore::new().replay(&schedule).check(abba);
     assert_eq!(again.runs, 1);
     let same = again.finding().unwrap_or_else(|| panic!("{schedule} does not replay:\n{again}"));
-    assert_eq!((same.fingerprint.as_str(), same.schedule.as_ref()), (finding.fingerprint.as_str(), Some(&schedule)));
+    assert_eq!(
+        (same.fingerprint.as_str(), same.schedule.as_ref()),
+        (finding.fingerprint.as_str(), Some(&schedule))
+    );
 }
 
 #[test]

@@ -112,3 +112,26 @@ fn permits_that_nobody_gives_are_waited_for_in_vain() {
     });
     assert!(!report.is_clean(), "{report}");
 }
+
+#[test]
+fn a_wait_may_end_for_no_reason_where_that_is_asked_for() {
+    let body = || {
+        let pair = Arc::new((Mutex::new(false), Condvar::new()));
+        let theirs = Arc::clone(&pair);
+        let other = thread::spawn(move || {
+            *theirs.0.lock().unwrap() = true;
+            theirs.1.notify_one();
+        });
+        let mut guard = pair.0.lock().unwrap();
+        if !*guard {
+            guard = pair.1.wait(guard).unwrap();
+        }
+        assert!(*guard, "woken for nothing");
+        drop(guard);
+        other.join().unwrap();
+    };
+    let explore = || Explore::new().strategy(Strategy::Random).runs(500);
+    assert!(explore().check(body).is_clean());
+    let report = explore().spurious(1).check(body);
+    assert!(report.to_string().contains("woken for nothing"), "{report}");
+}

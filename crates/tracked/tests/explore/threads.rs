@@ -72,9 +72,7 @@ fn fresh_threads_have_fresh_thread_locals() {
     std::thread_local! {
         static SEEN: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
     }
-    let count = || {
-        thread::spawn(|| SEEN.with(|seen| seen.replace(seen.get() + 1))).join().unwrap()
-    };
+    let count = || thread::spawn(|| SEEN.with(|seen| seen.replace(seen.get() + 1))).join().unwrap();
     let most = AtomicU32::new(0);
     let body = || {
         most.fetch_max(count(), Ordering::Relaxed);
@@ -156,4 +154,24 @@ fn an_initialiser_that_needs_what_its_waiter_holds_is_a_deadlock() {
         other.join().unwrap();
     });
     assert_eq!(kind(&report), "deadlock");
+}
+
+#[test]
+fn a_call_out_of_control_lets_others_run() {
+    let report = Explore::new().strategy(Strategy::Random).runs(5).check(|| {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let other = thread::spawn(move || sender.send(7).unwrap());
+        assert_eq!(tracked::external(|| receiver.recv().unwrap()), 7);
+        other.join().unwrap();
+        assert_eq!(tracked::external(|| 1 + 1), 2);
+    });
+    assert!(report.is_clean(), "{report}");
+}
+
+#[test]
+fn numbers_are_drawn_and_replayed() {
+    let body = || assert_ne!(tracked::explore::any_below(50), 33, "the one in fifty");
+    let report = Explore::new().runs(5_000).check(body);
+    assert!(report.to_string().contains("the one in fifty"), "{report}");
+    assert!(!Explore::new().replay(&report.failures[0].schedule).check(body).is_clean());
 }

@@ -58,7 +58,7 @@ pub(crate) struct Controller {
 
 /// What stands in the way of a worker.
 #[derive(Clone, Copy)]
-pub(super) enum Obstacle {
+pub(crate) enum Obstacle {
     /// Nothing.
     None,
     /// It lets others go first.
@@ -88,7 +88,7 @@ impl Obstacle {
 }
 
 /// A thread under control.
-pub(super) struct Member {
+pub(crate) struct Member {
     pub seat: Arc<Seat>,
     pub thread: ThreadId,
     pub name: Option<String>,
@@ -254,11 +254,17 @@ impl Stand {
     }
 
     /// Only when `ready` says so.
-    pub(super) fn until<'a>(mut self, ready: &'a (dyn Fn() -> bool + Sync + 'a), relock: Option<(u32, Mode)>) -> Stand {
+    pub(super) fn until<'a>(
+        mut self,
+        ready: &'a (dyn Fn() -> bool + Sync + 'a),
+        relock: Option<(u32, Mode)>,
+    ) -> Stand {
         let ready: *const (dyn Fn() -> bool + 'a) = ready;
         // SAFETY: only the lifetime changes. The pointer is used only while the worker stands at this place, in whose
         // frame the borrow lives.
-        let ready = unsafe { std::mem::transmute::<*const (dyn Fn() -> bool + 'a), *const (dyn Fn() -> bool + 'static)>(ready) };
+        let ready = unsafe {
+            std::mem::transmute::<*const (dyn Fn() -> bool + 'a), *const (dyn Fn() -> bool + 'static)>(ready)
+        };
         self.obstacle = Obstacle::Until { ready, relock };
         self
     }
@@ -373,8 +379,10 @@ impl Controller {
                     return self.wait_for_those_outside(seat);
                 }
                 let sits = |member: &&Member| !matches!(member.obstacle, Obstacle::Outside | Obstacle::Over);
-                let first = state.members.first().filter(|first| !matches!(first.obstacle, Obstacle::Outside));
-                let seat = first.or_else(|| state.members.iter().find(sits)).map(|member| Arc::clone(&member.seat));
+                let first =
+                    state.members.first().filter(|first| !matches!(first.obstacle, Obstacle::Outside));
+                let seat =
+                    first.or_else(|| state.members.iter().find(sits)).map(|member| Arc::clone(&member.seat));
                 drop(state);
                 if let Some(seat) = seat {
                     seat.give(Order::Wait);
@@ -757,9 +765,10 @@ impl State {
         mode == Mode::Exclusive
             && !queued
             && claims.holders.iter().any(|&(_, held)| shared(held))
-            && claims.holders.iter().all(|&(holder, held)| {
-                shared(held) || (upgrade && holder == me && held == Mode::Upgradable)
-            })
+            && claims
+                .holders
+                .iter()
+                .all(|&(holder, held)| shared(held) || (upgrade && holder == me && held == Mode::Upgradable))
     }
 
     /// If the chosen one can do no more than stand in line, it does.
@@ -767,7 +776,9 @@ impl State {
         let Obstacle::Lock { object, mode, upgrade, queued } = self.members[chosen as usize].obstacle else {
             return false;
         };
-        if self.is_free(chosen, object, mode, upgrade, queued) || !self.could_queue(chosen, object, mode, upgrade, queued) {
+        if self.is_free(chosen, object, mode, upgrade, queued)
+            || !self.could_queue(chosen, object, mode, upgrade, queued)
+        {
             return false;
         }
         self.claims[object as usize].writers_queued += 1;
@@ -793,9 +804,7 @@ impl State {
             (_, Obstacle::Sleep) => true,
             (Readiness::Timeout, _) => true,
             // One who waits to be told and was told does not give up.
-            (_, Obstacle::Lock { .. }) if timed => {
-                self.draw(chosen, Draw::Timeout, 2) == 1
-            }
+            (_, Obstacle::Lock { .. }) if timed => self.draw(chosen, Draw::Timeout, 2) == 1,
             _ => false,
         };
         let member = &mut self.members[index];
@@ -906,7 +915,8 @@ impl State {
 
     /// A panic that ended the closure or a thread that nobody joined is a failure; told is the first panic of the run.
     fn look_at_panics(&mut self) {
-        let counts = |(index, member): (usize, &Member)| member.panic.is_some() && (index == 0 || !member.joined);
+        let counts =
+            |(index, member): (usize, &Member)| member.panic.is_some() && (index == 0 || !member.joined);
         if self.failure.is_some() || !self.members.iter().enumerate().any(counts) {
             return;
         }
@@ -980,7 +990,11 @@ impl State {
                 self.members[index].timer = None;
                 return Next::Give(index as u32, if first { Order::Unwind } else { Order::Go });
             }
-            if self.members.iter().any(|member| matches!(member.obstacle, Obstacle::Outside) && !member.frozen) {
+            if self
+                .members
+                .iter()
+                .any(|member| matches!(member.obstacle, Obstacle::Outside) && !member.frozen)
+            {
                 return Next::Nobody;
             }
             let Some(index) = self.members.iter().rposition(live) else { return Next::Home };
@@ -1078,7 +1092,9 @@ impl State {
         queued: bool,
         each: &mut dyn FnMut(u32),
     ) {
-        if self.is_free(me, object, mode, upgrade, queued) || self.could_queue(me, object, mode, upgrade, queued) {
+        if self.is_free(me, object, mode, upgrade, queued)
+            || self.could_queue(me, object, mode, upgrade, queued)
+        {
             return;
         }
         let claims = &self.claims[object as usize];
@@ -1093,7 +1109,8 @@ impl State {
             return;
         }
         for (index, other) in self.members.iter().enumerate() {
-            if matches!(other.obstacle, Obstacle::Lock { object: theirs, queued: true, .. } if theirs == object) {
+            if matches!(other.obstacle, Obstacle::Lock { object: theirs, queued: true, .. } if theirs == object)
+            {
                 each(index as u32);
             }
         }
@@ -1116,7 +1133,12 @@ impl State {
 }
 
 impl Member {
-    pub(super) fn new(seat: Arc<Seat>, thread: ThreadId, name: Option<String>, started: Option<Place>) -> Member {
+    pub(super) fn new(
+        seat: Arc<Seat>,
+        thread: ThreadId,
+        name: Option<String>,
+        started: Option<Place>,
+    ) -> Member {
         Member {
             seat,
             thread,

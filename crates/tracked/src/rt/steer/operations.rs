@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::panic::resume_unwind;
 use std::time::{Duration, Instant};
 
-use lockcheck_events::{Attempt, LockKind, Mode, StackId};
+use lockcheck_events::{Mode, StackId};
 use lockcheck_explorer::{Access, Draw, Object, OperationKind};
 
 use super::controller::{Obstacle, Stand, key_of};
@@ -148,9 +148,8 @@ fn settle<R: Raw>(me: Me, thread: &Thread, target: Target<'_, R>, hold: HeldLock
             return true;
         }
         // Somebody has it who is not under control.
-        let taken = out_of_control(me, hold.site, || {
-            target.lock.acquire_until(hold.mode, Instant::now() + PATIENCE)
-        });
+        let taken =
+            out_of_control(me, hold.site, || target.lock.acquire_until(hold.mode, Instant::now() + PATIENCE));
         if taken {
             break;
         }
@@ -175,7 +174,8 @@ fn acquire_for_real<R: Raw>(target: Target<'_, R>, timeout: Option<Duration>) ->
 /// Tries to acquire. The operation is counted here.
 pub(crate) fn try_acquire<R: Raw>(target: Target<'_, R>, thread: &Thread, hold: HeldLock) -> bool {
     let Some(me) = own() else { return target.lock.try_acquire(hold.mode) };
-    let make = || Stand::new(OperationKind::TryLock, hold.event, Some(hold.site)).on(key_of(&hold), Access::Write);
+    let make =
+        || Stand::new(OperationKind::TryLock, hold.event, Some(hold.site)).on(key_of(&hold), Access::Write);
     stop_shortly(me, thread, &make);
     let taken = target.lock.try_acquire(hold.mode);
     if taken {
@@ -187,7 +187,8 @@ pub(crate) fn try_acquire<R: Raw>(target: Target<'_, R>, thread: &Thread, hold: 
 /// Waits until nobody runs the body of this initialiser. The operation was counted.
 pub(crate) fn pass_gate((me, thread): (Me, &Thread), gate: &HeldLock) {
     let make = || {
-        let stand = Stand::new(OperationKind::Once, gate.event, Some(gate.site)).on(key_of(gate), Access::Acquire);
+        let stand =
+            Stand::new(OperationKind::Once, gate.event, Some(gate.site)).on(key_of(gate), Access::Acquire);
         let obstacle = Obstacle::Gate { object: 0 };
         Stand { obstacle, wait: Some(Wait::for_lock(*gate)), ..stand }
     };
@@ -291,7 +292,6 @@ pub(crate) fn wait_until(
         let mut stand = Stand::new(kind, index, site);
         match touched {
             Some(Touched::Fixed(object, access)) => stand.fixed = Some((object, access)),
-            Some(Touched::Key(key, access)) => stand = stand.on(key, access),
             None => {}
         }
         if let Some(object) = object.filter(|_| touched.is_none()) {
@@ -317,8 +317,6 @@ pub(crate) fn wait_until(
 pub(crate) enum Touched {
     /// An object that is there without being used first.
     Fixed(Object, Access),
-    /// The object of this identity.
-    Key(u64, Access),
 }
 
 /// Which of so many waiters is told.
@@ -396,11 +394,3 @@ fn out_of_control<R>(me: Me, site: Place, call: impl FnOnce() -> R) -> R {
     let _return = Return(me);
     call()
 }
-
-/// A hold as it is for a wait of which nothing is known but where.
-pub(crate) fn plain_wait(thread: &Thread, site: Place, kind: LockKind, timed: bool) -> HeldLock {
-    let attempt = if timed { Attempt::Timed } else { Attempt::Block };
-    let id = thread.next_lock_id();
-    HeldLock { attempt, ..super::verdict::anonymous(id, site, thread.next_event(), kind) }
-}
-

@@ -86,11 +86,8 @@ where
     });
     let _busy = thread.enter();
     let seat = seat_for(me, &make)?;
-    let packet = Arc::new(Packet {
-        result: Mutex::new(None),
-        over: AtomicBool::new(false),
-        changed: Condvar::new(),
-    });
+    let packet =
+        Arc::new(Packet { result: Mutex::new(None), over: AtomicBool::new(false), changed: Condvar::new() });
     let theirs = Arc::clone(&packet);
     let job: Box<dyn FnOnce() + Send + 'a> = Box::new(move || {
         let result = catch_unwind(AssertUnwindSafe(f));
@@ -222,7 +219,14 @@ pub(crate) fn end_scope((me, thread): (Me, &Thread), address: usize, site: Place
 }
 
 /// As `wait_for_end`, by what the controller knows.
-fn wait_for_end_of_member(own: (Me, &Thread), site: Place, worker: u32, end: LockId, started: Place, target: ThreadId) {
+fn wait_for_end_of_member(
+    own: (Me, &Thread),
+    site: Place,
+    worker: u32,
+    end: LockId,
+    started: Place,
+    target: ThreadId,
+) {
     let (me, thread) = own;
     let over = {
         let _busy = thread.enter();

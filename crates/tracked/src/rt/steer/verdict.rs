@@ -6,9 +6,7 @@
 
 use lockcheck_checker::waits::{Snapshot, Stuck, Waiting};
 use lockcheck_checker::{Collection, Context, Finding, LockInfo, Tier};
-use lockcheck_events::{
-    Attempt, Frame, LockId, LockKind, Site, SiteId, StackId, StuckKind, StuckThread, ThreadId,
-};
+use lockcheck_events::{Frame, LockId, LockKind, Site, SiteId, StackId, StuckKind, StuckThread, ThreadId};
 
 use super::controller::{Member, Obstacle, State};
 use crate::rt::context::HeldLock;
@@ -118,9 +116,4 @@ pub(super) fn finding(state: &State, stuck: &Stuck) -> Finding {
     let mut finding = news.map(|news| news.finding(&Cast(state))).expect("a stuck set has members");
     finding.tier = Tier::Confirmed;
     finding
-}
-
-/// What a wait that nobody has described looks like.
-pub(super) fn anonymous(id: LockId, site: crate::rt::Place, event: u32, kind: LockKind) -> HeldLock {
-    HeldLock { id, site, created: site, event, mode: lockcheck_events::Mode::Exclusive, attempt: Attempt::Block, kind }
 }
