@@ -11,17 +11,27 @@
 //! | turn any run into a text that replays it | [`Recording`] around its strategy, then [`Schedule`] |
 
 pub mod default_order;
+pub mod exhaustive;
 pub mod moment;
+pub mod pct;
+pub mod portfolio;
+pub mod pos;
 pub mod random;
 pub mod recording;
 pub mod replay;
 pub mod schedule;
 pub mod strategy;
+pub mod weighted;
 
 pub use default_order::{DefaultOrder, default_choice};
+pub use exhaustive::{Coverage, Exhaustive};
 pub use moment::{Access, Moment, Object, Operation, OperationKind, Pending, Readiness, Touch, Worker};
+pub use pct::Pct;
+pub use portfolio::Portfolio;
+pub use pos::Pos;
 pub use random::{Generator, Random};
 pub use recording::Recording;
 pub use replay::{Divergence, DivergenceReason, Replay};
 pub use schedule::{Deviation, Schedule, ScheduleError};
 pub use strategy::{Draw, RunEnd, Strategy};
+pub use weighted::Weighted;

@@ -1,6 +1,6 @@
 //! Random choices: the generator that all random strategies share, and the plain random walk.
 
-use crate::moment::{Moment, Readiness, Worker};
+use crate::moment::{Moment, Pending, Readiness, Worker};
 use crate::strategy::{Draw, RunEnd, Strategy};
 
 /// The generator `splitmix64` (Steele, Lea and Flood 2014): one multiplication chain a number, any seed will do, and
@@ -41,11 +41,6 @@ impl Generator {
             _ => self.below(options),
         }
     }
-
-    /// Whether a worker that could only time out may go although others can go on.
-    pub(crate) fn fires_early(&mut self) -> bool {
-        self.one_in(RARE)
-    }
 }
 
 /// Events that a program must survive but that seldom happen take place once in so many times.
@@ -68,20 +63,24 @@ impl Random {
 
 /// One of those who may go, with equal chance; now and then one that would give up.
 pub(crate) fn anybody(generator: &mut Generator, moment: &Moment<'_>) -> Option<Worker> {
-    let timed = |(_, pending): &(Worker, &crate::Pending)| pending.readiness == Readiness::Timeout;
-    let waiting = moment.workers().filter(timed).count() as u32;
-    if waiting > 0 && generator.fires_early() {
-        return moment
-            .workers()
-            .filter(timed)
-            .nth(generator.below(waiting) as usize)
-            .map(|(worker, _)| worker);
+    if let Some(worker) = early_timeout(generator, moment) {
+        return Some(worker);
     }
     let count = moment.candidates().count() as u32;
     if count == 0 {
         return None;
     }
     moment.candidates().nth(generator.below(count) as usize).map(|(worker, _)| worker)
+}
+
+/// Now and then, somebody who waits for a timeout although others could go on.
+pub(crate) fn early_timeout(generator: &mut Generator, moment: &Moment<'_>) -> Option<Worker> {
+    let timed = |(_, pending): &(Worker, &Pending)| pending.readiness == Readiness::Timeout;
+    let waiting = moment.workers().filter(timed).count() as u32;
+    if waiting == 0 || !generator.one_in(RARE) {
+        return None;
+    }
+    moment.workers().filter(timed).nth(generator.below(waiting) as usize).map(|(worker, _)| worker)
 }
 
 impl Strategy for Random {

@@ -7,7 +7,7 @@ use std::panic::Location;
 use std::time::Duration;
 
 use lockcheck_checker::Finding;
-use lockcheck_explorer::{Draw, Random, Replay, Schedule};
+use lockcheck_explorer::{Random, Replay, Schedule};
 
 use crate::rt::output;
 use crate::rt::steer;
@@ -305,8 +305,9 @@ pub fn external<R>(call: impl FnOnce() -> R) -> R {
 /// A number below `options`, which is at least 1: in an exploration one that the strategy chooses, so that every one is
 /// tried and a schedule has it; elsewhere 0.
 #[must_use]
+#[track_caller]
 pub fn any_below(options: usize) -> usize {
-    steer::operations::draw(Draw::Number, options)
+    steer::operations::number(options, Location::caller())
 }
 
 impl Failure {
