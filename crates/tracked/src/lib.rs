@@ -77,9 +77,9 @@ pub use assert::Named;
 pub use assert::report;
 #[doc(hidden)]
 pub use assert::{__run_test, assert_clean_now, assert_no_cycles_now};
-pub use intent::{Gated, OrderKey, Stated, gate, ignore, nested, ordered_by};
 #[cfg(instrumented)]
 pub use explore::{Explore, ExploreReport, explore, external, replay};
+pub use intent::{Gated, OrderKey, Stated, gate, ignore, nested, ordered_by};
 #[cfg(instrumented)]
 pub use rt::dump::dump;
 #[cfg(not(instrumented))]
