@@ -17,8 +17,6 @@ mod parking_lots;
 pub mod queue;
 #[cfg(instrumented)]
 mod rt;
-#[cfg(instrumented)]
-mod strategy;
 pub mod sync;
 #[cfg(instrumented)]
 #[doc(hidden)]
@@ -76,7 +74,7 @@ pub use assert::Named;
 #[cfg(instrumented)]
 pub use assert::report;
 #[doc(hidden)]
-pub use assert::{__run_test, assert_clean_now, assert_no_cycles_now};
+pub use assert::{__explore_test, __run_test, assert_clean_now, assert_no_cycles_now};
 #[cfg(instrumented)]
 pub use explore::{Explore, ExploreReport, explore, external, replay};
 pub use intent::{Gated, OrderKey, Stated, gate, ignore, nested, ordered_by};
