@@ -10,6 +10,7 @@ pub mod judge;
 pub mod order;
 pub mod trace;
 pub mod trace_report;
+mod updates;
 mod wait_edges;
 pub mod waits;
 pub mod words;
