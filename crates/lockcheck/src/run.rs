@@ -45,6 +45,7 @@ fn run_package(path: &Path, args: &RunArgs, style: Style, judgement: &Judgement)
         must_record: true,
         hang_after: args.hang_after,
         on_deadlock: config::on_deadlock(args.on_deadlock),
+        record: args.record,
     };
     watch::watch(job, style, judgement, &|| nothing_recorded(&program))
 }
@@ -64,6 +65,7 @@ fn run_command(args: &RunArgs, style: Style, judgement: &Judgement) -> Result<Ex
         must_record: false,
         hang_after: args.hang_after,
         on_deadlock: config::on_deadlock(args.on_deadlock),
+        record: args.record,
     };
     let advice = || {
         "the command was watched from outside only: nothing in it uses the `tracked` locks with feature `check`"

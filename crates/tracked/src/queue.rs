@@ -149,6 +149,10 @@ impl<S> Core<S> {
         if state.items.len() >= self.capacity {
             return Err(Full(item));
         }
+        self.watch.gives();
+        if self.capacity < usize::MAX {
+            self.watch.takes();
+        }
         state.items.push(item);
         state.unfinished += 1;
         drop(state);
@@ -179,7 +183,13 @@ impl<S> Core<S> {
     where
         S: Store<T>,
     {
-        let item = ignore_poison(self.state.lock()).items.pop()?;
+        let mut state = ignore_poison(self.state.lock());
+        let item = state.items.pop()?;
+        if self.capacity < usize::MAX {
+            self.watch.gives();
+        }
+        drop(state);
+        self.watch.takes();
         self.putters.tell_one();
         Some(item)
     }
@@ -205,6 +215,7 @@ impl<S> Core<S> {
         let mut state = ignore_poison(self.state.lock());
         state.unfinished = state.unfinished.checked_sub(1).ok_or(TooManyTasksDone)?;
         let all_done = state.unfinished == 0;
+        self.watch.gives();
         drop(state);
         if all_done {
             self.joiners.tell_all();
@@ -217,6 +228,8 @@ impl<S> Core<S> {
         // Told means that all were done at that moment, which is enough, whatever was put since.
         if let Some(ticket) = self.joiners.enqueue_if(unfinished) {
             self.watch.waiting(site, None, || ticket.wait(None));
+        } else {
+            self.watch.takes();
         }
     }
 }

@@ -75,6 +75,9 @@ impl RawLock {
     }
 
     pub(crate) fn name(&self, _name: &str) {}
+
+    #[inline(always)]
+    pub(crate) fn touched(&self, _token: Token, _write: bool, _site: Site) {}
 }
 
 /// What a guard remembers of its acquisition: nothing.
@@ -103,6 +106,12 @@ impl Watch {
     pub(crate) fn passes(&self, _site: Site) {}
 
     #[inline]
+    pub(crate) fn gives(&self) {}
+
+    #[inline]
+    pub(crate) fn takes(&self) {}
+
+    #[inline]
     pub(crate) fn unheard(&self, _site: Site) {}
 
     #[inline]
@@ -122,6 +131,29 @@ impl Watch {
     #[inline]
     pub(crate) fn waiting<R>(&self, _site: Site, _deadline: Option<Instant>, block: impl FnOnce() -> R) -> R {
         block()
+    }
+}
+
+/// The identity of data whose accesses are recorded: of no interest here.
+pub(crate) struct Datum;
+
+impl Datum {
+    pub(crate) const fn new() -> Datum {
+        Datum
+    }
+
+    pub(crate) fn name(&self, _name: &str) {}
+
+    #[inline(always)]
+    pub(crate) fn accessed(&self, _write: bool, _site: Site) {}
+}
+
+/// A region that is meant to be atomic: of no interest here.
+pub(crate) struct Region;
+
+impl Region {
+    pub(crate) fn begin(_name: &str, _site: Site) -> Region {
+        Region
     }
 }
 

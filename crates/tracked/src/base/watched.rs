@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
+use lockcheck_events::event_file::EventKind;
 use lockcheck_events::{Attempt, LockKind, Mode, TokenId};
 
 use super::{Guarded, Kind, Site};
@@ -11,7 +12,7 @@ pub(crate) use crate::rt::Token;
 use crate::rt::standstill;
 pub(crate) use crate::rt::standstill::Vigil;
 use crate::rt::wait_edges::{self, Told};
-use crate::rt::{self, HeldLock, LostSignal, Meta, Wait, knowledge};
+use crate::rt::{self, HeldLock, LostSignal, Meta, Wait, knowledge, record};
 use crate::sync::raw::RawTracked;
 
 impl Kind {
@@ -66,6 +67,12 @@ impl RawLock {
 
     pub(crate) fn is_locked(&self) -> bool {
         self.raw.is_locked()
+    }
+
+    /// Takes note that the data is read or may be written, by the acquisition that gave `token`.
+    #[inline(always)]
+    pub(crate) fn touched(&self, token: Token, write: bool, site: Site) {
+        self.raw.touched(token, write, site);
     }
 
     pub(crate) fn name(&self, name: &str) {
@@ -134,6 +141,8 @@ impl Watch {
     pub(crate) fn signals(&self, site: Site) {
         if let Some(thread) = rt::current() {
             let object = self.wanted(thread, site, Attempt::Try);
+            let notifies = self.kind == LockKind::Condition;
+            record::left(thread, if notifies { EventKind::Notify } else { EventKind::Signal }, &object);
             self.told.signalled(thread, &wait_edges::signalled_at(thread, object, site));
         }
     }
@@ -141,7 +150,34 @@ impl Watch {
     /// Takes note that a wait at `site` is over before it begins.
     pub(crate) fn passes(&self, site: Site) {
         if let Some(thread) = rt::current() {
-            self.told.waited(thread, &self.wanted(thread, site, Attempt::Block));
+            let object = self.wanted(thread, site, Attempt::Block);
+            record::received(thread, EventKind::Await, &object);
+            self.told.waited(thread, &object);
+        }
+    }
+
+    /// Takes note that something is about to be left here, for others to receive: a permit, an item, room for one.
+    #[inline]
+    pub(crate) fn gives(&self) {
+        self.record(EventKind::Signal);
+    }
+
+    /// Takes note that something was received that others had left here.
+    #[inline]
+    pub(crate) fn takes(&self) {
+        self.record(EventKind::Await);
+    }
+
+    #[inline]
+    fn record(&self, kind: EventKind) {
+        if let Some(thread) = rt::current()
+            && thread.is_recording()
+        {
+            let object = record::object(&self.meta, thread, self.kind, self.meta.created());
+            match kind {
+                EventKind::Signal => record::left(thread, kind, &object),
+                _ => record::received(thread, kind, &object),
+            }
         }
     }
 
@@ -208,11 +244,64 @@ impl Watch {
             // It will sleep in somebody else's code, where it cannot look.
             standstill::rouse_another(thread);
         }
+        if thread.is_recording() {
+            record::received(thread, EventKind::Wait, &wanted);
+        }
         let result = block();
         drop(published);
+        if thread.is_recording() {
+            record::received(thread, EventKind::Await, &wanted);
+        }
         // Whoever ended the wait may have done things first that this thread now comes after.
         thread.wait_slot().set_anchor(thread);
         result
+    }
+}
+
+/// The identity of data whose accesses are recorded.
+pub(crate) struct Datum {
+    meta: Meta,
+}
+
+impl Datum {
+    #[track_caller]
+    pub(crate) const fn new() -> Datum {
+        Datum { meta: Meta::new(std::panic::Location::caller()) }
+    }
+
+    pub(crate) fn name(&self, name: &str) {
+        self.meta.name(LockKind::Mutex, name);
+    }
+
+    /// Takes note that the data is read, or may be written.
+    #[inline(always)]
+    pub(crate) fn accessed(&self, write: bool, site: Site) {
+        if let Some(thread) = rt::current()
+            && thread.is_recording()
+        {
+            let kind = if write { EventKind::Write } else { EventKind::Read };
+            record::accessed(thread, self.meta.id(thread), self.meta.created(), kind, site);
+        }
+    }
+}
+
+/// A region that is meant to be atomic, as long as it lives.
+pub(crate) struct Region;
+
+impl Region {
+    pub(crate) fn begin(name: &str, site: Site) -> Region {
+        if let Some(thread) = rt::current() {
+            record::region_begins(thread, name, site);
+        }
+        Region
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        if let Some(thread) = rt::current() {
+            record::region_ends(thread);
+        }
     }
 }
 
@@ -223,13 +312,18 @@ pub(crate) struct Point(Option<TokenId>);
 impl Point {
     /// This point of the calling thread's.
     pub(crate) fn here() -> Point {
-        Point(rt::current().map(knowledge::before))
+        Point(rt::current().map(|thread| {
+            let token = knowledge::before(thread);
+            record::point(thread, token);
+            token
+        }))
     }
 
     /// What the calling thread does from here on comes after it.
     pub(crate) fn precedes(self) {
         if let (Some(token), Some(thread)) = (self.0, rt::current()) {
             knowledge::after(thread, token);
+            record::after_point(thread, token);
         }
     }
 }

@@ -84,6 +84,7 @@ impl Waiters {
 
     /// Wakes the thread that has waited longest; `false` if none waits.
     pub(crate) fn notify_one(&self) -> bool {
+        self.watch.gives();
         let mut with = ignore_poison(self.with.lock());
         let told = self.queue.tell_one();
         with.1 -= usize::from(told);
@@ -92,6 +93,7 @@ impl Waiters {
 
     /// Wakes all who wait; gives their number.
     pub(crate) fn notify_all(&self) -> usize {
+        self.watch.gives();
         let mut with = ignore_poison(self.with.lock());
         let told = self.queue.tell_all();
         with.1 -= told;

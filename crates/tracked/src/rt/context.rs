@@ -15,6 +15,7 @@ use lockcheck_events::{Attempt, LockId, LockKind, Mode, ThreadId};
 
 use super::hash::fold;
 use super::knowledge::Known;
+use super::record::{self, Recorder};
 use super::stack::Captured;
 use super::thread::Ended;
 use super::waits::WaitSlot;
@@ -170,6 +171,8 @@ const EVENT: u64 = 1 << 32;
 const BUSY: u64 = 1 << 16;
 /// The thread has not been seen before. Only together with `BUSY`.
 const UNSEEN: u64 = 1 << 17;
+/// The thread records what it does, which none of the quick ways does.
+const RECORDING: u64 = 1 << 18;
 /// The bits of a thread's word that count its holds.
 const LEN: u64 = 0xffff;
 /// All but the operations: zero for a thread that is watched and holds nothing.
@@ -183,6 +186,8 @@ pub(crate) struct HoldSet {
     word: AtomicU64,
     /// Entries past the inline ones, `HELD_MAX - HELD_INLINE` of them, allocated on the first need.
     overflow: AtomicPtr<Held>,
+    /// The number of the thread's last recorded event. Relaxed: others look at it only to number theirs above it.
+    pub(super) stamp: AtomicU32,
     inline: [Held; HELD_INLINE],
 }
 
@@ -300,6 +305,8 @@ impl Token {
     const INDEX: u32 = 0xffff;
     /// A bit for the guard's own use.
     const MARK: u32 = 1 << 31;
+    /// The acquisition was recorded: so is what is done with the data.
+    const RECORDED: u32 = 1 << 30;
 
     #[inline(always)]
     fn index(self) -> u32 {
@@ -309,7 +316,18 @@ impl Token {
     /// The same, with the guard's bit.
     #[inline(always)]
     pub(crate) fn with_mark(self, mark: bool) -> Token {
-        Token(self.0 & Token::INDEX | if mark { Token::MARK } else { 0 })
+        Token(self.0 & !Token::MARK | if mark { Token::MARK } else { 0 })
+    }
+
+    /// The same, of an acquisition that was recorded.
+    pub(crate) fn recorded(self) -> Token {
+        Token(self.0 | Token::RECORDED)
+    }
+
+    /// Whether the acquisition was recorded.
+    #[inline(always)]
+    pub(crate) fn is_recorded(self) -> bool {
+        self.0 & Token::RECORDED != 0
     }
 
     /// The guard's bit.
@@ -340,6 +358,8 @@ pub(crate) struct Thread {
     captured: ManuallyDrop<UnsafeCell<Option<Captured>>>,
     /// Where the thread's end is to be noted, if anybody may join it.
     ended: ManuallyDrop<Cell<Option<Ended>>>,
+    /// Where it records; null unless `RECORDING`.
+    recorder: Cell<*mut Recorder>,
     /// What others see of the thread; null before its first and after its last operation.
     shared: Cell<*const Shared>,
 }
@@ -479,6 +499,7 @@ impl Thread {
             holds: HoldSet {
                 word: AtomicU64::new(BUSY | UNSEEN),
                 overflow: AtomicPtr::new(ptr::null_mut()),
+                stamp: AtomicU32::new(0),
                 inline: [Held::EMPTY; HELD_INLINE],
             },
             slot: Cell::new(0),
@@ -487,6 +508,7 @@ impl Thread {
             known: ManuallyDrop::new(UnsafeCell::new(Known::new())),
             captured: ManuallyDrop::new(UnsafeCell::new(None)),
             ended: ManuallyDrop::new(Cell::new(None)),
+            recorder: Cell::new(ptr::null_mut()),
             shared: Cell::new(ptr::null()),
         }
     }
@@ -531,6 +553,7 @@ impl Thread {
             registry::hide(shared);
         }
         self.shared.set(ptr::null());
+        self.set_recorder(None);
         self.holds.shrink();
         *self.known() = Known::new();
         // SAFETY: as in `known`.
@@ -580,6 +603,37 @@ impl Thread {
     /// Never looks at the thread's operations again.
     pub(crate) fn stay_busy(&self) {
         self.holds.set_word(self.holds.word() | BUSY);
+    }
+
+    /// Whether what the thread does now is to be recorded.
+    #[inline(always)]
+    pub(crate) fn is_recording(&self) -> bool {
+        self.holds.word() & (RECORDING | BUSY) == RECORDING
+    }
+
+    /// Where it records, if what it does now is to be recorded.
+    #[inline(always)]
+    pub(super) fn recorder(&self) -> Option<&Recorder> {
+        // SAFETY: the flag says that the pointer is one that `set_recorder` made; only the thread itself takes it
+        // back, at its end.
+        self.is_recording().then(|| unsafe { &*self.recorder.get() })
+    }
+
+    /// From here on the thread records there, or no longer does.
+    pub(super) fn set_recorder(&self, recorder: Option<Box<Recorder>>) {
+        let flag = if recorder.is_some() { RECORDING } else { 0 };
+        let new = recorder.map_or(ptr::null_mut(), Box::into_raw);
+        self.holds.set_word(self.holds.word() & !RECORDING | flag);
+        let old = self.recorder.replace(new);
+        if !old.is_null() {
+            // SAFETY: made by `Box::into_raw` above; nobody has it any more, for nothing keeps it across this.
+            drop(unsafe { Box::from_raw(old) });
+        }
+    }
+
+    /// Stops recording, while the recorder may be in use.
+    pub(super) fn stop_recording(&self) {
+        self.holds.set_word(self.holds.word() & !RECORDING);
     }
 
     /// The index of the operation about to be made.
@@ -692,8 +746,8 @@ impl Thread {
     #[inline]
     pub(crate) fn release_youngest(id: u64) -> bool {
         let thread = own();
-        let (word, len) = (thread.holds.word(), thread.holds.len());
-        let index = len.wrapping_sub(1);
+        let word = thread.holds.word();
+        let index = (word & NOT_IDLE).wrapping_sub(1) as usize;
         if index < HELD_INLINE && thread.holds.inline[index].id.load(Ordering::Relaxed) == id {
             thread.holds.set_word(word - 1);
             return true;
@@ -709,6 +763,11 @@ impl Thread {
         let len = holds.len();
         let is_it = |&index: &usize| holds.entry(index).id.load(Ordering::Relaxed) == id;
         let Some(index) = (0..len).rev().find(is_it) else { return false };
+        if self.is_recording()
+            && let Some(hold) = holds.entry(index).read()
+        {
+            record::released(self, &hold);
+        }
         self.remove(index);
         true
     }

@@ -29,6 +29,7 @@ pub(crate) mod once;
 pub(crate) mod operation;
 pub(crate) mod output;
 pub(crate) mod reaction;
+pub(crate) mod record;
 pub(crate) mod registry;
 pub(crate) mod scope;
 pub(crate) mod stack;

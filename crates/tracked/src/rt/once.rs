@@ -8,12 +8,13 @@
 //! | running in another thread | a request that waits for that thread's hold, in sight of others |
 //! | running in the calling thread | a self-deadlock |
 
+use lockcheck_events::event_file::EventKind;
 use lockcheck_events::{Attempt, LockKind, Mode};
 
 use super::context::{HeldLock, Place, Thread, Token, current};
 use super::operation::{self, Meta, Owner};
-use super::reaction;
 use super::waits::{self, Published, Wait};
+use super::{reaction, record};
 
 /// What an initialiser carries besides std's own.
 pub(crate) struct Gate {
@@ -26,6 +27,16 @@ pub(crate) struct Gate {
 pub(crate) struct Turn<'a> {
     gate: &'a Gate,
     watched: Option<(&'static Thread, HeldLock, Published)>,
+    received: Option<Received>,
+}
+
+/// When it is dropped, the call comes after whoever ran the body last.
+struct Received(&'static Thread, HeldLock);
+
+impl Drop for Received {
+    fn drop(&mut self) {
+        record::received(self.0, EventKind::Await, &self.1);
+    }
 }
 
 /// The body runs; it ends, one way or another, when this is dropped.
@@ -66,14 +77,15 @@ impl Gate {
     #[inline]
     pub(crate) fn passed(&self, site: Place) {
         if let Some(thread) = current() {
-            self.request(thread, site);
+            let wanted = self.request(thread, site);
+            record::received(thread, EventKind::Await, &wanted);
         }
     }
 
     /// The call at `site` does not find it done.
     #[cold]
     pub(crate) fn turn(&self, site: Place) -> Turn<'_> {
-        let Some(thread) = current() else { return Turn { gate: self, watched: None } };
+        let Some(thread) = current() else { return Turn { gate: self, watched: None, received: None } };
         let wanted = self.request(thread, site);
         let own = thread.hold_against(&wanted);
         if let Some(own) = own {
@@ -90,24 +102,33 @@ impl Gate {
             reaction::deadlock(thread, circle, wait);
             wait = waits::publish(thread, Wait::for_lock(wanted));
         }
-        Turn { gate: self, watched: Some((thread, wanted, wait)) }
+        Turn { gate: self, watched: Some((thread, wanted, wait)), received: Some(Received(thread, wanted)) }
     }
 }
 
 impl<'a> Turn<'a> {
     /// The calling thread is the one to run the body, now.
     pub(crate) fn begin(self) -> Running<'a> {
-        let Turn { gate, watched } = self;
+        let Turn { gate, watched, received } = self;
+        drop(received);
         let Some((thread, wanted, wait)) = watched else { return Running { gate, token: Token::UNWATCHED } };
         // The hold set must not change while the wait is published.
         drop(wait);
         gate.runner.set(thread);
-        Running { gate, token: thread.push(wanted) }
+        let token = thread.push(wanted);
+        Running { gate, token: record::acquired(thread, &wanted, token) }
     }
 }
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
+        if self.token.is_recorded()
+            && let Some(thread) = current()
+        {
+            let gate = &self.gate.meta;
+            let done = record::object(gate, thread, LockKind::Once, gate.created());
+            record::left(thread, EventKind::Signal, &done);
+        }
         operation::released(&self.gate.meta, self.token);
     }
 }

@@ -12,7 +12,7 @@ use lockcheck_events::{ThreadId, TokenId};
 
 use crate::base::park::ignore_poison;
 use crate::base::{Kind, Watch};
-use crate::rt::{self, knowledge};
+use crate::rt::{self, knowledge, record};
 
 /// A watched meeting point of several threads; see [`std::sync::Barrier`].
 pub struct Barrier {
@@ -97,11 +97,14 @@ impl Barrier {
             drop(busy);
             let token = token?;
             knowledge::before_at(thread, token);
+            record::point(thread, token);
             Some(token)
         });
+        self.watch.gives();
         let result = self.watch.waiting(site, None, || self.inner.wait());
         if let (Some(thread), Some(token)) = (rt::current(), token) {
             knowledge::after(thread, token);
+            record::after_point(thread, token);
         }
         BarrierWaitResult(result.is_leader())
     }

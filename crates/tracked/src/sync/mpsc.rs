@@ -88,6 +88,7 @@ impl<T> Sender<T> {
     ///
     /// With the message, if the receiver is gone.
     pub fn send(&self, t: T) -> Result<(), SendError<T>> {
+        self.watch.gives();
         self.inner.send(t)
     }
 }
@@ -100,8 +101,12 @@ impl<T> SyncSender<T> {
     /// With the message, if the receiver is gone.
     #[track_caller]
     pub fn send(&self, t: T) -> Result<(), SendError<T>> {
+        self.watch.gives();
         match self.inner.try_send(t) {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.watch.takes();
+                Ok(())
+            }
             Err(TrySendError::Disconnected(t)) => Err(SendError(t)),
             Err(TrySendError::Full(t)) => self.watch.waiting(Location::caller(), None, || self.inner.send(t)),
         }
@@ -113,7 +118,10 @@ impl<T> SyncSender<T> {
     ///
     /// With the message, if there is no room or the receiver is gone.
     pub fn try_send(&self, t: T) -> Result<(), TrySendError<T>> {
-        self.inner.try_send(t)
+        self.watch.gives();
+        self.inner.try_send(t)?;
+        self.watch.takes();
+        Ok(())
     }
 }
 
@@ -124,7 +132,10 @@ impl<T> Receiver<T> {
     ///
     /// If there is none, now or for ever.
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
-        self.inner.try_recv()
+        self.watch.gives();
+        let message = self.inner.try_recv()?;
+        self.watch.takes();
+        Ok(message)
     }
 
     /// Receives, blocking until there is a message.
@@ -134,7 +145,7 @@ impl<T> Receiver<T> {
     /// If there will never be one: all senders are gone.
     #[track_caller]
     pub fn recv(&self) -> Result<T, RecvError> {
-        match self.inner.try_recv() {
+        match self.try_recv() {
             Ok(t) => Ok(t),
             Err(TryRecvError::Disconnected) => Err(RecvError),
             Err(TryRecvError::Empty) => self.watch.waiting(Location::caller(), None, || self.inner.recv()),
@@ -148,7 +159,7 @@ impl<T> Receiver<T> {
     /// If it passed, or if all senders are gone.
     #[track_caller]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
-        match self.inner.try_recv() {
+        match self.try_recv() {
             Ok(t) => Ok(t),
             Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
             Err(TryRecvError::Empty) => {

@@ -74,6 +74,14 @@ impl RawTracked {
         self.raw.is_locked()
     }
 
+    /// Takes note that the data is read or may be written, by the acquisition that gave `token`.
+    #[inline(always)]
+    pub(crate) fn touched(&self, token: Token, write: bool, site: Place) {
+        if token.is_recorded() {
+            rt::record::guarded(&self.meta, write, site);
+        }
+    }
+
     pub(crate) fn name(&self, kind: LockKind, name: &str) {
         self.meta.name(kind, name);
     }
@@ -194,6 +202,14 @@ impl RawTrackedRw {
 
     pub(crate) fn name(&self, name: &str) {
         self.meta.name(LockKind::RwLock, name);
+    }
+
+    /// Takes note that the data is read or may be written, by the acquisition that gave `token`.
+    #[inline(always)]
+    pub(crate) fn touched(&self, token: Token, write: bool, site: Place) {
+        if token.is_recorded() {
+            rt::record::guarded(&self.meta, write, site);
+        }
     }
 }
 

@@ -52,6 +52,8 @@ impl Semaphore {
     pub fn try_acquire(&self) -> Option<Permit<'_>> {
         let mut permits = ignore_poison(self.permits.lock());
         *permits = permits.checked_sub(1)?;
+        drop(permits);
+        self.watch.takes();
         Some(Permit { semaphore: self })
     }
 
@@ -64,6 +66,7 @@ impl Semaphore {
 
     /// Adds a permit, whether or not one was taken: for permits without a guard, see [`Permit::forget`].
     pub fn release(&self) {
+        self.watch.gives();
         *ignore_poison(self.permits.lock()) += 1;
         self.waiters.tell_one();
     }
@@ -78,6 +81,8 @@ impl Semaphore {
             let mut permits = ignore_poison(self.permits.lock());
             if let Some(rest) = permits.checked_sub(1) {
                 *permits = rest;
+                drop(permits);
+                self.watch.takes();
                 return true;
             }
             let ticket = self.waiters.enqueue();
@@ -176,6 +181,7 @@ impl BoundedSemaphore {
         if *permits >= self.bound {
             return Err(OverRelease { bound: self.bound });
         }
+        self.inner.watch.gives();
         *permits += 1;
         drop(permits);
         self.inner.waiters.tell_one();
