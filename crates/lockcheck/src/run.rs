@@ -28,7 +28,8 @@ fn run_package(path: &Path, args: &RunArgs, style: Style, judgement: &Judgement)
     let manifest = package::find_manifest(path, &current)?;
     let program = package::select(&manifest, &args.select)?;
     // A fixture whose expectations cannot be read is a mistake that should not wait for `verify`.
-    expectations::load_if_present(&program.folder)?;
+    let expected = expectations::load_if_present(&program.folder)?;
+    let record = args.record || expected.is_some_and(|expected| expected.record);
     if package::resolver_is_one(&program.workspace_root) {
         output::note(
             style,
@@ -45,7 +46,7 @@ fn run_package(path: &Path, args: &RunArgs, style: Style, judgement: &Judgement)
         must_record: true,
         hang_after: args.hang_after,
         on_deadlock: config::on_deadlock(args.on_deadlock),
-        record: args.record,
+        record,
     };
     watch::watch(job, style, judgement, &|| nothing_recorded(&program))
 }
