@@ -179,6 +179,18 @@ pub(crate) fn file(record: Record) {
     with(|knowledge| knowledge.file(&record));
 }
 
+/// Where the trace is, if one is written.
+pub(crate) fn trace_path() -> Option<std::path::PathBuf> {
+    with(|knowledge| knowledge.trace.as_ref().map(|trace| trace.path().to_owned())).flatten()
+}
+
+/// Files what an object is, unless that was done.
+pub(crate) fn announce_one(object: &HeldLock) {
+    let mut records = Vec::new();
+    announce([*object].into_iter(), &mut records);
+    file_all(records);
+}
+
 /// Files these, in their order; gives what they bring to light.
 pub(crate) fn file_all(records: Vec<Record>) -> Vec<News> {
     if records.is_empty() {

@@ -12,7 +12,7 @@ use lockcheck_events::{ThreadId, TokenId};
 
 use crate::base::park::ignore_poison;
 use crate::base::{Kind, Part, Signal, Turn, Watch};
-use crate::rt::{self, knowledge};
+use crate::rt::{self, knowledge, record};
 
 /// A watched meeting point of several threads; see [`std::sync::Barrier`].
 pub struct Barrier {
@@ -105,6 +105,7 @@ impl Barrier {
             self.watch.part_awaited(&self.all, site, None, Turn::ALL);
             self.watch.part_signalled(&self.all, site, &signal, Turn::ALL);
             knowledge::before_at(thread, token);
+            record::point(thread, token);
             Some(token)
         });
         self.watch.part_sends(&self.all);
@@ -112,6 +113,7 @@ impl Barrier {
         self.watch.part_hears(&self.all);
         if let (Some(thread), Some(token)) = (rt::current(), token) {
             knowledge::after(thread, token);
+            record::after_point(thread, token);
         }
         BarrierWaitResult(result.is_leader())
     }

@@ -162,7 +162,9 @@ impl<T: ?Sized> Deref for MutexGuard<'_, T> {
     type Target = T;
 
     #[inline]
+    #[track_caller]
     fn deref(&self) -> &T {
+        self.lock.raw.touched(self.token, false, Location::caller());
         // SAFETY: the guard proves that the lock is held.
         unsafe { &*self.lock.data.get() }
     }
@@ -170,7 +172,9 @@ impl<T: ?Sized> Deref for MutexGuard<'_, T> {
 
 impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
     #[inline]
+    #[track_caller]
     fn deref_mut(&mut self) -> &mut T {
+        self.lock.raw.touched(self.token, true, Location::caller());
         // SAFETY: as above, and the guard is borrowed exclusively.
         unsafe { &mut *self.lock.data.get() }
     }
