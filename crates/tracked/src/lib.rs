@@ -71,6 +71,8 @@ pub use assert::report;
 pub use assert::{__run_test, assert_clean_now, assert_no_cycles_now};
 #[cfg(instrumented)]
 pub use rt::dump::dump;
+#[cfg(instrumented)]
+pub use rt::reaction::on_finding;
 
 /// Writes to standard error what every thread holds and what it waits for: nothing that is known, since nothing is
 /// watched.

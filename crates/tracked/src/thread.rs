@@ -6,13 +6,11 @@ use std::panic::Location;
 use std::thread as std_thread;
 use std::time::{Duration, Instant};
 
-#[expect(deprecated, reason = "the mirror has what std has")]
-pub use std::thread::sleep_ms;
 pub use std::thread::{
-    AccessError, LocalKey, Result, Thread, ThreadId, available_parallelism, current, panicking, sleep,
-    yield_now,
+    AccessError, LocalKey, Result, Thread, ThreadId, available_parallelism, current, panicking, yield_now,
 };
 
+use crate::rt::notices;
 use crate::rt::thread::{self as watch, Child, Ended};
 
 /// Starts a thread; see [`std::thread::spawn`].
@@ -27,6 +25,19 @@ where
     T: Send + 'static,
 {
     Builder::new().spawn(f).expect("failed to spawn thread")
+}
+
+/// As [`sleep`], for so many milliseconds; see [`std::thread::sleep_ms`].
+#[deprecated(note = "replaced by `sleep`")]
+#[track_caller]
+pub fn sleep_ms(ms: u32) {
+    sleep(Duration::from_millis(ms.into()));
+}
+
+/// Blocks for this long; see [`std::thread::sleep`].
+#[track_caller]
+pub fn sleep(dur: Duration) {
+    notices::sleeping(Location::caller(), dur, || std_thread::sleep(dur));
 }
 
 /// Blocks until the calling thread's token is there, and takes it; see [`std::thread::park`]. A visible wait.

@@ -105,8 +105,15 @@ pub(crate) struct Watch {
     kind: LockKind,
     /// The last signal, if it found nobody.
     lost: LostSignal,
+    /// The last signal that reached somebody.
+    last: LostSignal,
     told: Told,
     stamp: Stamp,
+}
+
+thread_local! {
+    /// Where the thread was last woken by a signal, and of which object: as long as it has signalled nothing since.
+    static WOKEN: Cell<(u64, usize)> = const { Cell::new((0, 0)) };
 }
 
 /// One of several things that an object is waited for: the room in a queue, an item. An object of its own where waits
@@ -145,6 +152,7 @@ impl Watch {
             meta: Meta::new(created),
             kind: kind.lock_kind(),
             lost: LostSignal::none(),
+            last: LostSignal::none(),
             told: Told::nothing(),
             stamp: Stamp::new(),
         }
@@ -162,6 +170,7 @@ impl Watch {
     /// Takes note that somebody is about to signal, at `site`.
     pub(crate) fn signals(&self, site: Site) {
         if let Some(thread) = rt::current() {
+            WOKEN.set((0, 0));
             let object = wanted(&self.meta, self.kind, thread, site, Attempt::Try);
             let object = wait_edges::signalled_at(object, site, thread.event());
             self.told.signalled(thread, &object, &Needs::of(thread), Turn::ANY);
@@ -242,8 +251,11 @@ impl Watch {
     }
 
     /// Takes note of a signal that reaches somebody.
-    pub(crate) fn heard(&self) {
+    pub(crate) fn heard(&self, site: Site) {
         self.lost.clear();
+        if let Some(thread) = rt::current() {
+            self.last.set(thread, site);
+        }
     }
 
     /// Runs `block`, visible to others as a wait for this object that any thread could end, by one who made sure,
@@ -260,16 +272,21 @@ impl Watch {
         guarded: Guarded,
         block: impl FnOnce() -> R,
     ) -> R {
+        let mut here = (0, 0);
         if let Some(thread) = rt::current() {
             let object = wanted(&self.meta, self.kind, thread, site, attempt(deadline));
+            here = (object.id.0, std::ptr::from_ref(site).addr());
             self.told.waited(thread, &object, Turn::ANY);
         }
-        let wait = |wanted| match guarded {
-            Guarded::Yes => Wait::for_anyone(wanted),
-            Guarded::Unknown => Wait::for_anyone(wanted).after(&self.lost),
+        let again = here != (0, 0) && WOKEN.get() == here;
+        let wait = |wanted| {
+            let wait = Wait::for_anyone(wanted);
+            let wait = if guarded == Guarded::Unknown { wait.after(&self.lost) } else { wait };
+            if again { wait.again_after(&self.last) } else { wait }
         };
         let result = self.in_sight(site, deadline, wait, block);
         self.hears();
+        WOKEN.set(if deadline.is_none() { here } else { (0, 0) });
         result
     }
 
@@ -295,7 +312,9 @@ impl Watch {
         let busy = thread.enter();
         let ticket = pools::Ticket::new(tasks, all);
         drop(busy);
+        let since = notices::about_to_block(thread);
         let result = operation::wait_in_sight(thread, Wait::for_tasks(wanted, ticket.number()), block);
+        notices::blocked(thread, &wanted, since);
         thread.wait_slot().set_anchor(thread);
         result
     }
@@ -316,8 +335,10 @@ impl Watch {
             // It will sleep in somebody else's code, where it cannot look.
             standstill::rouse_another(thread);
         }
+        let since = notices::about_to_block(thread);
         let result = block();
         drop(published);
+        notices::blocked(thread, &wanted, since);
         // Whoever ended the wait may have done things first that this thread now comes after.
         thread.wait_slot().set_anchor(thread);
         result

@@ -16,6 +16,7 @@
 //! - The locks of the run-time are taken in the order waits, knowledge, registry, and knowledge only for a bounded
 //!   time: a watched program whose allocator uses tracked locks can hold one of those while it waits for us.
 
+pub(crate) mod contention;
 pub(crate) mod context;
 pub(crate) mod dump;
 pub(crate) mod family;

@@ -183,7 +183,7 @@ impl Condvar {
         let site = Location::caller();
         self.watch.signals(site);
         if self.waiters.tell_one_or(|| self.watch.unheard(site)) {
-            self.watch.heard();
+            self.watch.heard(site);
         }
     }
 
@@ -193,7 +193,7 @@ impl Condvar {
         let site = Location::caller();
         self.watch.signals(site);
         if self.waiters.tell_all_or(|| self.watch.unheard(site)) > 0 {
-            self.watch.heard();
+            self.watch.heard(site);
         }
     }
 }
