@@ -37,9 +37,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "lockcheck-litmus",
             "lockcheck-observe",
             "lockcheck-report",
+            "lockcheck-swap",
             "tracked",
         ],
     ),
+    ("lockcheck-swap", &[]),
     ("tracked-parking-lot", &["tracked"]),
     ("lockcheck-bench", &["lockcheck-bench-cases", "tracked"]),
     ("lockcheck-bench-cases", &[]),
@@ -53,7 +55,7 @@ const WATCHED: [&str; 2] = ["lockcheck-bench", "scenarios"];
 const KEPT_BY: &[(&str, &[&str])] = &[
     ("petgraph", &["lockcheck-checker"]),
     ("clap", &["lockcheck", "lockcheck-bench"]),
-    ("signal-hook", &["lockcheck"]),
+    ("signal-hook", &["lockcheck", "graceful_shutdown"]),
 ];
 
 /// What may lie at the top, besides files that begin with a dot and what git ignores.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use lockcheck_events::{Attempt, Frame, LockId, LockKind, Mode, Request, Site, SiteId, StackId, ThreadId};
 
+use crate::suppress::Suppressed;
 use crate::{Code, Tier};
 
 /// What evidence refers to by id, resolved. Implemented by the run-time for its own process and by the CLI for a
@@ -152,6 +153,12 @@ fn contract_mode<S: serde::Serializer>(mode: &Mode, serializer: S) -> Result<S::
     serializer.serialize_str(mode.as_str())
 }
 
+/// How much is suppressed: what it is, is told in other forms.
+#[cfg(feature = "serde")]
+fn as_number<S: serde::Serializer>(suppressed: &[Suppressed], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(suppressed.len() as u64)
+}
+
 /// What the whole run comes to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -211,6 +218,9 @@ pub struct Report {
     pub stats: Stats,
     /// Sorted by fingerprint.
     pub findings: Vec<Finding>,
+    /// What a project has decided to live with; for programs, how much of it there is.
+    #[cfg_attr(feature = "serde", serde(default, skip_deserializing, serialize_with = "as_number"))]
+    pub suppressed: Vec<Suppressed>,
     /// Limits that were reached and other remarks about the run as a whole.
     #[cfg_attr(feature = "serde", serde(default))]
     pub notes: Vec<String>,
@@ -229,6 +239,7 @@ impl Report {
             program: None,
             stats: Stats::default(),
             findings: Vec::new(),
+            suppressed: Vec::new(),
             notes: Vec::new(),
         }
     }
@@ -256,11 +267,12 @@ impl Report {
 }
 
 impl Finding {
-    /// The same finding, with the reason why it is no surer.
+    /// The same finding, with the reason why it is no surer; where a stated order was broken, with what was stated.
     #[must_use]
     pub fn doubted(mut self, doubt: Option<&str>) -> Finding {
         if let Some(doubt) = doubt {
-            self.message.push_str(", unless ");
+            let is_breach = self.code == Code::LockOrderCycle && self.evidence.len() == 1;
+            self.message.push_str(if is_breach { ": " } else { ", unless " });
             self.message.push_str(doubt);
         }
         self
@@ -286,8 +298,9 @@ impl Finding {
         let mut locks: BTreeMap<LockId, String> = BTreeMap::new();
         let mut details = Vec::new();
         // Where the second side asks for another object, the held lock is a part of it as well.
-        let held =
-            links.iter().filter(|_| matches!(code, Code::WaitWhileHolding | Code::BlockingWhileHolding));
+        let is_breach = code == Code::LockOrderCycle && links.len() == 1;
+        let names_holds = is_breach || matches!(code, Code::WaitWhileHolding | Code::BlockingWhileHolding);
+        let held = links.iter().filter(|_| names_holds);
         let held = held.filter_map(|link| link.request.holds.get(link.via)).map(|hold| hold.lock);
         for lock in links.iter().map(|link| link.request.lock).chain(held) {
             locks.entry(lock).or_insert_with(|| {
@@ -372,7 +385,9 @@ fn evidence(code: Code, link: &CycleLink, context: &dyn Context) -> Evidence {
 /// What a request for an object of this kind does. A condition or event is not tried: that is a notification.
 fn action(kind: LockKind, attempt: Attempt) -> &'static str {
     match kind {
-        LockKind::Thread => "join",
+        LockKind::Gate => "enter",
+        LockKind::Thread | LockKind::Process => "join",
+        LockKind::Pipe => "wait",
         LockKind::Condition | LockKind::Event if attempt == Attempt::Try => "notify",
         LockKind::Queue if attempt == Attempt::Try => "notify",
         LockKind::Pool if attempt == Attempt::Try => "submit",

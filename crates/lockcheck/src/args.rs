@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use lockcheck_checker::{Code, Tier};
 
 use crate::exit::Exit;
+use crate::swapped_tree::Swappable;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -16,6 +17,8 @@ Examples:
   lockcheck run -- cargo nextest run       watch any command
   lockcheck test -- --lib                  the package's tests, with findings per test
   lockcheck run . --message-format json    the report as one JSON object, the last line of stdout
+  lockcheck run . --swap parking_lot       the same, with the locks of all dependencies on parking_lot watched as well
+  lockcheck swap . --diff                  what to change so that the package's own locks are watched
   lockcheck litmus protocol.litmus         all runs of a protocol sketch: a proof or a counterexample
   lockcheck analyze run.std                races and deadlocks that another order of a trace's events reaches
   lockcheck explain LC0001                 what a finding means and what to do about it
@@ -53,6 +56,9 @@ pub enum Command {
     /// Build the package's tests instrumented, run them and report, finding by finding with the test's name.
     #[command(after_help = Exit::table())]
     Test(TestArgs),
+    /// Rewrite a package's imports of std's and parking_lot's locks to the watched mirrors.
+    #[command(after_help = SWAP_HELP)]
+    Swap(SwapArgs),
     /// Judge recorded traces: what happened, and what could have happened instead.
     #[command(after_help = Exit::table())]
     Analyze(AnalyzeArgs),
@@ -102,6 +108,9 @@ pub struct RunArgs {
     #[command(flatten)]
     pub select: SelectArgs,
 
+    #[command(flatten)]
+    pub tree: TreeArgs,
+
     /// Take the program for hung when no thread of it or its children has run for this long (`30`, `500ms`, `2m`),
     /// report which calls they wait in, and end it.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, help_heading = "Watching")]
@@ -144,9 +153,28 @@ pub struct SelectArgs {
     pub no_default_features: bool,
 }
 
+/// What takes the place of what, in a whole dependency tree.
+#[derive(Debug, Default, Clone, Args)]
+#[command(next_help_heading = "Swapping")]
+pub struct TreeArgs {
+    /// Build with all of the dependency tree's `parking_lot` replaced by the watched mirrors, on a copy: neither sources
+    /// nor Cargo.lock change. Both lines, 0.12 and 0.13, at the locked versions. (`std` cannot be swapped so: `lockcheck
+    /// swap` rewrites a package's imports.)
+    #[arg(long, value_name = "CRATE")]
+    pub swap: Option<Swappable>,
+
+    /// With --swap: the folder of the crate `tracked`; else what LOCKCHECK_TRACKED_PATH says, else the sources that this
+    /// lockcheck was built from.
+    #[arg(long, value_name = "DIR", requires = "swap")]
+    pub tracked_path: Option<PathBuf>,
+}
+
 /// `lockcheck test`.
 #[derive(Debug, Args)]
 pub struct TestArgs {
+    #[command(flatten)]
+    pub tree: TreeArgs,
+
     /// Arguments for `cargo test`: `lockcheck test -- --lib -- --nocapture`.
     #[arg(last = true, value_name = "CARGO TEST ARGS")]
     pub rest: Vec<OsString>,
@@ -161,6 +189,55 @@ pub struct TestArgs {
 
     #[command(flatten)]
     pub judge: JudgeArgs,
+}
+
+/// What `lockcheck swap --help` ends with.
+const SWAP_HELP: &str = "\
+What is swapped: paths that begin with std::sync, std::thread or parking_lot (0.11, 0.12, 0.13, also under another name),
+and thread_local!. Build scripts, procedural macros, doc comments and what the mirrors lack stay, and are listed.
+
+Cargo.toml gets `tracked` in [dependencies], and with the feature `check` in [dev-dependencies]: `cargo test` watches,
+a release build does not. Where `tracked` comes from: --tracked-path or --tracked-version; else the folder in the variable
+LOCKCHECK_TRACKED_PATH; else the sources this lockcheck was built from, if they are still there; else the registry.
+
+The file .lockcheck-swap beside the Cargo.toml keeps the texts from before, for --undo. Do not commit it.
+";
+
+/// `lockcheck swap`.
+#[derive(Debug, Args)]
+pub struct SwapArgs {
+    /// The package: a folder with a Cargo.toml or the Cargo.toml itself. A workspace without a package of its own means
+    /// all of its packages.
+    #[arg(value_name = "PATH")]
+    pub target: PathBuf,
+
+    /// All packages of the workspace, also where PATH has a package of its own.
+    #[arg(long, conflicts_with = "undo")]
+    pub workspace: bool,
+
+    /// Show what would change, as a diff on stdout, and change nothing.
+    #[arg(long)]
+    pub diff: bool,
+
+    /// Name the files that would change, and change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Restore every file that was swapped, byte for byte. A file that was edited since is left alone and named.
+    #[arg(long)]
+    pub undo: bool,
+
+    /// With --undo: restore edited files too; the edits are lost.
+    #[arg(long, requires = "undo")]
+    pub force: bool,
+
+    /// The folder of the crate `tracked`, which becomes a path dependency.
+    #[arg(long, value_name = "DIR", help_heading = "Dependency")]
+    pub tracked_path: Option<PathBuf>,
+
+    /// The version of `tracked` to ask the registry for.
+    #[arg(long, value_name = "VERSION", conflicts_with = "tracked_path", help_heading = "Dependency")]
+    pub tracked_version: Option<String>,
 }
 
 /// `lockcheck analyze`.
@@ -208,6 +285,9 @@ pub struct LitmusArgs {
     /// How many sketches are judged at a time; as many as there are processors, if left out.
     #[arg(long, short, value_name = "N")]
     pub jobs: Option<std::num::NonZeroUsize>,
+
+    #[command(flatten)]
+    pub judge: JudgeArgs,
 }
 
 /// `lockcheck convert`.
@@ -273,6 +353,16 @@ pub struct JudgeArgs {
     /// report keeps them, marked `"known":true`, so that it can serve as the next baseline.
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
+
+    /// Write the findings of this run to the baseline file, which need not exist yet: from then on only new ones count.
+    #[arg(long, visible_alias = "write-baseline", requires = "baseline")]
+    pub update_baseline: bool,
+
+    /// Findings to live with, each with a reason (docs/suppressions.md).
+    ///
+    /// Left out: the file `lockcheck.suppressions.toml` beside the package's Cargo.toml, or the workspace's.
+    #[arg(long, value_name = "FILE")]
+    pub suppressions: Option<PathBuf>,
 
     /// Keep the traces here, and write report.json beside them.
     #[arg(long, value_name = "DIR")]

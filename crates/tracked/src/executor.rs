@@ -32,12 +32,21 @@ pub enum TaskError {
     Cancelled,
     /// The executor was shut down before it was submitted.
     ShutDown,
+    /// Something went wrong with the process that it ran in, or on the way there or back.
+    #[cfg(all(feature = "process", target_os = "linux"))]
+    Process(crate::process::ProcessError),
 }
 
 /// The panic of a task.
 pub struct TaskPanic(Mutex<Box<dyn Any + Send>>);
 
 impl TaskPanic {
+    /// A panic in another process, of which there is only the message.
+    #[cfg(all(feature = "process", target_os = "linux"))]
+    pub(crate) fn elsewhere(message: String) -> TaskPanic {
+        TaskPanic(Mutex::new(Box::new(message)))
+    }
+
     /// The panic's message, if it has one.
     pub fn message(&self) -> Option<String> {
         let payload = ignore_poison(self.0.lock());
@@ -66,6 +75,8 @@ impl fmt::Display for TaskError {
             },
             TaskError::Cancelled => f.write_str("the task was cancelled before it began"),
             TaskError::ShutDown => f.write_str("the executor was shut down before the task was submitted"),
+            #[cfg(all(feature = "process", target_os = "linux"))]
+            TaskError::Process(error) => error.fmt(f),
         }
     }
 }
@@ -172,6 +183,12 @@ impl ThreadPoolExecutor {
         self
     }
 
+    /// What [`named`](Self::named) does.
+    #[cfg(all(feature = "process", target_os = "linux"))]
+    pub(crate) fn set_name(&self, name: &str) {
+        self.pool.watch.name(name);
+    }
+
     /// Has `f` run by a worker. After [`shutdown`](Self::shutdown) it does not run: the future says so.
     #[track_caller]
     pub fn submit<F, T>(&self, f: F) -> Future<T>
@@ -179,12 +196,23 @@ impl ThreadPoolExecutor {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
+        self.submit_at(|| Ok(f()), Location::caller())
+    }
+
+    /// As [`submit`](Self::submit), for a task that may have no value without a panic.
+    #[cfg(all(feature = "process", target_os = "linux"))]
+    #[track_caller]
+    pub(crate) fn submit_fallible<F, T>(&self, f: F) -> Future<T>
+    where
+        F: FnOnce() -> Result<T, TaskError> + Send + 'static,
+        T: Send + 'static,
+    {
         self.submit_at(f, Location::caller())
     }
 
     fn submit_at<F, T>(&self, f: F, site: Site) -> Future<T>
     where
-        F: FnOnce() -> T + Send + 'static,
+        F: FnOnce() -> Result<T, TaskError> + Send + 'static,
         T: Send + 'static,
     {
         let task = Arc::new(Task::new(Arc::clone(&self.pool), site));
@@ -194,7 +222,8 @@ impl ThreadPoolExecutor {
                 if task.begin(Phase::Running) {
                     task.post.begins();
                     let result = catch_unwind(AssertUnwindSafe(f));
-                    task.settle(result.map_err(|panic| TaskError::Panicked(TaskPanic(Mutex::new(panic)))));
+                    let panicked = |panic| Err(TaskError::Panicked(TaskPanic(Mutex::new(panic))));
+                    task.settle(result.unwrap_or_else(panicked));
                     task.post.ends();
                 }
             })
@@ -217,7 +246,7 @@ impl ThreadPoolExecutor {
         let (f, site) = (Arc::new(f), Location::caller());
         let submit = |item| {
             let f = Arc::clone(&f);
-            self.submit_at(move || f(item), site)
+            self.submit_at(move || Ok(f(item)), site)
         };
         let futures: Vec<_> = items.into_iter().map(submit).collect();
         Map { futures: futures.into_iter() }
@@ -252,7 +281,7 @@ impl fmt::Debug for ThreadPoolExecutor {
 
 /// The results of [`ThreadPoolExecutor::map`], in the order of the items.
 pub struct Map<T> {
-    futures: std::vec::IntoIter<Future<T>>,
+    pub(crate) futures: std::vec::IntoIter<Future<T>>,
 }
 
 impl<T> Iterator for Map<T> {

@@ -18,7 +18,7 @@ use lockcheck_checker::News;
 use lockcheck_events::{Attempt, Ends, Heard, LockKind, Mode, Record, ThreadId};
 
 use super::context::{HeldLock, Place, Thread};
-use super::{knowledge, messages, reaction};
+use super::{intent, knowledge, messages, reaction};
 
 /// What was told of an object.
 pub(crate) struct Told {
@@ -110,7 +110,7 @@ impl Told {
         );
         let Some(heard) = messages::heard(thread).filter(|_| takes_part) else { return };
         self.add(WAITED);
-        let key = thread.key(wanted);
+        let key = intent::salted(thread, wanted, thread.key(wanted));
         if thread.known().contains(key) && !self.once_more(turn) {
             return;
         }

@@ -84,7 +84,7 @@ pub(crate) struct WaitSlot {
     /// Odd: the thread waits, and nothing below changes until it is even again.
     sequence: AtomicU32,
     enders: AtomicU32,
-    /// The wait ends by itself one day.
+    /// The wait ends by itself one day, or another process could end it.
     timed: AtomicBool,
     /// The thread whose end is awaited, or the number of the wait for tasks, if `enders` says so.
     target: AtomicU32,
@@ -166,37 +166,58 @@ pub(crate) struct Wait {
     target: ThreadId,
     lost: Option<(ThreadId, u32, Place)>,
     unused: Option<(ThreadId, u32, Place)>,
+    /// Another process could end it.
+    outside: bool,
 }
 
 impl Wait {
     /// For a lock's holders.
     pub(crate) fn for_lock(wanted: HeldLock) -> Wait {
-        Wait { wanted, enders: ENDERS_HOLDERS, target: ThreadId(0), lost: None, unused: None }
+        Wait { wanted, enders: ENDERS_HOLDERS, target: ThreadId(0), lost: None, outside: false, unused: None }
     }
 
     /// For a lock's other holders, by one that holds it upgradable.
     pub(crate) fn for_upgrade(wanted: HeldLock) -> Wait {
-        Wait { wanted, enders: ENDERS_OTHER_HOLDERS, target: ThreadId(0), lost: None, unused: None }
+        Wait {
+            wanted,
+            enders: ENDERS_OTHER_HOLDERS,
+            target: ThreadId(0),
+            lost: None,
+            outside: false,
+            unused: None,
+        }
     }
 
     /// For the end of a thread.
     pub(crate) fn for_thread(wanted: HeldLock, target: ThreadId) -> Wait {
-        Wait { wanted, enders: ENDERS_END_OF, target, lost: None, unused: None }
+        Wait { wanted, enders: ENDERS_END_OF, target, lost: None, outside: false, unused: None }
     }
 
     /// For a signal, a permit, an item: whatever any thread could do.
     pub(crate) fn for_anyone(wanted: HeldLock) -> Wait {
-        Wait { wanted, enders: ENDERS_ANYONE, target: ThreadId(0), lost: None, unused: None }
+        Wait { wanted, enders: ENDERS_ANYONE, target: ThreadId(0), lost: None, outside: false, unused: None }
+    }
+
+    /// The same wait, which another process could end: nothing in this one can say that nobody will.
+    pub(crate) fn ended_from_outside(self) -> Wait {
+        Wait { outside: true, ..self }
     }
 
     /// For tasks, by the number of the wait.
     pub(crate) fn for_tasks(wanted: HeldLock, number: u32) -> Wait {
-        Wait { wanted, enders: ENDERS_TASKS, target: ThreadId(number), lost: None, unused: None }
+        Wait {
+            wanted,
+            enders: ENDERS_TASKS,
+            target: ThreadId(number),
+            lost: None,
+            outside: false,
+            unused: None,
+        }
     }
 
     /// For something to do: whatever any thread could give.
     pub(crate) fn for_work(wanted: HeldLock) -> Wait {
-        Wait { wanted, enders: ENDERS_WORK, target: ThreadId(0), lost: None, unused: None }
+        Wait { wanted, enders: ENDERS_WORK, target: ThreadId(0), lost: None, outside: false, unused: None }
     }
 
     /// The same wait, perhaps for a signal that has gone by.
@@ -271,6 +292,13 @@ impl WaitSlot {
         self.task.load(Ordering::Relaxed)
     }
 
+    /// What the calling thread has published on its own slot, and the stack of it.
+    #[cfg(all(feature = "process", target_os = "linux"))]
+    pub(crate) fn own_wait(&self) -> Option<(HeldLock, StackId)> {
+        let wanted = self.wanted.read().filter(|_| self.is_waiting())?;
+        Some((wanted, StackId(self.stack.load(Ordering::Relaxed))))
+    }
+
     /// As the field says; the thread asks for itself.
     pub(crate) fn anchor(&self) -> u32 {
         self.anchor.load(Ordering::Relaxed)
@@ -309,7 +337,7 @@ impl Drop for Published {
 pub(crate) fn publish(thread: &Thread, wait: Wait) -> Published {
     let slot = thread.wait_slot();
     slot.enders.store(wait.enders, Ordering::Relaxed);
-    slot.timed.store(wait.wanted.attempt != Attempt::Block, Ordering::Relaxed);
+    slot.timed.store(wait.wanted.attempt != Attempt::Block || wait.outside, Ordering::Relaxed);
     slot.target.store(wait.target.0, Ordering::Relaxed);
     slot.lost.write(wait.lost);
     slot.unused.write(wait.unused);
