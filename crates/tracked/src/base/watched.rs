@@ -139,8 +139,15 @@ pub(crate) struct Watch {
     kind: LockKind,
     /// The last signal, if it found nobody.
     lost: LostSignal,
+    /// The last signal that reached somebody.
+    last: LostSignal,
     told: Told,
     stamp: Stamp,
+}
+
+thread_local! {
+    /// Where the thread was last woken by a signal, and of which object: as long as it has signalled nothing since.
+    static WOKEN: Cell<(u64, usize)> = const { Cell::new((0, 0)) };
 }
 
 /// One of several things that an object is waited for: the room in a queue, an item. An object of its own where waits
@@ -179,6 +186,7 @@ impl Watch {
             meta: Meta::new(created),
             kind: kind.lock_kind(),
             lost: LostSignal::none(),
+            last: LostSignal::none(),
             told: Told::nothing(),
             stamp: Stamp::new(),
         }
@@ -226,6 +234,7 @@ impl Watch {
                 let (kind, id) = (OperationKind::Notify, self.meta.id(thread).0);
                 return steer::operations::visible(thread, kind, id, Access::Write, Some(site));
             }
+            WOKEN.set((0, 0));
             let object = wanted(&self.meta, self.kind, thread, site, Attempt::Try);
             let notifies = self.kind == LockKind::Condition;
             record::left(thread, if notifies { EventKind::Notify } else { EventKind::Signal }, &object);
@@ -315,8 +324,11 @@ impl Watch {
     }
 
     /// Takes note of a signal that reaches somebody.
-    pub(crate) fn heard(&self) {
+    pub(crate) fn heard(&self, site: Site) {
         self.lost.clear();
+        if let Some(thread) = rt::current() {
+            self.last.set(thread, site);
+        }
     }
 
     /// Runs `block`, visible to others as a wait for this object that any thread could end, by one who made sure,
@@ -333,18 +345,23 @@ impl Watch {
         guarded: Guarded,
         block: impl FnOnce() -> R,
     ) -> R {
+        let mut here = (0, 0);
         if let Some(thread) = learner() {
             let object = wanted(&self.meta, self.kind, thread, site, attempt(deadline));
+            here = (object.id.0, std::ptr::from_ref(site).addr());
             self.told.waited(thread, &object, Turn::ANY);
         }
-        let wait = |wanted| match guarded {
-            Guarded::Yes => Wait::for_anyone(wanted),
-            Guarded::Unknown => Wait::for_anyone(wanted).after(&self.lost),
+        let again = here != (0, 0) && WOKEN.get() == here;
+        let wait = |wanted| {
+            let wait = Wait::for_anyone(wanted);
+            let wait = if guarded == Guarded::Unknown { wait.after(&self.lost) } else { wait };
+            if again { wait.again_after(&self.last) } else { wait }
         };
         let result = self.in_sight(site, deadline, wait, block);
         if let Some(thread) = learner() {
             self.stamp.take(thread);
         }
+        WOKEN.set(if deadline.is_none() { here } else { (0, 0) });
         result
     }
 
@@ -373,7 +390,9 @@ impl Watch {
         let busy = thread.enter();
         let ticket = pools::Ticket::new(tasks, all);
         drop(busy);
+        let since = notices::about_to_block(thread);
         let result = operation::wait_in_sight(thread, Wait::for_tasks(wanted, ticket.number()), block);
+        notices::blocked(thread, &wanted, since);
         thread.wait_slot().set_anchor(thread);
         result
     }
@@ -400,8 +419,10 @@ impl Watch {
         if thread.is_recording() {
             record::received(thread, EventKind::Wait, &wanted);
         }
+        let since = notices::about_to_block(thread);
         let result = block();
         drop(published);
+        notices::blocked(thread, &wanted, since);
         if thread.is_recording() {
             record::received(thread, EventKind::Await, &wanted);
         }

@@ -188,7 +188,7 @@ impl Condvar {
         let site = Location::caller();
         self.watch.signals(site);
         if self.waiters.tell_any_or(|| self.watch.unheard(site)) {
-            self.watch.heard();
+            self.watch.heard(site);
         }
     }
 
@@ -198,7 +198,7 @@ impl Condvar {
         let site = Location::caller();
         self.watch.signals(site);
         if self.waiters.tell_all_or(|| self.watch.unheard(site)) > 0 {
-            self.watch.heard();
+            self.watch.heard(site);
         }
     }
 }
