@@ -30,6 +30,7 @@ mod rustflags;
 mod signals;
 mod suppressions;
 mod swap;
+mod swapped_tree;
 mod symbols;
 mod test;
 mod traces;
