@@ -5,6 +5,7 @@
 mod analyze;
 mod events;
 mod litmus;
+mod order;
 mod run;
 mod support;
 mod suppressions;
