@@ -12,6 +12,7 @@ pub mod trace_report;
 mod wait_edges;
 pub mod waits;
 pub mod words;
+pub mod world;
 
 pub use code::{Code, Tier};
 pub use finding::{

@@ -10,3 +10,4 @@ mod support;
 mod test;
 mod verify;
 mod watch;
+mod world;
