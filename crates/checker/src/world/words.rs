@@ -119,7 +119,7 @@ fn locks(family: &Family, threads: &[ThreadIndex]) -> (Vec<LockDetail>, BTreeMap
             Some(Call::Child(Some(child))) => Some(format!("process {}", family.processes[child].pid)),
             _ => None,
         };
-        locks.push(LockDetail { id, class: object.0.to_owned(), name, created: nowhere("") });
+        locks.push(LockDetail { id, class: object.0.to_owned(), name, created: nowhere("<unknown>") });
     }
     (locks, ids)
 }
