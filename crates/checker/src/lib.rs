@@ -16,6 +16,7 @@ mod updates;
 mod wait_edges;
 pub mod waits;
 pub mod words;
+pub mod world;
 
 pub use code::{Code, Tier};
 pub use finding::{

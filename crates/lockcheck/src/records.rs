@@ -26,6 +26,8 @@ pub struct Records {
 /// Which process it was.
 #[derive(Clone, Debug)]
 pub struct Process {
+    /// The system's number for it.
+    pub pid: u32,
     /// The executable's path.
     pub exe: String,
     /// Where it was started.
@@ -55,9 +57,9 @@ impl Records {
     /// Takes the next record.
     pub fn feed(&mut self, record: &Record) {
         match record {
-            Record::Process { exe, cwd, started_ns, .. } => {
-                let (exe, cwd) = (exe.clone(), cwd.clone());
-                self.process = Some(Process { exe, cwd, started_ns: *started_ns });
+            Record::Process { pid, exe, cwd, started_ns } => {
+                let (pid, exe, cwd) = (*pid, exe.clone(), cwd.clone());
+                self.process = Some(Process { pid, exe, cwd, started_ns: *started_ns });
             }
             Record::Module { path, base, range } => {
                 self.modules.push(Module { path: path.clone(), base: *base, range: *range });
