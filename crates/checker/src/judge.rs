@@ -457,7 +457,7 @@ impl Judge {
             }
             Record::Access { request, writes } => {
                 let found = self.updates.access(request, *writes, &mut self.order);
-                news.extend(found.and_then(|found| self.edge(found)));
+                news.extend(found.into_iter().filter_map(|found| self.edge(found)));
             }
             Record::Signal(request) => {
                 let found = self.edges.signal(request, &mut self.order);
