@@ -18,6 +18,7 @@ mod expectations;
 mod explain;
 mod family;
 mod litmus;
+mod merged;
 mod order;
 mod outcome;
 mod output;
