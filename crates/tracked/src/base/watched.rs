@@ -175,6 +175,13 @@ impl Watch {
         }
     }
 
+    /// As [`step`](Self::step), in a destructor, and only under control.
+    pub(crate) fn step_in_drop(&self) {
+        if let Some((_, thread)) = steer::me() {
+            steer::operations::visible_in_drop(self.meta.id(thread).0, Access::Write);
+        }
+    }
+
     /// The calling thread is about to wait for a signal, letting go of `lock`, which it takes back when it is told.
     /// The wait is counted when it begins.
     pub(crate) fn before_wait(&self, site: Site, lock: Option<u64>) {
