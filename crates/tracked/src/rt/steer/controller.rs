@@ -130,6 +130,8 @@ pub(crate) struct Member {
     silent_steps: u32,
     /// Whether it has ended, for those who wait for that.
     pub over: Arc<AtomicBool>,
+    /// The right to go on from a park. Relaxed: threads under control run one at a time.
+    pub token: Arc<AtomicBool>,
     /// The panic that ended it.
     pub panic: Option<(String, Option<String>)>,
     /// Somebody has looked at how it ended.
@@ -861,6 +863,15 @@ impl State {
         strategy.draw(&moment, Worker(me), draw, options).min(options - 1)
     }
 
+    /// The live worker that this thread serves.
+    pub(super) fn serving(&self, thread: &std::thread::Thread) -> Option<&Member> {
+        let serves = |member: &&Member| {
+            !matches!(member.obstacle, Obstacle::Over)
+                && member.seat.thread().is_some_and(|other| other.id() == thread.id())
+        };
+        self.members.iter().find(serves)
+    }
+
     /// Whether the worker was already given the lock that it asks for now.
     pub(super) fn was_granted(&mut self, me: u32, key: u64) -> bool {
         if self.members[me as usize].granted.is_none() {
@@ -1185,6 +1196,7 @@ impl Member {
             granted: None,
             silent_steps: 0,
             over: Arc::new(AtomicBool::new(false)),
+            token: Arc::new(AtomicBool::new(false)),
             panic: None,
             joined: false,
         }
