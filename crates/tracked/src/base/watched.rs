@@ -165,8 +165,14 @@ impl Signal {
     /// As of this moment: before the thread does anything for it.
     #[inline]
     pub(crate) fn about_to() -> Signal {
-        Signal(rt::current().map(Needs::of))
+        Signal(watched().map(Needs::of))
     }
+}
+
+/// The calling thread, if it is watched and not under control: then the detector has nothing to learn from it.
+#[inline]
+fn watched() -> Option<&'static rt::Thread> {
+    rt::current().filter(|thread| !thread.is_steered())
 }
 
 impl Watch {
@@ -219,6 +225,13 @@ impl Watch {
         }
     }
 
+    /// As [`step`](Self::step), in a destructor, and only under control.
+    pub(crate) fn step_in_drop(&self) {
+        if let Some((_, thread)) = steer::me() {
+            steer::operations::visible_in_drop(self.meta.id(thread).0, Access::Write);
+        }
+    }
+
     /// The calling thread is about to wait for a signal, letting go of `lock`, which it takes back when it is told.
     /// The wait is counted when it begins.
     pub(crate) fn before_wait(&self, site: Site, lock: Option<u64>) {
@@ -231,7 +244,8 @@ impl Watch {
     pub(crate) fn signals(&self, site: Site) {
         if let Some(thread) = rt::current() {
             if thread.is_steered() {
-                let (kind, id) = (OperationKind::Notify, self.meta.id(thread).0);
+                let id = self.meta.id(thread).0;
+                let kind = OperationKind::Notify;
                 return steer::operations::visible(thread, kind, id, Access::Write, Some(site));
             }
             WOKEN.set((0, 0));
@@ -247,18 +261,21 @@ impl Watch {
 
     /// Takes note that a wait at `site` is over before it begins.
     pub(crate) fn passes(&self, site: Site) {
-        if let Some(thread) = learner() {
+        if let Some(thread) = rt::current() {
             let object = wanted(&self.meta, self.kind, thread, site, Attempt::Block);
-            record::received(thread, EventKind::Await, &object);
-            self.told.waited(thread, &object, Turn::ANY);
-            self.stamp.take(thread);
+            thread.next_event();
+            if !thread.is_steered() {
+                record::received(thread, EventKind::Await, &object);
+                self.told.waited(thread, &object, Turn::ANY);
+                self.stamp.take(thread);
+            }
         }
     }
 
     /// What is done from here on comes after all that was signalled so far. For a condition, that is so because of
     /// the lock that goes with it.
     pub(crate) fn hears(&self) {
-        if let Some(thread) = learner() {
+        if let Some(thread) = watched() {
             if self.kind != LockKind::Condition {
                 self.meta.records(thread, EventKind::Await, self.kind);
             }
@@ -268,7 +285,7 @@ impl Watch {
 
     /// Takes note of a message that others may come after. Comes before anybody can receive it.
     pub(crate) fn sends(&self) {
-        if let Some(thread) = learner() {
+        if let Some(thread) = watched() {
             self.meta.records(thread, EventKind::Signal, self.kind);
             self.stamp.leave(thread);
         }
@@ -276,7 +293,7 @@ impl Watch {
 
     /// The same for a message by a part of the object. Comes before anybody can receive it.
     pub(crate) fn part_sends(&self, part: &Part) {
-        if let Some(thread) = learner() {
+        if let Some(thread) = watched() {
             part.meta.records(thread, EventKind::Signal, self.kind);
             part.stamp.leave(thread);
         }
@@ -284,7 +301,7 @@ impl Watch {
 
     /// Takes note of the signal just given by a part.
     pub(crate) fn part_signalled(&self, part: &Part, site: Site, signal: &Signal, turn: Turn) {
-        if let (Some(thread), Some(needs)) = (learner(), &signal.0) {
+        if let (Some(thread), Some(needs)) = (watched(), &signal.0) {
             let object = wanted(&part.meta, self.kind, thread, site, Attempt::Try);
             let object = wait_edges::signalled_at(object, site, thread.event());
             part.told.signalled(thread, &object, needs, turn);
@@ -293,15 +310,18 @@ impl Watch {
 
     /// Takes note that a wait for a part begins, or is over before it does.
     pub(crate) fn part_awaited(&self, part: &Part, site: Site, deadline: Option<Instant>, turn: Turn) {
-        if let Some(thread) = learner() {
+        if let Some(thread) = rt::current() {
             let object = wanted(&part.meta, self.kind, thread, site, attempt(deadline));
-            part.told.waited(thread, &object, turn);
+            thread.next_event();
+            if !thread.is_steered() {
+                part.told.waited(thread, &object, turn);
+            }
         }
     }
 
     /// Takes note that a wait for a part is over.
     pub(crate) fn part_hears(&self, part: &Part) {
-        if let Some(thread) = learner() {
+        if let Some(thread) = watched() {
             part.meta.records(thread, EventKind::Await, self.kind);
             part.stamp.take(thread);
         }
@@ -346,7 +366,7 @@ impl Watch {
         block: impl FnOnce() -> R,
     ) -> R {
         let mut here = (0, 0);
-        if let Some(thread) = learner() {
+        if let Some(thread) = watched() {
             let object = wanted(&self.meta, self.kind, thread, site, attempt(deadline));
             here = (object.id.0, std::ptr::from_ref(site).addr());
             self.told.waited(thread, &object, Turn::ANY);
@@ -358,7 +378,7 @@ impl Watch {
             if again { wait.again_after(&self.last) } else { wait }
         };
         let result = self.in_sight(site, deadline, wait, block);
-        if let Some(thread) = learner() {
+        if let Some(thread) = watched() {
             self.stamp.take(thread);
         }
         WOKEN.set(if deadline.is_none() { here } else { (0, 0) });
@@ -383,7 +403,11 @@ impl Watch {
         let wanted = wanted(&self.meta, self.kind, thread, site, attempt(deadline));
         thread.next_event();
         if thread.is_steered() {
-            return steer::operations::in_sight(Wait::for_anyone(wanted), block);
+            let tasks: Vec<_> = tasks.iter().map(|task| Arc::clone(&task.0)).collect();
+            let busy = thread.enter();
+            let ticket = pools::Ticket::new(tasks, all);
+            drop(busy);
+            return steer::operations::in_sight(Wait::for_tasks(wanted, ticket.number()), block);
         }
         let tasks: Vec<_> = tasks.iter().map(|task| Arc::clone(&task.0)).collect();
         pools::about_to_wait(thread, &wanted, &tasks);
@@ -406,11 +430,10 @@ impl Watch {
     ) -> R {
         let Some(thread) = rt::current() else { return block() };
         let wanted = wanted(&self.meta, self.kind, thread, site, attempt(deadline));
+        thread.next_event();
         if thread.is_steered() {
-            let wanted = HeldLock { event: thread.next_event(), ..wanted };
             return steer::operations::in_sight(wait(wanted), block);
         }
-        thread.next_event();
         let published = rt::publish(thread, wait(wanted));
         if wanted.attempt == Attempt::Block && ABOUT_TO_PARK.with(Cell::get) == 0 {
             // It will sleep in somebody else's code, where it cannot look.
@@ -439,9 +462,7 @@ pub(crate) struct Crew(Arc<pools::Crew>);
 impl Crew {
     /// One more.
     pub(crate) fn add(&self, worker: &crate::watched_thread::JoinHandle<()>) {
-        if let Some(ended) = worker.ended() {
-            self.0.join(ended.thread());
-        }
+        self.0.join(worker.watched_as());
     }
 }
 
@@ -496,11 +517,6 @@ impl Meta {
             }
         }
     }
-}
-
-/// The calling thread, if what it does is learned from: under control, nothing is foretold but what happens is seen.
-fn learner() -> Option<&'static rt::Thread> {
-    rt::current().filter(|thread| !thread.is_steered())
 }
 
 fn attempt(deadline: Option<Instant>) -> Attempt {
@@ -574,7 +590,7 @@ pub(crate) struct Point(Option<TokenId>);
 impl Point {
     /// This point of the calling thread's.
     pub(crate) fn here() -> Point {
-        Point(rt::current().filter(|thread| !thread.is_steered()).map(|thread| {
+        Point(watched().map(|thread| {
             let token = knowledge::before(thread);
             record::point(thread, token);
             token
