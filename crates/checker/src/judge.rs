@@ -7,12 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lockcheck_events::{
-    Hold, LockId, LockKind, Record, Request, SiteId, StuckKind, StuckThread, ThreadId, TokenId,
+    Hold, Inside, Intent, LockId, LockKind, Mode, Notice, Record, Refuted, Request, SiteId, StackId,
+    StuckKind, StuckThread, ThreadId, TokenId,
 };
 
 use crate::finding::{Context, CycleLink, Finding, NO_HOLD, Report, Stats, Verdict};
+use crate::ignores::{Ignore, Ignores};
 use crate::order::{Novelty, OrderChecker, OrderFinding, locks_key};
-use crate::wait_edges::{EdgeFinding, OBJECTS_MAX, WaitEdges};
+use crate::wait_edges::{EdgeFinding, OBJECTS_MAX, Seen, WaitEdges};
 use crate::{Code, Tier};
 
 /// Stuck sets that are told apart in one process; further ones are counted as lost.
@@ -28,7 +30,9 @@ pub struct Collection {
     cycles: BTreeMap<u32, Collected>,
     /// Stuck sets, and waits that could end in one, in the order in which they were seen.
     stuck: Vec<Collected>,
-    /// Stuck sets beyond `STUCK_MAX`.
+    /// What else was noticed, in the order in which it was.
+    noticed: Vec<Collected>,
+    /// Stuck sets and notices beyond `STUCK_MAX`.
     lost: u64,
 }
 
@@ -43,12 +47,15 @@ pub struct News {
     pub links: Vec<CycleLink>,
     /// Why it is no surer, as the end of a sentence.
     pub doubt: Option<String>,
+    /// More about it, as the end of a sentence.
+    pub detail: Option<String>,
 }
 
 impl News {
     /// The finding that a report would show.
     pub fn finding(&self, context: &dyn Context) -> Finding {
-        Finding::from_cycle(self.code, self.tier, &self.links, context).doubted(self.doubt.as_deref())
+        let finding = Finding::from_cycle(self.code, self.tier, &self.links, context);
+        finding.doubted(self.doubt.as_deref()).detailed(self.detail.as_deref())
     }
 }
 
@@ -59,6 +66,8 @@ struct Collected {
     links: Vec<CycleLink>,
     /// As in `News`.
     doubt: Option<String>,
+    /// As in `News`.
+    detail: Option<String>,
     /// The sets of locks that show it at this tier.
     locks: BTreeSet<u64>,
 }
@@ -75,7 +84,8 @@ impl Collection {
             code: finding.code,
             tier: finding.tier,
             links: finding.links.clone(),
-            doubt: None,
+            doubt: finding.remark.clone(),
+            detail: None,
             locks: BTreeSet::new(),
         };
         let known = self.cycles.entry(finding.problem).or_insert_with(fresh);
@@ -83,6 +93,7 @@ impl Collection {
             *known = fresh();
         } else if finding.tier == known.tier && finding.links.len() < known.links.len() {
             known.links = finding.links.clone();
+            known.doubt = finding.remark.clone();
         }
         if finding.tier == known.tier {
             known.locks.insert(locks_key(&finding.links));
@@ -97,6 +108,7 @@ impl Collection {
             StuckKind::JoinDeadlock => Code::JoinDeadlock,
             StuckKind::StuckWait => Code::StuckWait,
             StuckKind::LostWakeup => Code::LostWakeup,
+            StuckKind::Starvation => Code::ExecutorStarvation,
         };
         let links = stuck_links(kind, threads);
         if links.is_empty() {
@@ -109,9 +121,20 @@ impl Collection {
         let locks = BTreeSet::from([locks_key(&links)]);
         let tier = if doubt.is_some() { Tier::Likely } else { Tier::Actual };
         let doubt = doubt.map(str::to_owned);
-        let news = News { code, tier, links: links.clone(), doubt: doubt.clone() };
-        self.stuck.push(Collected { code, tier, links, doubt, locks });
+        let news = News { code, tier, links: links.clone(), doubt: doubt.clone(), detail: None };
+        self.stuck.push(Collected { code, tier, links, doubt, detail: None, locks });
         Some(news)
+    }
+
+    /// Takes what the run-time has noticed by itself; the same again counts once.
+    fn notice(&mut self, news: &News) {
+        if self.noticed.len() >= STUCK_MAX {
+            self.lost += 1;
+            return;
+        }
+        let News { code, tier, links, doubt, detail } = news.clone();
+        let locks = BTreeSet::from([locks_key(&links)]);
+        self.noticed.push(Collected { code, tier, links, doubt, detail, locks });
     }
 
     /// Takes a wait whose end needs what the waiter holds.
@@ -121,7 +144,19 @@ impl Collection {
             return;
         }
         let (links, locks) = (links.to_vec(), BTreeSet::from([locks_key(links)]));
-        self.stuck.push(Collected { code, tier: Tier::Likely, links, doubt: None, locks });
+        let (doubt, detail) = (None, None);
+        self.stuck.push(Collected { code, tier: Tier::Likely, links, doubt, detail, locks });
+    }
+
+    /// Takes two entries of a gate that overlap.
+    fn gate_refuted(&mut self, news: &News) {
+        if self.stuck.len() >= STUCK_MAX {
+            self.lost += 1;
+            return;
+        }
+        let News { code, tier, links, doubt, detail } = news.clone();
+        let locks = BTreeSet::from([locks_key(&links)]);
+        self.stuck.push(Collected { code, tier, links, doubt, detail, locks });
     }
 
     /// Whether a finding names the lock.
@@ -135,7 +170,8 @@ impl Collection {
     }
 
     fn sides(&self) -> impl Iterator<Item = &Request> {
-        self.stuck.iter().chain(self.cycles.values()).flat_map(|found| &found.links).map(|link| &link.request)
+        let all = self.stuck.iter().chain(&self.noticed).chain(self.cycles.values());
+        all.flat_map(|found| &found.links).map(|link| &link.request)
     }
 
     /// The lock-order problems with their tiers, those that have come true since included.
@@ -161,21 +197,29 @@ impl Collection {
             cycle.is_shortest_for_a_side(&shortest) && !self.stuck.iter().any(|stuck| stuck.replaces(cycle))
         });
         let stuck = self.stuck.iter().filter(|found| !self.stuck.iter().any(|stuck| stuck.replaces(found)));
+        let noticed =
+            self.noticed.iter().filter(|found| !self.stuck.iter().any(|stuck| stuck.replaces(found)));
         let mine = |found: &&Collected| found.links.iter().all(|link| belongs(link.request.thread));
         let mut findings: BTreeMap<String, (Finding, BTreeSet<u64>)> = BTreeMap::new();
-        for found in stuck.chain(cycles).filter(mine) {
+        for found in stuck.chain(cycles).chain(noticed).filter(mine) {
             let finding = Finding::from_cycle(found.code, found.tier, &found.links, context)
-                .doubted(found.doubt.as_deref());
+                .doubted(found.doubt.as_deref())
+                .detailed(found.detail.as_deref());
             let (known, locks) = findings
                 .entry(finding.fingerprint.clone())
                 .or_insert_with(|| (finding.clone(), BTreeSet::new()));
             // Of a stuck set, the first report tells the most: some may have been made to give way since.
             let length = |finding: &Finding| match finding.code {
                 Code::StuckWait => 0,
+                // A stated order broken at places that two threads can deadlock at: that says more.
+                Code::LockOrderCycle if finding.evidence.len() == 1 => usize::MAX,
                 _ => finding.evidence.len(),
             };
-            let better = (finding.tier, std::cmp::Reverse(length(&finding)))
-                > (known.tier, std::cmp::Reverse(length(known)));
+            // What is measured is told again when more is known.
+            let fresher = finding.code == Code::Contention && finding.tier == known.tier;
+            let better = fresher
+                || (finding.tier, std::cmp::Reverse(length(&finding)))
+                    > (known.tier, std::cmp::Reverse(length(known)));
             if finding.tier > known.tier {
                 locks.clear();
             }
@@ -207,8 +251,9 @@ impl Collection {
 type Side = (Option<(SiteId, lockcheck_events::Mode)>, (SiteId, lockcheck_events::Mode));
 
 impl Collected {
+    /// A single side is no cycle but a breach of a stated order.
     fn counts(&self) -> bool {
-        self.code == Code::LockOrderCycle && self.tier >= Tier::Likely
+        self.code == Code::LockOrderCycle && self.tier >= Tier::Likely && self.links.len() > 1
     }
 
     fn sides(&self) -> impl Iterator<Item = Side> {
@@ -237,11 +282,12 @@ impl Collected {
             return false;
         }
         if cycle.code == Code::WaitWhileHolding {
-            let foretold = |link: &CycleLink| {
-                let (wait, then) = (&link.request, &cycle.links[0].request);
-                wait.lock == then.lock && wait.site == then.site
-            };
-            return self.links.iter().any(foretold);
+            // By the line: a queue's room and its items are objects of their own where waits are foretold.
+            return self.links.iter().any(|link| link.request.site == cycle.links[0].request.site);
+        }
+        if cycle.code == Code::ExecutorStarvation {
+            let same_pool = |link: &CycleLink| link.request.lock == cycle.links[0].request.lock;
+            return self.code == cycle.code && cycle.tier < self.tier && self.links.iter().any(same_pool);
         }
         let (mine, theirs) = (self.sites(), cycle.sites());
         matches!(cycle.code, Code::LockOrderCycle | Code::RwlockRecursion)
@@ -253,7 +299,7 @@ impl Collected {
 /// The members of a stuck set as sides of a cycle.
 fn stuck_links(kind: StuckKind, threads: &[StuckThread]) -> Vec<CycleLink> {
     let count = threads.len();
-    let circle = !matches!(kind, StuckKind::StuckWait | StuckKind::LostWakeup);
+    let circle = !matches!(kind, StuckKind::StuckWait | StuckKind::LostWakeup | StuckKind::Starvation);
     let link = |(index, member): (usize, &StuckThread)| {
         let before = &threads[(index + count - 1) % count];
         let mut request = member.request.clone();
@@ -283,6 +329,21 @@ fn via_of(request: &mut Request, waiter: &StuckThread) -> Option<usize> {
     let at = request.holds.partition_point(|other| other.event < hold.event);
     request.holds.insert(at, *hold);
     Some(at)
+}
+
+/// The entry into a gate, as a side. Nobody waits there.
+fn entry(gate: LockId, inside: &Inside) -> CycleLink {
+    let request = Request {
+        thread: inside.thread,
+        event: inside.event,
+        lock: gate,
+        mode: Mode::Exclusive,
+        attempt: lockcheck_events::Attempt::Try,
+        site: inside.site,
+        stack: StackId(0),
+        holds: Vec::new(),
+    };
+    CycleLink { via: NO_HOLD, request }
 }
 
 /// What was found in a process, by scope. Putting it into words resolves symbols, which takes time: whoever holds a
@@ -374,6 +435,9 @@ pub struct Judge {
     found: Found,
     /// Numbers given to scopes, named or not: threads of unknown origin have one each, with all they start.
     last_scope: u32,
+    /// What the program stated about the next request.
+    intent: Option<Intent>,
+    ignores: Ignores,
     /// What the run-time said about its own limits.
     notes: Vec<String>,
     threads: u64,
@@ -410,23 +474,31 @@ impl Judge {
                 self.order.dropped(*lock);
                 self.edges.dropped(*lock, &mut self.order);
             }
-            Record::Wait { request, join } => {
-                let found = self.edges.wait(request, *join, &mut self.order);
-                news.extend(found.map(|found| self.edge(found)));
-            }
-            Record::Signal(request) => {
-                let found = self.edges.signal(request, &mut self.order);
-                news.extend(found.map(|found| self.edge(found)));
-            }
-            Record::Request(request) => {
-                for finding in self.order.request(request) {
-                    self.found.collect(finding.scope, |found| found.take(&finding));
-                    self.note_scopes(finding.links.iter().map(|link| link.request.thread));
-                    if finding.novelty != Novelty::Locks {
-                        let OrderFinding { code, tier, links, .. } = finding;
-                        news.push(News { code, tier, links, doubt: None });
-                    }
+            Record::Wait { request, join, ends, turn, heard } => {
+                if let Some(ignored) = self.intent_of(request).and_then(|intent| intent.ignored) {
+                    self.ignores.wait(request, ignored);
                 }
+                let wait = Seen { request, turn: *turn, heard };
+                let found = self.edges.wait(wait, *join, *ends, &mut self.order);
+                news.extend(found.and_then(|found| self.edge(found)));
+            }
+            Record::Signal { request, ends, turn, heard } => {
+                let signal = Seen { request, turn: *turn, heard };
+                let found = self.edges.signal(signal, *ends, &mut self.order);
+                news.extend(found.and_then(|found| self.edge(found)));
+            }
+            Record::Notice { notice, sides, detail } => news.extend(self.notice(*notice, sides, detail)),
+            Record::Request(request) => {
+                let intent = self.intent_of(request);
+                let findings = self.order.request_under(request, intent.as_ref());
+                self.order_findings(findings, &mut news);
+            }
+            Record::Intent(intent) => self.intent = Some(intent.clone()),
+            Record::Ignore { site, reason } => self.ignores.meet(*site, reason),
+            Record::GateRefuted(refuted) => {
+                news.push(self.gate_refuted(refuted));
+                let findings = self.order.refute(refuted.gate);
+                self.order_findings(findings, &mut news);
             }
             Record::Stuck { kind, threads, .. } => news.extend(self.stuck(*kind, threads, None)),
             Record::MaybeStuck { kind, threads, doubt } => {
@@ -449,16 +521,83 @@ impl Judge {
             }
             // Names and places: the context's.
             Record::Process { .. } | Record::Module { .. } | Record::Site { .. } | Record::Stack { .. } => {}
+            // One process alone: what it shares with others is the business of whoever has the traces of all.
+            Record::Shared { .. } | Record::Parent { .. } | Record::Joined { .. } => {}
         }
         news
     }
 
-    fn edge(&mut self, EdgeFinding { code, links }: EdgeFinding) -> News {
+    /// What is stated about this request, if anything is.
+    fn intent_of(&mut self, request: &Request) -> Option<Intent> {
+        let intent = self.intent.take()?;
+        (intent.thread == request.thread && intent.event == request.event).then_some(intent)
+    }
+
+    fn order_findings(&mut self, findings: Vec<OrderFinding>, news: &mut Vec<News>) {
+        for finding in findings {
+            self.found.collect(finding.scope, |found| found.take(&finding));
+            self.note_scopes(finding.links.iter().map(|link| link.request.thread));
+            if finding.novelty != Novelty::Locks {
+                let OrderFinding { code, tier, links, remark, .. } = finding;
+                news.push(News { code, tier, links, doubt: remark, detail: None });
+            }
+        }
+    }
+
+    /// A region was said to be serialised, and two threads were in it.
+    fn gate_refuted(&mut self, refuted: &Refuted) -> News {
+        let links = vec![entry(refuted.gate, &refuted.first), entry(refuted.gate, &refuted.second)];
+        let doubt = None;
+        let news = News { code: Code::AtomicityViolation, tier: Tier::Likely, links, doubt, detail: None };
+        let members = || [refuted.first.thread, refuted.second.thread].into_iter();
+        let scope = self.order.common_scope(members());
+        self.found.collect(scope, |found| found.gate_refuted(&news));
+        self.note_scopes(members());
+        news
+    }
+
+    /// The `ignore`s that the program has entered, with what they were good for.
+    pub fn ignores(&self) -> Vec<Ignore<SiteId>> {
+        self.ignores.list(&|site| self.order.silenced(site))
+    }
+
+    fn edge(&mut self, EdgeFinding { code, links }: EdgeFinding) -> Option<News> {
+        if let Some(ignored) = links.first().and_then(|wait| self.ignores.of_wait(&wait.request)) {
+            self.order.silence(ignored);
+            return None;
+        }
         let members = || links.iter().map(|link| link.request.thread);
         let scope = self.order.common_scope(members());
         self.found.collect(scope, |found| found.edge(code, &links));
         self.note_scopes(members());
-        News { code, tier: Tier::Likely, links, doubt: None }
+        Some(News { code, tier: Tier::Likely, links, doubt: None, detail: None })
+    }
+
+    fn notice(&mut self, notice: Notice, sides: &[Request], detail: &str) -> Option<News> {
+        let (code, tier) = match notice {
+            Notice::NotTheOwner => (Code::NotTheOwner, Tier::Actual),
+            Notice::LockLeaked => (Code::LockLeaked, Tier::Actual),
+            Notice::ExecutorStarvation => (Code::ExecutorStarvation, Tier::Likely),
+            Notice::WaitWithoutPredicate => (Code::WaitWithoutPredicate, Tier::Order),
+            Notice::Contention => (Code::Contention, Tier::Order),
+            Notice::BlockingWhileHolding => (Code::BlockingWhileHolding, Tier::Order),
+            Notice::MaskedByTimeout => (Code::MaskedByTimeout, Tier::Order),
+        };
+        let link = |request: &Request| CycleLink {
+            via: request.holds.len().checked_sub(1).unwrap_or(NO_HOLD),
+            request: request.clone(),
+        };
+        let links: Vec<CycleLink> = sides.iter().map(link).collect();
+        if links.is_empty() {
+            return None;
+        }
+        let detail = (!detail.is_empty()).then(|| detail.to_owned());
+        let news = News { code, tier, links, doubt: None, detail };
+        let members = || sides.iter().map(|side| side.thread);
+        let scope = self.order.common_scope(members());
+        self.found.collect(scope, |found| found.notice(&news));
+        self.note_scopes(members());
+        Some(news)
     }
 
     fn stuck(&mut self, kind: StuckKind, threads: &[StuckThread], doubt: Option<&str>) -> Option<News> {

@@ -5,8 +5,10 @@
 
 pub mod code;
 pub mod finding;
+mod ignores;
 pub mod judge;
 pub mod order;
+pub mod suppress;
 pub mod trace;
 pub mod trace_report;
 mod wait_edges;
@@ -18,5 +20,6 @@ pub use finding::{
     Context, CycleLink, Evidence, Finding, HeldLock, LockDetail, LockInfo, ProgramStatus, Report, Stats,
     Step, Verdict,
 };
+pub use ignores::{Ignore, stale};
 pub use judge::{Collection, Found, Judge, News};
 pub use order::{Novelty, OrderChecker, OrderFinding};

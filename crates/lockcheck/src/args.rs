@@ -285,6 +285,9 @@ pub struct LitmusArgs {
     /// How many sketches are judged at a time; as many as there are processors, if left out.
     #[arg(long, short, value_name = "N")]
     pub jobs: Option<std::num::NonZeroUsize>,
+
+    #[command(flatten)]
+    pub judge: JudgeArgs,
 }
 
 /// `lockcheck convert`.
@@ -350,6 +353,16 @@ pub struct JudgeArgs {
     /// report keeps them, marked `"known":true`, so that it can serve as the next baseline.
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
+
+    /// Write the findings of this run to the baseline file, which need not exist yet: from then on only new ones count.
+    #[arg(long, visible_alias = "write-baseline", requires = "baseline")]
+    pub update_baseline: bool,
+
+    /// Findings to live with, each with a reason (docs/suppressions.md).
+    ///
+    /// Left out: the file `lockcheck.suppressions.toml` beside the package's Cargo.toml, or the workspace's.
+    #[arg(long, value_name = "FILE")]
+    pub suppressions: Option<PathBuf>,
 
     /// Keep the traces here, and write report.json beside them.
     #[arg(long, value_name = "DIR")]

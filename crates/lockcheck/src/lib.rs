@@ -27,6 +27,7 @@ mod records;
 mod run;
 mod rustflags;
 mod signals;
+mod suppressions;
 mod swap;
 mod swapped_tree;
 mod symbols;

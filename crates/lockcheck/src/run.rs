@@ -17,17 +17,17 @@ use crate::watch::{self, Job};
 
 /// Carries it out.
 pub fn run(args: &RunArgs, style: Style) -> Result<Exit> {
-    let judgement = Judgement::new(&args.judge)?;
     match &args.target {
-        Some(path) => run_package(path, args, style, &judgement),
-        None => run_command(args, style, &judgement),
+        Some(path) => run_package(path, args, style),
+        None => run_command(args, style),
     }
 }
 
-fn run_package(path: &Path, args: &RunArgs, style: Style, judgement: &Judgement) -> Result<Exit> {
+fn run_package(path: &Path, args: &RunArgs, style: Style) -> Result<Exit> {
     let current = std::env::current_dir().map_err(|error| CliError::io("find", Path::new("."), &error))?;
     let manifest = package::find_manifest(path, &current)?;
     let program = select(&manifest, args, &current, style)?;
+    let judgement = Judgement::new(&args.judge, &program.folder)?;
     // A fixture whose expectations cannot be read is a mistake that should not wait for `verify`.
     expectations::load_if_present(&program.folder)?;
     if package::resolver_is_one(&program.workspace_root) {
@@ -66,7 +66,7 @@ fn select(manifest: &Path, args: &RunArgs, current: &Path, style: Style) -> Resu
     })
 }
 
-fn run_command(args: &RunArgs, style: Style, judgement: &Judgement) -> Result<Exit> {
+fn run_command(args: &RunArgs, style: Style) -> Result<Exit> {
     let Some((program, arguments)) = args.rest.split_first() else {
         return Err(CliError::usage("no-command", "there is no command behind `--`"));
     };
@@ -74,6 +74,8 @@ fn run_command(args: &RunArgs, style: Style, judgement: &Judgement) -> Result<Ex
         return Err(CliError::usage("swap-needs-package", "--swap builds a package, and a command is none")
             .help("name the package: lockcheck run PATH --swap parking_lot"));
     }
+    let current = std::env::current_dir().unwrap_or_default();
+    let judgement = Judgement::new(&args.judge, &current)?;
     let mut command = Command::new(program);
     command.args(arguments);
     build::hide_own_cargo(&mut command);

@@ -18,9 +18,9 @@ use crate::watch::{self, Job};
 
 /// Carries it out.
 pub fn test(args: &TestArgs, style: Style) -> Result<Exit> {
-    let judgement = Judgement::new(&args.judge)?;
     let current = std::env::current_dir().map_err(|error| CliError::io("find", Path::new("."), &error))?;
     let manifest = manifest(&args.rest, &current)?;
+    let judgement = Judgement::new(&args.judge, manifest.parent().unwrap_or(&current))?;
     let metadata = package::metadata(&manifest, false)?;
     let target_dir = metadata.target_directory.join("lockcheck").into_std_path_buf();
     let (rest, target_dir, rustflags) = match swapped_tree::asked_for(&args.tree, &manifest, &current)? {
@@ -48,7 +48,7 @@ pub fn test(args: &TestArgs, style: Style) -> Result<Exit> {
     let package =
         manifest.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
     let advice = || run::advise("the test run", &package, run::depends_on_tracked(&manifest, None));
-    watch::watch(job, style, &judgement, &advice)
+    watch::watch(job, style, judgement, &advice)
 }
 
 /// The manifest that cargo will use.

@@ -293,11 +293,20 @@ fn certainty(finding: &Finding) -> String {
         Tier::Likely if finding.code == Code::DataRace => {
             "unordered by happens-before in this run, which is no proof; not yet confirmed"
         }
+        _ if words::is_breach(finding) => {
+            "the program states an order of these locks, and this is another one; whether they can deadlock is not asked"
+        }
+        Tier::Likely if finding.evidence.iter().all(|side| side.action == "enter") => {
+            "it happened in this run that the gate was no gate; whether harm comes of it is not asked"
+        }
         Tier::Likely if matches!(finding.code, Code::LostUpdate | Code::AtomicityViolation) => {
             "it happened so in this run; whether the value written depends on the value read is not recorded"
         }
         Tier::Order => {
             "the order is inconsistent; it takes more than what was seen, such as a second thread, to deadlock"
+        }
+        Tier::Likely if finding.code == Code::ExecutorStarvation => {
+            "as many such waits as workers, and nothing seen keeps them apart; not yet confirmed"
         }
         Tier::Likely if matches!(finding.code, Code::StuckWait | Code::LostWakeup) => {
             "every thread that is watched waits"
@@ -318,7 +327,7 @@ fn certainty(finding: &Finding) -> String {
 
 /// Whether the side touches data, instead of asking for what another side has.
 fn is_access(side: &Evidence) -> bool {
-    matches!(side.action.as_str(), "read" | "write" | "begin" | "release" | "acquire" | "spawn")
+    matches!(side.action.as_str(), "read" | "write" | "begin" | "release" | "acquire" | "spawn" | "enter")
 }
 
 /// A finding with the names that all its parts use.
@@ -372,6 +381,7 @@ impl<'a> View<'a> {
         match evidence.action.as_str() {
             "notify" if self.finding.code == Code::LostWakeup => format!("{who} notified it before"),
             "notify" => format!("{who} would end the wait"),
+            "submit" => format!("{who} submitted what it waits for"),
             "join" => format!("{who} joins {lock}"),
             "wait" if evidence.lock == self.finding.evidence[0].lock => format!("{who} waits for it too"),
             "wait" => format!("{who} waits for {lock}"),
@@ -426,6 +436,13 @@ impl<'a> View<'a> {
                 return format!("notifies {lock}, for which nobody waits yet");
             }
             "notify" => return format!("signals {lock}"),
+            "submit" => return format!("submits a task to {lock}"),
+            _ if self.finding.code == Code::Contention && side > 0 => {
+                return format!("waits for {lock}");
+            }
+            _ if self.finding.code == Code::Contention => {
+                return format!("takes {lock}, and holds it longest");
+            }
             "wait" => return format!("waits{timed} for {lock}"),
             _ => {}
         }
@@ -440,6 +457,7 @@ impl<'a> View<'a> {
             _ if self.finding.code == Code::StuckWait => String::new(),
             Some(holder) if happened => format!(", which {holder} holds"),
             Some(holder) => format!(", which {holder} may hold"),
+            None if words::is_breach(self.finding) => String::new(),
             None if self.finding.evidence.len() == 1 => ", which it already holds".to_owned(),
             None if happened => ", which the other holds".to_owned(),
             None if self.finding.tier > Tier::Order => ", which the other may hold".to_owned(),

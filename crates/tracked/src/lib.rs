@@ -9,8 +9,11 @@
 mod base;
 pub mod cell;
 pub mod executor;
+mod intent;
 #[cfg(parking_lot_mirrored)]
 mod parking_lots;
+#[cfg(all(feature = "process", target_os = "linux"))]
+pub mod process;
 pub mod queue;
 #[cfg(instrumented)]
 mod rt;
@@ -60,6 +63,7 @@ pub mod parking_lot_0_12 {
 #[doc(hidden)]
 pub mod watched {
     pub use crate::assert::watched::{__run_test, assert_clean_now, assert_no_cycles_now};
+    pub use crate::intent::watched::{Gated, Stated, gate, ignore, nested, ordered_by};
     pub use crate::sync::watched as sync;
     pub use crate::watched_thread as thread;
 }
@@ -69,6 +73,7 @@ pub use assert::Named;
 pub use assert::report;
 #[doc(hidden)]
 pub use assert::{__run_test, assert_clean_now, assert_no_cycles_now};
+pub use intent::{Gated, OrderKey, Stated, gate, ignore, nested, ordered_by};
 #[cfg(instrumented)]
 pub use rt::dump::dump;
 

@@ -9,15 +9,18 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use lockcheck_checker::{Finding, Judge, News, Report, Tier, Verdict};
+use lockcheck_checker::{Finding, Judge, News, Report, Tier, Verdict, stale};
 use lockcheck_events::trace_file::TraceWriter;
-use lockcheck_events::{Attempt, Hold, LockId, Record, Request, StackId, ThreadId, TokenId};
+use lockcheck_events::{
+    Attempt, Heard, Hold, LockId, Record, Refuted, Request, SiteId, StackId, ThreadId, TokenId,
+};
 use parking_lot::Mutex;
 
 use super::context::{HELD_MAX, HeldLock, HoldSet, Thread, current_if_known};
 use super::names::Names;
 use super::operation::Meta;
-use super::{mode, output, reaction, registry, stack};
+use super::wait_edges::Turn;
+use super::{intent, mode, output, reaction, registry, stack};
 
 /// Longest wait for the knowledge mutex.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -193,8 +196,15 @@ pub(crate) fn learned(thread: &Thread, key: u64, records: Vec<Record>) -> Vec<Ne
     found.unwrap_or_default()
 }
 
-/// The signal of an object by `thread`, who asked for `needs` first, with the records that must stand before it.
-pub(crate) fn signal(thread: ThreadId, object: &HeldLock, needs: &[HeldLock]) -> Vec<Record> {
+/// The signal of an object by `thread`, who asked for `needs` first, having `heard` so much, with the records that must
+/// stand before it.
+pub(crate) fn signal(
+    thread: ThreadId,
+    object: &HeldLock,
+    needs: &[HeldLock],
+    turn: Turn,
+    heard: Heard,
+) -> Vec<Record> {
     let mut records = Vec::new();
     announce(needs.iter().copied().chain([*object]), &mut records);
     let request = Request {
@@ -208,7 +218,7 @@ pub(crate) fn signal(thread: ThreadId, object: &HeldLock, needs: &[HeldLock]) ->
         holds: needs.iter().map(describe).collect(),
     };
     announce_sites(&request, &mut records);
-    records.push(Record::Signal(request));
+    records.push(Record::Signal { request, ends: turn.ends, turn: turn.number, heard });
     records
 }
 
@@ -223,6 +233,8 @@ fn announce_sites(request: &Request, records: &mut Vec<Record>) {
 
 /// A lock request as the checker knows it: with everything the thread holds.
 pub(crate) fn request(thread: ThreadId, holds: &HoldSet, wanted: &HeldLock, stack: StackId) -> Request {
+    let mut described = Vec::with_capacity(holds.len());
+    described.extend(holds.iter().map(|hold| describe(&hold)));
     Request {
         thread,
         event: wanted.event,
@@ -231,7 +243,7 @@ pub(crate) fn request(thread: ThreadId, holds: &HoldSet, wanted: &HeldLock, stac
         attempt: wanted.attempt,
         site: registry::site(wanted.site),
         stack,
-        holds: holds.iter().map(|hold| describe(&hold)).collect(),
+        holds: described,
     }
 }
 
@@ -265,6 +277,20 @@ fn announce(locks: impl Iterator<Item = HeldLock>, records: &mut Vec<Record>) {
     }
 }
 
+/// Files what must be known of an object before somebody outside hears of it, and whatever `more` says of it.
+#[cfg(all(feature = "process", target_os = "linux"))]
+pub(crate) fn introduce(thread: &Thread, object: &HeldLock, more: Option<Record>) {
+    let _busy = thread.enter();
+    let mut records = Vec::new();
+    announce([*object].into_iter(), &mut records);
+    let site = registry::site(object.site);
+    if registry::announce_site(site) {
+        site_record(site, &mut records);
+    }
+    records.extend(more);
+    file_all(records);
+}
+
 fn site_record(site: lockcheck_events::SiteId, records: &mut Vec<Record>) {
     if let Some(raw) = registry::raw_site(site) {
         records.push(Record::Site { site, raw });
@@ -278,7 +304,37 @@ pub(crate) fn prepare(thread: &Thread, wanted: &HeldLock) -> (Request, Vec<Recor
     let stack = stack::of_request(thread, wanted, &mut records);
     let request = request(thread.id(), thread.holds(), wanted, stack);
     announce_sites(&request, &mut records);
+    records.extend(intent::of_request(thread, &request).map(Record::Intent));
     (request, records)
+}
+
+/// Two threads were in the gate at once. `entry` is how the second one holds it.
+pub(crate) fn gate_refuted(entry: &HeldLock, refuted: Refuted) -> Vec<News> {
+    let mut records = Vec::new();
+    announce([*entry].into_iter(), &mut records);
+    for site in [refuted.first.site, refuted.second.site] {
+        if registry::announce_site(site) {
+            site_record(site, &mut records);
+        }
+    }
+    records.push(Record::GateRefuted(refuted));
+    file_all(records)
+}
+
+/// An `ignore` was entered for the first time.
+pub(crate) fn met_ignore(site: SiteId, reason: &str) {
+    let mut records = Vec::new();
+    if registry::announce_site(site) {
+        site_record(site, &mut records);
+    }
+    records.push(Record::Ignore { site, reason: reason.to_owned() });
+    file_all(records);
+}
+
+/// What is to be said of `ignore`s that were of no use so far.
+pub(crate) fn stale_ignores() -> Vec<String> {
+    let ignores = with_patience(PATIENCE_FOR_REPORT, |knowledge| knowledge.judge.ignores());
+    stale(ignores.unwrap_or_default().into_iter().map(|ignore| ignore.at(&Names)))
 }
 
 /// Learns what the acquisition of `wanted` in the present hold set teaches, and marks `key` as known.
@@ -433,6 +489,7 @@ pub(crate) fn report() -> Report {
         ));
     }
     report.notes.extend(registry::dropped_holds());
+    report.notes.extend(stale_ignores());
     drop(busy);
     report
 }
@@ -461,6 +518,9 @@ pub(crate) fn finish() {
         });
         knowledge.trace = None;
     });
+    if !output::under_cli() && intent::any_ignores() {
+        stale_ignores().iter().for_each(|note| output::print(&format!("lockcheck: {note}\n")));
+    }
     drop(busy);
 }
 
