@@ -145,7 +145,7 @@ pub enum Tests {
     /// The crate's own, with the crate swapped.
     Own,
     /// The unit tests in these files, which test types that the mirror has: taken out of the crate, and swapped.
-    UnitTests {
+    Unit {
         files: &'static [&'static str],
         /// What the tests depend on, as lines of a manifest.
         dependencies: &'static str,
@@ -160,7 +160,7 @@ pub const SUITES: &[Suite] = &[
         name: "parking_lot-tests",
         krate: "parking_lot",
         version: "0.12.5",
-        tests: Tests::UnitTests {
+        tests: Tests::Unit {
             files: &["condvar", "fair_mutex", "mutex", "once", "remutex", "rwlock"],
             dependencies: "parking_lot = { version = \"=0.12.5\", features = [\"arc_lock\", \"serde\"] }\n\
                            bincode = \"1.3.3\"\nrand = \"0.8.3\"",

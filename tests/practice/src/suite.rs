@@ -49,7 +49,7 @@ fn prepare(workshop: &Workshop, suite: &Suite, folder: &Path, krate: &Path) -> R
     let package = folder.join("tests");
     match &suite.tests {
         Tests::Own => return Ok(krate.to_owned()),
-        Tests::UnitTests { files, dependencies } => {
+        Tests::Unit { files, dependencies } => {
             let features = "[features]\ndefault = [\"arc_lock\", \"serde\"]\narc_lock = []\nserde = []\n";
             let manifest = format!("{features}\n[dependencies]\n{dependencies}\n");
             workshop.package(&package, "unit_tests", &manifest, &[("src/lib.rs", "")])?;
