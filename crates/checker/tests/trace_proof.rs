@@ -433,6 +433,20 @@ fn show(events: &[Located]) -> String {
     events.iter().map(line).collect()
 }
 
+/// An analysis without history misses nothing, or says that it might.
+fn check_screening(events: &[Located], findings: &TraceFindings) -> Result<(), TestCaseError> {
+    let mut analysis = Analysis::new(Config { history: false, ..Config::default() });
+    for located in events {
+        analysis.event(located).expect("the generator makes well-formed traces");
+    }
+    if !analysis.needs_history() {
+        let mut screened = analysis.finish();
+        screened.stats = findings.stats;
+        prop_assert_eq!(&screened, findings, "screening");
+    }
+    Ok(())
+}
+
 /// Everything about one trace, which a failure shows.
 fn check(events: &[Located]) -> Result<(), TestCaseError> {
     let verdict = std::panic::catch_unwind(|| check_silently(events));
@@ -457,6 +471,7 @@ fn check_silently(events: &[Located]) -> Result<(), TestCaseError> {
     prop_assert!(races(&findings, |r| r.tier == TraceTier::Predicted).is_subset(&all.races));
     prop_assert!(races(&findings, |r| r.relations.shb).is_subset(&preserving.races));
     prop_assert_eq!(!findings.broken_regions.is_empty(), has_broken_region(events), "regions");
+    check_screening(events, &findings)?;
     prop_assert_eq!(findings, analyse(events), "determinism");
     Ok(())
 }

@@ -8,7 +8,8 @@ use super::clocks::{Clocks, LockStamps, Stamp};
 use super::findings::TraceFindings;
 use super::history::{Dependencies, Edges, SectionKind, Sections};
 use super::holds::{EMPTY, Hold, HoldSets, SetId};
-use super::races::{Races, Readers, Relations, Seen};
+use super::order::{LockOrder, joined_under_lock};
+use super::races::{FoundRace, Races, Readers, Relations, Seen};
 use super::shapes::{Update, Updates};
 
 /// What to look for.
@@ -26,12 +27,24 @@ pub struct Config {
     pub locksets: bool,
     /// Serialisability of declared regions, and broken updates.
     pub atomicity: bool,
+    /// Whether to keep the history that predictions need, which follows the length of the trace. Without it memory
+    /// does not, but all that [`Analysis::finish`] can say about cycles and sound races is in
+    /// [`Analysis::needs_history`]: screen a long trace so, and read it again only if that is true.
+    pub history: bool,
 }
 
 impl Default for Config {
     /// Everything.
     fn default() -> Self {
-        Config { deadlocks: true, hb: true, shb: true, syncp: true, locksets: true, atomicity: true }
+        Config {
+            deadlocks: true,
+            hb: true,
+            shb: true,
+            syncp: true,
+            locksets: true,
+            atomicity: true,
+            history: true,
+        }
     }
 }
 
@@ -41,9 +54,14 @@ impl Config {
         self.hb || self.shb
     }
 
+    /// Whether hold sets of accesses are intersected: a pair can only race if its variable has no common lock.
+    fn intersects(self) -> bool {
+        self.locksets || self.syncp
+    }
+
     /// Whether the closure runs at the end, and needs its history.
     pub(super) fn closure(self) -> bool {
-        self.deadlocks || self.syncp || self.shb
+        self.history && (self.deadlocks || self.syncp || self.shb)
     }
 }
 
@@ -220,6 +238,22 @@ impl Analysis {
         Some((request, held))
     }
 
+    /// Of an analysis without history: whether one with history could say more. If not, its findings are complete.
+    /// Once true because of a race or a cycle, it stays true.
+    pub fn needs_history(&self) -> bool {
+        let kinds = &self.acquires.kinds;
+        let sound = |found: &FoundRace| super::races::sound(found.relations);
+        let cycle = || {
+            let asks = (0..self.threads.len() as u32).any(|t| self.pending_request(t).is_some());
+            let joined = joined_under_lock(kinds, self.threads.len()).contains(&true);
+            let order = || LockOrder::new(kinds, &self.sets, self.locks, self.threads.len());
+            asks || joined || order().has_cycle()
+        };
+        self.config.syncp && !self.races.hints.is_empty()
+            || self.races.found.values().any(sound)
+            || self.config.deadlocks && cycle()
+    }
+
     /// Draws the conclusions that need the whole trace.
     pub fn finish(self) -> TraceFindings {
         super::judge::judge(self)
@@ -260,6 +294,8 @@ impl Analysis {
                 SectionKind::nested(number)
             };
             section = self.sections.open(thread, kind, (index, line, event.location));
+        } else if self.config.deadlocks && state.set != EMPTY {
+            self.acquires.lock(thread, hold, state.set, event.location);
         }
         state.holds.push(HeldNow { hold, line, section, before: state.set, guards: false });
         state.set = self.sets.with(state.set, hold);
@@ -344,10 +380,10 @@ impl Analysis {
             record: self.config.happens_before() || self.config.atomicity,
         };
         self.races.access(variable, seen, &relations);
-        if self.config.locksets {
+        if self.config.intersects() {
             self.races.intersect(variable, seen, first, &mut self.sets);
         }
-        if self.config.syncp {
+        if self.config.syncp && self.config.history {
             self.races.remember(variable, seen, segment);
         }
         if write {

@@ -8,9 +8,12 @@
 //!
 //! Memory: a few words for each thread, lock, variable and distinct (thread, operation, location) that accesses a
 //! variable; one vector clock for each thread, and for each lock or variable whose last release or write its thread
-//! has since outgrown; and as history 20 bytes for each critical section and 16 for each read, join or wake-up
-//! that brings something newer than the last one between the same two threads. Sync-preserving races add 8 bytes for each access between two synchronisations of its
-//! thread. It reads no file, knows no names and keeps no clock of its own: the same events give the same findings.
+//! has since outgrown. The history follows the length of the trace: 20 bytes for each critical section and 16 for each
+//! read, join or wake-up that brings something newer than the last one between the same two threads; sync-preserving
+//! races add 8 bytes for each access between two synchronisations of its thread. [`Config::history`] leaves it out, to
+//! screen a long trace in memory that does not follow it.
+//!
+//! It reads no file, knows no names and keeps no clock of its own: the same events give the same findings.
 
 mod acquires;
 mod analysis;
