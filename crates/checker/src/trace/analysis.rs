@@ -189,9 +189,9 @@ impl Analysis {
     /// Takes the next event.
     #[inline]
     pub fn event(&mut self, located: &Located) -> Result<(), Rejected> {
-        let Located { event, line } = *located;
+        let (event, line) = (&located.event, located.line);
         let effect =
-            self.rules.check(&event, line).map_err(|(rule, since)| Rejected { at: *located, rule, since })?;
+            self.rules.check(event, line).map_err(|(rule, since)| Rejected { at: *located, rule, since })?;
         self.events += 1;
         if event.thread as usize >= self.threads.len() {
             self.add_thread(event.thread);
@@ -205,19 +205,19 @@ impl Analysis {
         if self.config.atomicity {
             let set = self.threads[event.thread as usize].set;
             let op = event.op as u8;
-            let Event { thread, location, .. } = event;
+            let Event { thread, location, .. } = *event;
             let place = Place { thread, index, line, location, op, set };
-            self.regions.event(&event, place, effect != Effect::Reentrant);
+            self.regions.event(event, place, effect != Effect::Reentrant);
         }
         match event.op {
-            Op::Read | Op::Write => self.access(&event, index, line),
-            Op::Acquire | Op::SharedAcquire => self.acquire(&event, index, line, effect),
-            Op::Release | Op::SharedRelease => self.release(&event, index, effect),
-            Op::Request => self.request(&event, index, line),
-            Op::Fork => self.fork(&event, index),
-            Op::Join => self.join(&event, index, line),
-            Op::Wait => self.wait(&event),
-            Op::Notify | Op::NotifyAll => self.notify(&event, index),
+            Op::Read | Op::Write => self.access(event, index, line),
+            Op::Acquire | Op::SharedAcquire => self.acquire(event, index, line, effect),
+            Op::Release | Op::SharedRelease => self.release(event, index, effect),
+            Op::Request => self.request(event, index, line),
+            Op::Fork => self.fork(event, index),
+            Op::Join => self.join(event, index, line),
+            Op::Wait => self.wait(event),
+            Op::Notify | Op::NotifyAll => self.notify(event, index),
             Op::Begin | Op::End | Op::Branch => {}
         }
         Ok(())
