@@ -11,9 +11,13 @@ mod plain;
 mod watched;
 
 #[cfg(not(instrumented))]
-pub(crate) use plain::{AboutToPark, Datum, Point, RawLock, Region, Token, Vigil, Watch};
+pub(crate) use plain::{
+    AboutToPark, Crew, Datum, Part, Point, Post, RawLock, Region, Signal, Token, Turn, Vigil, Watch,
+};
 #[cfg(instrumented)]
-pub(crate) use watched::{AboutToPark, Datum, Point, RawLock, Region, Token, Vigil, Watch};
+pub(crate) use watched::{
+    AboutToPark, Crew, Datum, Part, Point, Post, RawLock, Region, Signal, Token, Turn, Vigil, Watch,
+};
 
 #[cfg(instrumented)]
 pub(crate) use crate::watched_thread as thread;

@@ -50,7 +50,7 @@ impl Event {
     pub fn is_set(&self) -> bool {
         let set = *ignore_poison(self.set.lock());
         if set {
-            self.watch.takes();
+            self.watch.hears();
         }
         set
     }
