@@ -271,7 +271,7 @@ fn found(name: &str) -> (TraceFindings, BTreeSet<u32>) {
     let path = paths.find(|path| path.extension().is_some_and(|e| e == "lcevents")).unwrap();
     let mut recorded = RecordedReader::open(&path).unwrap();
     let mut analysis = Analysis::new(Config::default());
-    while let Some(located) = recorded.next() {
+    for located in recorded.by_ref() {
         analysis.event(&located.unwrap()).unwrap();
     }
     assert_eq!((recorded.left_out(), recorded.lost()), (0, None));
