@@ -295,6 +295,14 @@ impl Watch {
         self.in_sight(site, None, Wait::for_work, block)
     }
 
+    /// Takes note that a wait for one of these tasks begins, or is over before it does.
+    pub(crate) fn tasks_awaited(&self, tasks: &[Post], site: Site, deadline: Option<Instant>) {
+        if let (Some(thread), None) = (rt::current(), deadline) {
+            let object = wanted(&self.meta, self.kind, thread, site, Attempt::Block);
+            pools::about_to_wait(thread, &object, tasks.iter().map(|task| &*task.0));
+        }
+    }
+
     /// As [`waiting`](Self::waiting), for all or any of these tasks, which only those who run them can end.
     pub(crate) fn waiting_for_tasks<R>(
         &self,
@@ -307,8 +315,7 @@ impl Watch {
         let Some(thread) = rt::current() else { return block() };
         let wanted = wanted(&self.meta, self.kind, thread, site, attempt(deadline));
         thread.next_event();
-        let tasks: Vec<_> = tasks.iter().map(|task| Arc::clone(&task.0)).collect();
-        pools::about_to_wait(thread, &wanted, &tasks);
+        let tasks = tasks.iter().map(|task| Arc::clone(&task.0)).collect();
         let busy = thread.enter();
         let ticket = pools::Ticket::new(tasks, all);
         drop(busy);
