@@ -134,7 +134,7 @@ fn one_lock_for_all() {
     let (all, start) = (Lock::new(0).named("all"), Unwatched::new(4));
     let work = || {
         start.wait();
-        for _ in 0..10 {
+        for _ in 0..20 {
             let _held = all.lock();
             busy(Duration::from_millis(2));
         }

@@ -172,10 +172,15 @@ impl Watch {
         if let Some(thread) = rt::current() {
             WOKEN.set((0, 0));
             let object = wanted(&self.meta, self.kind, thread, site, Attempt::Try);
-            let object = wait_edges::signalled_at(object, site, thread.event());
-            self.told.signalled(thread, &object, &Needs::of(thread), Turn::ANY);
+            let object = wait_edges::signalled_at(object, site, thread.next_event());
+            self.told.signalled(thread, &object, &Needs::of(thread), self.turn());
             self.stamp.leave(thread);
         }
+    }
+
+    /// Which of its signals end a wait.
+    fn turn(&self) -> Turn {
+        if self.kind == LockKind::Event { Turn::LASTING } else { Turn::ANY }
     }
 
     /// Takes note that a wait at `site` is over before it begins.
@@ -183,7 +188,7 @@ impl Watch {
         if let Some(thread) = rt::current() {
             let object = wanted(&self.meta, self.kind, thread, site, Attempt::Block);
             thread.next_event();
-            self.told.waited(thread, &object, Turn::ANY);
+            self.told.waited(thread, &object, self.turn());
             self.stamp.take(thread);
         }
     }
@@ -276,7 +281,7 @@ impl Watch {
         if let Some(thread) = rt::current() {
             let object = wanted(&self.meta, self.kind, thread, site, attempt(deadline));
             here = (object.id.0, std::ptr::from_ref(site).addr());
-            self.told.waited(thread, &object, Turn::ANY);
+            self.told.waited(thread, &object, self.turn());
         }
         let again = here != (0, 0) && WOKEN.get() == here;
         let wait = |wanted| {
