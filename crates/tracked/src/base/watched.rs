@@ -253,10 +253,15 @@ impl Watch {
             let object = wait_edges::signalled_at(object, site, thread.event());
             let notifies = self.kind == LockKind::Condition;
             record::left(thread, if notifies { EventKind::Notify } else { EventKind::Signal }, &object);
-            self.told.signalled(thread, &object, &Needs::of(thread), Turn::ANY);
+            self.told.signalled(thread, &object, &Needs::of(thread), self.turn());
             self.stamp.leave(thread);
             thread.next_event();
         }
+    }
+
+    /// Which of its signals end a wait.
+    fn turn(&self) -> Turn {
+        if self.kind == LockKind::Event { Turn::LASTING } else { Turn::ANY }
     }
 
     /// Takes note that a wait at `site` is over before it begins.
@@ -266,7 +271,7 @@ impl Watch {
             thread.next_event();
             if !thread.is_steered() {
                 record::received(thread, EventKind::Await, &object);
-                self.told.waited(thread, &object, Turn::ANY);
+                self.told.waited(thread, &object, self.turn());
                 self.stamp.take(thread);
             }
         }
@@ -381,7 +386,7 @@ impl Watch {
         if let Some(thread) = watched() {
             let object = wanted(&self.meta, self.kind, thread, site, attempt(deadline));
             here = (object.id.0, std::ptr::from_ref(site).addr());
-            self.told.waited(thread, &object, Turn::ANY);
+            self.told.waited(thread, &object, self.turn());
         }
         let again = here != (0, 0) && WOKEN.get() == here;
         let wait = |wanted| {
@@ -402,6 +407,14 @@ impl Watch {
         self.in_sight(site, None, Wait::for_work, block)
     }
 
+    /// Takes note that a wait for one of these tasks begins, or is over before it does.
+    pub(crate) fn tasks_awaited(&self, tasks: &[Post], site: Site, deadline: Option<Instant>) {
+        if let (Some(thread), None) = (watched(), deadline) {
+            let object = wanted(&self.meta, self.kind, thread, site, Attempt::Block);
+            pools::about_to_wait(thread, &object, tasks.iter().map(|task| &*task.0));
+        }
+    }
+
     /// As [`waiting`](Self::waiting), for all or any of these tasks, which only those who run them can end.
     pub(crate) fn waiting_for_tasks<R>(
         &self,
@@ -414,18 +427,13 @@ impl Watch {
         let Some(thread) = rt::current() else { return block() };
         let wanted = wanted(&self.meta, self.kind, thread, site, attempt(deadline));
         thread.next_event();
-        if thread.is_steered() {
-            let tasks: Vec<_> = tasks.iter().map(|task| Arc::clone(&task.0)).collect();
-            let busy = thread.enter();
-            let ticket = pools::Ticket::new(tasks, all);
-            drop(busy);
-            return steer::operations::in_sight(Wait::for_tasks(wanted, ticket.number()), block);
-        }
-        let tasks: Vec<_> = tasks.iter().map(|task| Arc::clone(&task.0)).collect();
-        pools::about_to_wait(thread, &wanted, &tasks);
+        let tasks = tasks.iter().map(|task| Arc::clone(&task.0)).collect();
         let busy = thread.enter();
         let ticket = pools::Ticket::new(tasks, all);
         drop(busy);
+        if thread.is_steered() {
+            return steer::operations::in_sight(Wait::for_tasks(wanted, ticket.number()), block);
+        }
         let since = notices::about_to_block(thread);
         let result = operation::wait_in_sight(thread, Wait::for_tasks(wanted, ticket.number()), block);
         notices::blocked(thread, &wanted, since);
