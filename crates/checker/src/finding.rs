@@ -385,7 +385,7 @@ fn evidence(code: Code, link: &CycleLink, context: &dyn Context) -> Evidence {
 /// What a request for an object of this kind does. A condition or event is not tried: that is a notification.
 fn action(kind: LockKind, attempt: Attempt) -> &'static str {
     match kind {
-        LockKind::Gate => "enter",
+        LockKind::Gate => "acquire",
         LockKind::Thread | LockKind::Process => "join",
         LockKind::Pipe => "wait",
         LockKind::Condition | LockKind::Event if attempt == Attempt::Try => "notify",
