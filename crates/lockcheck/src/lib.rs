@@ -18,6 +18,7 @@ mod expectations;
 mod explain;
 mod family;
 mod litmus;
+mod merged;
 mod order;
 mod outcome;
 mod output;
@@ -36,6 +37,7 @@ mod test;
 mod traces;
 mod verify;
 mod watch;
+mod world;
 
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};

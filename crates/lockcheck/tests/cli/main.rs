@@ -13,3 +13,4 @@ mod swap;
 mod test;
 mod verify;
 mod watch;
+mod world;
