@@ -13,6 +13,7 @@ mod fixtures;
 mod hangs;
 mod library;
 mod processes;
+mod stated;
 mod swap;
 mod traces;
 mod user;
