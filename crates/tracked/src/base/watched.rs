@@ -165,14 +165,8 @@ impl Signal {
     /// As of this moment: before the thread does anything for it.
     #[inline]
     pub(crate) fn about_to() -> Signal {
-        Signal(watched().map(Needs::of))
+        Signal(learner().map(Needs::of))
     }
-}
-
-/// The calling thread, if it is watched and not under control: then the detector has nothing to learn from it.
-#[inline]
-fn watched() -> Option<&'static rt::Thread> {
-    rt::current().filter(|thread| !thread.is_steered())
 }
 
 impl Watch {

@@ -895,6 +895,11 @@ impl State {
     pub(super) fn claim(&mut self, me: u32, key: u64, mode: Mode) {
         let object = self.object(key);
         self.claims[object as usize].holders.push((me, mode));
+        self.succeeded(me);
+    }
+
+    /// The worker got what it tried to: it does not spin.
+    pub(super) fn succeeded(&mut self, me: u32) {
         let member = &mut self.members[me as usize];
         member.repeated.2 = 0;
         member.reads.0 = 0;
