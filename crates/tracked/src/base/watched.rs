@@ -165,7 +165,7 @@ impl Signal {
     /// As of this moment: before the thread does anything for it.
     #[inline]
     pub(crate) fn about_to() -> Signal {
-        Signal(learner().map(Needs::of))
+        Signal(watched().map(Needs::of))
     }
 }
 
@@ -513,6 +513,12 @@ impl Part {
     pub(crate) const fn created_at(site: Site) -> Part {
         Part { meta: Meta::new(site), told: Told::nothing(), stamp: Stamp::new() }
     }
+}
+
+/// The calling thread, if it is watched and not under control: then the detector has nothing to learn from it.
+#[inline]
+fn watched() -> Option<&'static rt::Thread> {
+    rt::current().filter(|thread| !thread.is_steered())
 }
 
 fn attempt(deadline: Option<Instant>) -> Attempt {
