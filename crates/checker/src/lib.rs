@@ -14,6 +14,7 @@ mod updates;
 mod wait_edges;
 pub mod waits;
 pub mod words;
+pub mod world;
 
 pub use code::{Code, Tier};
 pub use finding::{

@@ -34,6 +34,7 @@ mod test;
 mod traces;
 mod verify;
 mod watch;
+mod world;
 
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};

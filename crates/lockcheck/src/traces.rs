@@ -36,6 +36,12 @@ struct Judged {
     judge: Judge,
 }
 
+impl Judged {
+    fn pid(&self) -> Option<i32> {
+        self.records.process.as_ref().map(|process| process.pid as i32)
+    }
+}
+
 impl Traces {
     /// Reads these traces. A process that was killed before it wrote anything is no error.
     pub fn read(paths: &[PathBuf]) -> Result<Traces> {
@@ -88,6 +94,23 @@ impl Traces {
     /// How many stuck sets the processes have reported.
     pub fn stuck(&self) -> usize {
         self.processes.iter().map(|judged| judged.records.stuck).sum()
+    }
+
+    /// Whether one of these processes has reported a stuck set by itself.
+    pub fn knows_stuck(&self, pids: &[i32]) -> bool {
+        let knows =
+            |judged: &Judged| judged.records.stuck > 0 && judged.pid().is_some_and(|pid| pids.contains(&pid));
+        self.processes.iter().any(knows)
+    }
+
+    /// The position of a process, by the system's number for it; the latest, where the number was given again.
+    pub fn position(&self, pid: i32) -> Option<usize> {
+        self.processes.iter().rposition(|judged| judged.pid() == Some(pid))
+    }
+
+    /// How many processes have left a trace.
+    pub fn count(&self) -> usize {
+        self.processes.len()
     }
 
     /// Where the source files are: from the caller's hints, and from where the processes were started. Text that

@@ -11,3 +11,4 @@ mod swap;
 mod test;
 mod verify;
 mod watch;
+mod world;
