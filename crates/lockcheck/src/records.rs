@@ -16,6 +16,8 @@ pub struct Records {
     pub process: Option<Process>,
     /// How many `Record::Stuck` there were.
     pub stuck: usize,
+    /// Whether it had locks in common with other processes.
+    pub shares: bool,
     threads: HashMap<ThreadId, Thread>,
     locks: HashMap<LockId, Lock>,
     sites: HashMap<SiteId, RawSite>,
@@ -77,6 +79,7 @@ impl Records {
                 self.locks.insert(*lock, Lock { kind: *kind, name: name.clone(), created: *created });
             }
             Record::Stuck { .. } => self.stuck += 1,
+            Record::Shared { .. } => self.shares = true,
             _ => {}
         }
     }
