@@ -191,19 +191,12 @@ impl FamilyJudge {
                 let request = self.request(index, request);
                 self.judge.feed(&Record::Request(request));
             }
-            Record::Wait { request, join } => {
-                let request = self.request(index, request);
-                self.judge.feed(&Record::Wait { request, join: *join });
-            }
-            Record::Signal(request) => {
-                let request = self.request(index, request);
-                self.judge.feed(&Record::Signal(request));
-            }
             Record::Intent(intent) => {
                 let intent = self.intent(index, intent);
                 self.judge.feed(&Record::Intent(intent));
             }
-            // What concerns one process alone is its own judge's. A thread that has ended keeps its past.
+            // What concerns one process alone is its own judge's. A thread that has ended keeps its past. Waits for
+            // signals are not followed across processes.
             _ => {}
         }
     }

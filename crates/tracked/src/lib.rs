@@ -12,6 +12,8 @@ pub mod executor;
 mod intent;
 #[cfg(parking_lot_mirrored)]
 mod parking_lots;
+#[cfg(all(feature = "process", target_os = "linux"))]
+pub mod process;
 pub mod queue;
 #[cfg(instrumented)]
 mod rt;

@@ -8,6 +8,7 @@ mod family;
 mod litmus;
 mod run;
 mod support;
+mod suppressions;
 mod swap;
 mod test;
 mod verify;
