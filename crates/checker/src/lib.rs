@@ -4,10 +4,12 @@
 //! findings, byte for byte, on any machine.
 
 pub mod code;
+pub mod family;
 pub mod finding;
 mod ignores;
 pub mod judge;
 pub mod order;
+pub mod suppress;
 pub mod trace;
 pub mod trace_report;
 mod updates;

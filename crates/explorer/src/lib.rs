@@ -7,10 +7,15 @@
 //! | to | use |
 //! |---|---|
 //! | describe where everybody stands | [`Moment`], [`Pending`], [`Operation`] |
-//! | decide | a [`Strategy`]: [`DefaultOrder`], [`Random`], [`Replay`] |
-//! | turn any run into a text that replays it | [`Recording`] around its strategy, then [`Schedule`] |
+//! | look for bugs | [`Portfolio`], or one of [`Random`], [`Pct`], [`Pos`], [`Weighted`] |
+//! | prove that there are none | [`Exhaustive`] |
+//! | drive a program into a prediction | [`Directed`] |
+//! | turn any run into a text that replays it | [`Recording`] around its strategy, then [`Schedule`], [`Replay`] |
+//! | make that text short | [`shrink()`] |
+//! | decide for another process | [`Remote`] there, [`serve()`] here |
 
 pub mod default_order;
+pub mod directed;
 pub mod exhaustive;
 pub mod moment;
 pub mod pct;
@@ -18,12 +23,17 @@ pub mod portfolio;
 pub mod pos;
 pub mod random;
 pub mod recording;
+pub mod remote;
 pub mod replay;
 pub mod schedule;
+pub mod shrink;
 pub mod strategy;
 pub mod weighted;
 
 pub use default_order::{DefaultOrder, default_choice};
+pub use directed::{
+    Before, Constraints, ConstraintsError, Directed, Obstacle, Outcome, Point, Side, ThreadPath,
+};
 pub use exhaustive::{Coverage, Exhaustive};
 pub use moment::{Access, Moment, Object, Operation, OperationKind, Pending, Readiness, Touch, Worker};
 pub use pct::Pct;
@@ -31,7 +41,9 @@ pub use portfolio::Portfolio;
 pub use pos::Pos;
 pub use random::{Generator, Random};
 pub use recording::Recording;
+pub use remote::{Remote, serve};
 pub use replay::{Divergence, DivergenceReason, Replay};
 pub use schedule::{Deviation, Schedule, ScheduleError};
+pub use shrink::{Shrunk, shrink};
 pub use strategy::{Draw, RunEnd, Strategy};
 pub use weighted::Weighted;

@@ -169,6 +169,40 @@ pub enum OperationKind {
     Other,
 }
 
+impl OperationKind {
+    /// All of them, in order.
+    pub(crate) const ALL: [OperationKind; 28] = [
+        OperationKind::Begin,
+        OperationKind::End,
+        OperationKind::Spawn,
+        OperationKind::Join,
+        OperationKind::Lock,
+        OperationKind::TryLock,
+        OperationKind::TimedLock,
+        OperationKind::Unlock,
+        OperationKind::Wait,
+        OperationKind::Resume,
+        OperationKind::Notify,
+        OperationKind::Acquire,
+        OperationKind::Release,
+        OperationKind::Send,
+        OperationKind::Receive,
+        OperationKind::Arrive,
+        OperationKind::Once,
+        OperationKind::Set,
+        OperationKind::Clear,
+        OperationKind::Park,
+        OperationKind::Unpark,
+        OperationKind::Yield,
+        OperationKind::Sleep,
+        OperationKind::Load,
+        OperationKind::Store,
+        OperationKind::Update,
+        OperationKind::External,
+        OperationKind::Other,
+    ];
+}
+
 /// One object that an operation touches, and how.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Touch {

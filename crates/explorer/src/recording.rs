@@ -46,8 +46,11 @@ impl<S: Strategy> Recording<S> {
 
 impl<S: Strategy> Strategy for Recording<S> {
     fn begin(&mut self) -> bool {
-        self.schedule.clear();
-        self.strategy.begin()
+        let more = self.strategy.begin();
+        if more {
+            self.schedule.clear();
+        }
+        more
     }
 
     fn choose(&mut self, moment: &Moment<'_>) -> Option<Worker> {

@@ -2,11 +2,15 @@
 
 mod vm;
 
+use std::collections::BTreeSet;
+use std::os::unix::net::UnixStream;
+
 use lockcheck_explorer::{
-    DefaultOrder, Pct, Portfolio, Pos, Random, Recording, Replay, RunEnd, Schedule, Strategy, Weighted,
+    DefaultOrder, Exhaustive, Pct, Portfolio, Pos, Random, Recording, Remote, Replay, RunEnd, Schedule,
+    Strategy, Weighted, serve,
 };
-use proptest::prelude::*;
-use vm::{Program, State, Step, abba, philosophers, random_program, run};
+use proptest::prelude::{any, prop_assert_eq, proptest};
+use vm::{Program, State, Step, abba, all_ends, philosophers, random_program, run};
 
 /// Runs until something is found: after how many runs, by which schedule, and the state.
 fn hunt(program: &Program, strategy: impl Strategy) -> Option<(u32, Schedule, State)> {
@@ -128,6 +132,39 @@ fn a_changed_program_is_recognised() {
         replay.diverged().unwrap().to_string(),
         "the program differs from the one this schedule was made for at `0.0>1`: there is no thread 1 yet"
     );
+}
+
+/// A search that goes on from process to process: here, from connection to connection.
+#[test]
+fn a_search_can_sit_at_the_other_end() {
+    let program = philosophers(3, false);
+    let mut search = Exhaustive::new(1000);
+    let mut ends = BTreeSet::new();
+    while search.begin() {
+        let (mut here, there) = UnixStream::pair().unwrap();
+        let theirs = program.clone();
+        let other = std::thread::spawn(move || run(&theirs, &mut Remote::new(there)));
+        let how = serve(&mut here, &mut search).unwrap();
+        let (state, their_how) = other.join().unwrap().unwrap();
+        assert_eq!(how, Some(their_how));
+        if their_how != RunEnd::Abandoned {
+            ends.insert(state);
+        }
+    }
+    assert_eq!(search.coverage().to_string(), "all 7 interleavings");
+    assert_eq!(ends, all_ends(&program));
+}
+
+#[test]
+fn a_program_that_goes_away_cuts_its_run() {
+    let (mut here, there) = UnixStream::pair().unwrap();
+    let mut search = Exhaustive::new(10);
+    assert!(search.begin());
+    let mut remote = Remote::new(there);
+    assert!(remote.begin());
+    drop(remote);
+    assert_eq!(serve(&mut here, &mut search).unwrap(), None);
+    assert!(!search.coverage().complete);
 }
 
 proptest! {

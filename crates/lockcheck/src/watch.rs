@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use lockcheck_checker::world::StuckSet;
-use lockcheck_checker::{Finding, Report};
+use lockcheck_checker::{Code, Finding, Report, Tier};
 use lockcheck_events::source::SourceMap;
 use tempfile::TempDir;
 
@@ -109,7 +109,7 @@ fn temporary_folder() -> Result<TempDir> {
 struct Run<'a> {
     job: &'a Job,
     style: Style,
-    judgement: &'a Judgement,
+    judgement: Judgement,
     symbols: Symbols,
     /// Fingerprints of the findings that people have been shown already.
     shown: BTreeSet<String>,
@@ -127,7 +127,7 @@ struct Run<'a> {
 pub fn watch(
     mut job: Job,
     style: Style,
-    judgement: &Judgement,
+    judgement: Judgement,
     nothing_recorded: &dyn Fn() -> String,
 ) -> Result<Exit> {
     let folder = TraceFolder::new(judgement.out.as_deref())?;
@@ -156,6 +156,14 @@ pub fn watch(
     let world = World::new(&folder.path);
     let ended = process::watch(&mut command, &folder.notify, job.hang_after, world, &mut on_event)?;
     run.finish(&folder, ended, nothing_recorded)
+}
+
+/// Whether what was seen from outside is what the finding foretold: it waits at all places where the finding asks.
+fn comes_true(foretold: &Finding, actual: &Finding) -> bool {
+    let waits = |site| actual.evidence.iter().any(|side| side.site == site && side.site.line != 0);
+    foretold.code == Code::CrossProcessDeadlock
+        && foretold.tier < Tier::Actual
+        && foretold.evidence.iter().all(|side| waits(side.site.clone()))
 }
 
 impl Run<'_> {
@@ -190,8 +198,9 @@ impl Run<'_> {
         if new.is_empty() {
             return Action::Continue;
         }
+        let sources = traces.sources(self.job.hints.iter().cloned());
         for set in new {
-            self.from_outside.push(closed.finding(set, &traces));
+            self.from_outside.push(closed.finding(set, &traces, &sources, &self.symbols));
             self.notes.extend(closed.lines(set));
         }
         self.processes_seen = self.processes_seen.max(closed.family.processes.len() as u64);
@@ -202,20 +211,23 @@ impl Run<'_> {
     fn report_early(&mut self, traces: &Traces) -> Action {
         let ends = self.job.on_deadlock == OnDeadlock::Kill;
         let facts = Facts { hang: ends, recorded: !traces.is_empty(), ..Facts::default() };
-        let (report, sources) = self.report(traces, facts);
+        let (report, sources) = self.report(traces, facts, false);
         self.show(&report, &sources);
         if ends { Action::End } else { Action::Continue }
     }
 
-    fn report(&self, traces: &Traces, facts: Facts) -> (Report, SourceMap) {
+    /// `whole`: nothing more will come.
+    fn report(&self, traces: &Traces, facts: Facts, whole: bool) -> (Report, SourceMap) {
         let sources = traces.sources(self.job.hints.iter().cloned());
         let mut report = traces.report(&self.job.target, &sources, &self.symbols);
+        report.findings.retain(|finding| !self.from_outside.iter().any(|actual| comes_true(finding, actual)));
         report.findings.extend(self.from_outside.iter().cloned());
         report.findings.sort_by(|one, other| one.fingerprint.cmp(&other.fingerprint));
         report.stats.processes = report.stats.processes.max(self.processes_seen);
         report.notes.extend(self.notes.iter().cloned());
         report.program = facts.status;
-        report.verdict = outcome::verdict(&report, facts, self.judgement);
+        self.judgement.suppress(&mut report, whole);
+        report.verdict = outcome::verdict(&report, facts, &self.judgement);
         (report, sources)
     }
 
@@ -223,7 +235,7 @@ impl Run<'_> {
     fn show(&mut self, report: &Report, sources: &SourceMap) {
         let mut report = report.clone();
         report.findings.retain(|finding| !self.shown.contains(&finding.fingerprint));
-        output::show(&report, sources, self.style, self.judgement);
+        output::show(&report, sources, self.style, &self.judgement);
         self.shown.extend(report.findings.into_iter().map(|finding| finding.fingerprint));
     }
 
@@ -259,14 +271,16 @@ impl Run<'_> {
         if traces.is_empty() && !ended.by_tool {
             self.notes.push(nothing_recorded());
         }
-        let (report, sources) = self.report(&traces, facts);
+        let (mut report, sources) = self.report(&traces, facts, true);
+        self.judgement.settle(&report)?;
+        report.verdict = outcome::verdict(&report, facts, &self.judgement);
         let new = report.findings.iter().any(|finding| !self.shown.contains(&finding.fingerprint));
         if new || !shown_early {
             self.show(&report, &sources);
         } else if ended.by_tool {
             output::note(self.style, "the program was ended");
         }
-        output::deliver(&report, &sources, self.style, self.judgement)?;
-        Ok(outcome::exit(&report, facts, self.judgement))
+        output::deliver(&report, &sources, self.style, &self.judgement)?;
+        Ok(outcome::exit(&report, facts, &self.judgement))
     }
 }

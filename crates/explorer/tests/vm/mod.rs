@@ -115,6 +115,12 @@ impl State {
         !self.all_ended() && (0..self.threads.len()).all(|t| !self.can_step(program, t))
     }
 
+    /// Whether the thread stands before this step of its own.
+    pub fn stands_at(&self, thread: usize, step: u32) -> bool {
+        let thread = &self.threads[thread];
+        thread.status == Status::Runs && u32::from(thread.pc) == step
+    }
+
     /// Whether all that were born have ended.
     fn all_ended(&self) -> bool {
         self.threads.iter().all(|thread| matches!(thread.status, Status::Ended | Status::Unborn))
@@ -483,7 +489,7 @@ fn random_step(random: &mut Generator, kind: u32, steps: &mut Vec<Step>) {
     }
 }
 
-/// Two threads that take two locks in different orders, as often as it is said, with other sections before.
+/// Two threads that take two locks in different orders, with so many other sections before.
 pub fn abba(sections: usize) -> Program {
     let side = |first: u8, second: u8| {
         let mut steps = Vec::new();

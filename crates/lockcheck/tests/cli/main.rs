@@ -4,9 +4,11 @@
 
 mod analyze;
 mod events;
+mod family;
 mod litmus;
 mod run;
 mod support;
+mod suppressions;
 mod swap;
 mod test;
 mod verify;

@@ -11,9 +11,9 @@ mod plain;
 mod watched;
 
 #[cfg(not(instrumented))]
-pub(crate) use plain::{AboutToPark, Point, RawLock, Token, Vigil, Watch};
+pub(crate) use plain::{AboutToPark, Crew, Part, Point, Post, RawLock, Signal, Token, Turn, Vigil, Watch};
 #[cfg(instrumented)]
-pub(crate) use watched::{AboutToPark, Point, RawLock, Token, Vigil, Watch};
+pub(crate) use watched::{AboutToPark, Crew, Part, Point, Post, RawLock, Signal, Token, Turn, Vigil, Watch};
 
 #[cfg(instrumented)]
 pub(crate) use crate::watched_thread as thread;

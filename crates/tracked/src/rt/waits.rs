@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 
 use super::context::{Held, HeldLock, HoldSet, Place, Shared, Thread};
 use super::operation::Owner;
-use super::{knowledge, lifecycle, registry, stack, strays};
+use super::{knowledge, lifecycle, pools, registry, stack, strays};
 use crate::base::park::Parker;
 
 /// Threads that an owner hint can name; the owners of locks beyond are looked for the slow way. A process with more
@@ -75,6 +75,8 @@ const ENDERS_HOLDERS: u32 = 0;
 const ENDERS_END_OF: u32 = 1;
 const ENDERS_ANYONE: u32 = 2;
 const ENDERS_OTHER_HOLDERS: u32 = 3;
+const ENDERS_TASKS: u32 = 4;
+const ENDERS_WORK: u32 = 5;
 
 /// What a thread waits for, as others may read it.
 #[repr(align(128))]
@@ -84,7 +86,7 @@ pub(crate) struct WaitSlot {
     enders: AtomicU32,
     /// The wait ends by itself one day, or another process could end it.
     timed: AtomicBool,
-    /// The thread whose end is awaited, if `enders` says so.
+    /// The thread whose end is awaited, or the number of the wait for tasks, if `enders` says so.
     target: AtomicU32,
     /// The last signal before the wait, if that found nobody and the wait may be one that did not make sure.
     lost: LostSignal,
@@ -104,6 +106,8 @@ pub(crate) struct WaitSlot {
 pub(crate) struct Seat {
     /// Who sits there.
     pub parker: Option<Arc<Parker>>,
+    /// Nobody can rouse it, but it looks up by itself before long.
+    pub looks_up: bool,
     /// What it is to panic with when it looks up.
     pub give_way: Option<String>,
 }
@@ -189,6 +193,16 @@ impl Wait {
         Wait { outside: true, ..self }
     }
 
+    /// For tasks, by the number of the wait.
+    pub(crate) fn for_tasks(wanted: HeldLock, number: u32) -> Wait {
+        Wait { wanted, enders: ENDERS_TASKS, target: ThreadId(number), lost: None, outside: false }
+    }
+
+    /// For something to do: whatever any thread could give.
+    pub(crate) fn for_work(wanted: HeldLock) -> Wait {
+        Wait { wanted, enders: ENDERS_WORK, target: ThreadId(0), lost: None, outside: false }
+    }
+
     /// The same wait, perhaps for a signal that has gone by.
     pub(crate) fn after(self, lost: &LostSignal) -> Wait {
         Wait { lost: lost.read(), ..self }
@@ -211,7 +225,7 @@ impl WaitSlot {
             target: AtomicU32::new(0),
             lost: LostSignal::none(),
             task: AtomicU32::new(0),
-            seat: Mutex::new(Seat { parker: None, give_way: None }),
+            seat: Mutex::new(Seat { parker: None, looks_up: false, give_way: None }),
             anchor: AtomicU32::new(0),
             stack: AtomicU32::new(0),
             wanted: Held::EMPTY,
@@ -438,6 +452,11 @@ fn read(other: &Shared, holds: &HoldSet) -> Option<(Waiting, u32, HeldLock)> {
         ENDERS_HOLDERS => Enders::Holders(wanted.kind),
         ENDERS_OTHER_HOLDERS => Enders::OtherHolders(wanted.kind),
         ENDERS_END_OF => Enders::EndOf(ThreadId(slot.target.load(Ordering::Relaxed))),
+        ENDERS_WORK => Enders::Work,
+        ENDERS_TASKS => {
+            let awaited = pools::awaited(slot.target.load(Ordering::Relaxed), &wanted);
+            awaited.map_or(Enders::Anyone, |(tasks, all)| Enders::Tasks { tasks, all })
+        }
         _ => Enders::Anyone,
     };
     let stack = StackId(slot.stack.load(Ordering::Relaxed));
@@ -451,7 +470,7 @@ fn read(other: &Shared, holds: &HoldSet) -> Option<(Waiting, u32, HeldLock)> {
 }
 
 /// A signal, as evidence: an operation on the object that does not wait.
-fn signal(thread: ThreadId, event: u32, site: Place, object: &HeldLock) -> Request {
+pub(crate) fn signal(thread: ThreadId, event: u32, site: Place, object: &HeldLock) -> Request {
     Request {
         thread,
         event,

@@ -11,7 +11,7 @@ use std::sync::{Barrier as StdBarrier, Mutex};
 use lockcheck_events::{ThreadId, TokenId};
 
 use crate::base::park::ignore_poison;
-use crate::base::{Kind, Watch};
+use crate::base::{Kind, Part, Signal, Turn, Watch};
 use crate::rt::{self, knowledge};
 
 /// A watched meeting point of several threads; see [`std::sync::Barrier`].
@@ -20,6 +20,8 @@ pub struct Barrier {
     places: usize,
     rounds: Mutex<Rounds>,
     watch: Watch,
+    /// That all have arrived.
+    all: Part,
 }
 
 /// What is known of the threads that met here.
@@ -77,6 +79,7 @@ impl Barrier {
             places: n,
             rounds: Mutex::new(Rounds { arrived: 0, token: None, threads: Vec::new() }),
             watch: Watch::new(Kind::Barrier),
+            all: Part::new(),
         }
     }
 
@@ -84,6 +87,7 @@ impl Barrier {
     #[must_use]
     pub fn named(self, name: &str) -> Barrier {
         self.watch.name(name);
+        self.watch.name_part(&self.all, name);
         self
     }
 
@@ -91,15 +95,21 @@ impl Barrier {
     #[track_caller]
     pub fn wait(&self) -> BarrierWaitResult {
         let site = Location::caller();
+        let signal = Signal::about_to();
         let token = rt::current().and_then(|thread| {
             let busy = thread.enter();
             let token = ignore_poison(self.rounds.lock()).arrive(self.places, thread.id());
             drop(busy);
             let token = token?;
+            // With more threads than places, others could open it.
+            self.watch.part_awaited(&self.all, site, None, Turn::ALL);
+            self.watch.part_signalled(&self.all, site, &signal, Turn::ALL);
             knowledge::before_at(thread, token);
             Some(token)
         });
+        self.watch.part_sends(&self.all);
         let result = self.watch.waiting(site, None, || self.inner.wait());
+        self.watch.part_hears(&self.all);
         if let (Some(thread), Some(token)) = (rt::current(), token) {
             knowledge::after(thread, token);
         }

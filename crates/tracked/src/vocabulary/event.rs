@@ -48,7 +48,11 @@ impl Event {
 
     /// Whether it is set.
     pub fn is_set(&self) -> bool {
-        *ignore_poison(self.set.lock())
+        let set = *ignore_poison(self.set.lock());
+        if set {
+            self.watch.hears();
+        }
+        set
     }
 
     /// Blocks until it is set.
