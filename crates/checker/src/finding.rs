@@ -27,8 +27,8 @@ pub trait Context {
     fn process(&self) -> u32 {
         0
     }
-    /// The position of the thread's process, where there are threads of several.
-    fn process_of(&self, _: ThreadId) -> u32 {
+    /// That of the process which the thread belongs to.
+    fn process_of(&self, _thread: ThreadId) -> u32 {
         self.process()
     }
     /// The id under which a lock stands in a report.

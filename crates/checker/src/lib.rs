@@ -5,6 +5,7 @@
 
 pub mod code;
 pub mod declared;
+pub mod family;
 pub mod finding;
 mod ignores;
 pub mod judge;

@@ -18,7 +18,6 @@ mod expectations;
 mod explain;
 mod family;
 mod litmus;
-mod merged;
 mod order;
 mod outcome;
 mod output;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use lockcheck_checker::{Context, LockInfo};
 use lockcheck_events::source::SourceMap;
-use lockcheck_events::{Frame, LockId, LockKind, RawSite, Record, Site, SiteId, StackId, ThreadId, TokenId};
+use lockcheck_events::{Frame, LockId, LockKind, RawSite, Record, Site, SiteId, StackId, ThreadId};
 
 use crate::symbols::Symbols;
 
@@ -16,10 +16,8 @@ pub struct Records {
     pub process: Option<Process>,
     /// How many `Record::Stuck` there were.
     pub stuck: usize,
-    /// Whether it had anything that other processes could have.
+    /// Whether it had locks in common with other processes.
     pub shares: bool,
-    /// The process and the point that it was started from, if that is watched too.
-    pub parent: Option<(u32, TokenId)>,
     threads: HashMap<ThreadId, Thread>,
     locks: HashMap<LockId, Lock>,
     sites: HashMap<SiteId, RawSite>,
@@ -82,7 +80,6 @@ impl Records {
             }
             Record::Stuck { .. } => self.stuck += 1,
             Record::Shared { .. } => self.shares = true,
-            Record::Parent { pid, token } => self.parent = Some((*pid, *token)),
             _ => {}
         }
     }
@@ -148,7 +145,7 @@ impl Context for RecordContext<'_> {
             Some(known) => {
                 LockInfo { kind: known.kind, name: known.name.clone(), created: self.site(known.created) }
             }
-            None => unknown_lock(),
+            None => LockInfo { kind: LockKind::Mutex, name: None, created: unknown_site() },
         }
     }
 
@@ -166,13 +163,7 @@ impl Context for RecordContext<'_> {
     }
 }
 
-/// A lock that nobody knows.
-pub fn unknown_lock() -> LockInfo {
-    LockInfo { kind: LockKind::Mutex, name: None, created: unknown_site() }
-}
-
-/// A place that nobody knows.
-pub fn unknown_site() -> Site {
+fn unknown_site() -> Site {
     Site { package: String::new(), file: "<unknown>".to_owned(), line: 0, column: 0 }
 }
 

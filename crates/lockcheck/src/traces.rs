@@ -6,14 +6,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use lockcheck_checker::{Finding, Judge, Report, Stats, stale};
+use lockcheck_checker::family::{self, Source};
+use lockcheck_checker::{Context, Finding, Judge, Report, Stats, stale};
 use lockcheck_events::event_file;
 use lockcheck_events::source::SourceMap;
 use lockcheck_events::trace_file::{EXTENSION, TraceError, TraceReader};
+use lockcheck_events::{Frame, Site, wait_board};
 
 use crate::error::{CliError, Result};
 use crate::event_trace::{EventFile, Form, TEXT_EXTENSION};
-use crate::merged::{Merged, Source};
 use crate::records::Records;
 use crate::symbols::Symbols;
 
@@ -25,8 +26,6 @@ const PROCESSES_MAX: usize = 4096;
 pub struct Traces {
     /// In the order in which they were started.
     processes: Vec<Judged>,
-    /// Those of them that share something, as one.
-    merged: Merged,
     /// What went wrong with single traces.
     notes: Vec<String>,
 }
@@ -63,28 +62,7 @@ impl Traces {
         let started =
             |judged: &Judged| judged.records.process.as_ref().map_or(0, |process| process.started_ns);
         traces.processes.sort_by(|a, b| (started(a), &a.path).cmp(&(started(b), &b.path)));
-        traces.merged = Merged::read(&traces.sharing());
         Ok(traces)
-    }
-
-    /// The traces of processes that share something with others.
-    fn sharing(&self) -> Vec<Source<'_>> {
-        let mut sources = Vec::new();
-        for (position, Judged { path, records, .. }) in self.processes.iter().enumerate() {
-            if let Some(process) = &records.process
-                && (records.shares || records.parent.is_some())
-            {
-                let (pid, started_ns, parent) = (process.pid, process.started_ns, records.parent);
-                sources.push(Source { position, pid, started_ns, parent, path });
-            }
-        }
-        sources
-    }
-
-    /// The system's numbers for the processes, by position.
-    #[cfg(test)]
-    pub fn pids(&self) -> impl Iterator<Item = u32> {
-        self.processes.iter().map(|judged| judged.records.process.as_ref().map_or(0, |process| process.pid))
     }
 
     /// Whether no process was watched.
@@ -121,6 +99,21 @@ impl Traces {
         self.processes.iter().rposition(|judged| judged.pid() == Some(pid))
     }
 
+    /// Where a thread of a process says that it waits, on the board beside its trace: its line and its stack.
+    pub fn awaits(
+        &self,
+        (pid, tid): (i32, i32),
+        sources: &SourceMap,
+        symbols: &Symbols,
+    ) -> Option<(Site, Vec<Frame>)> {
+        let index = self.position(pid)?;
+        let judged = &self.processes[index];
+        let board = wait_board::read(judged.path.parent()?, pid.unsigned_abs()).ok()?;
+        let wait = board.into_iter().find(|wait| wait.task == tid.unsigned_abs())?;
+        let context = judged.records.context(index as u32, sources, symbols);
+        Some((context.site(wait.site), context.backtrace(wait.stack)))
+    }
+
     /// How many processes have left a trace.
     pub fn count(&self) -> usize {
         self.processes.len()
@@ -142,19 +135,35 @@ impl Traces {
         }
     }
 
+    /// What only the traces of several processes together show. They are read a second time for it.
+    fn across_processes(&self, sources: &SourceMap, symbols: &Symbols) -> Vec<Finding> {
+        if self.processes.iter().filter(|judged| judged.records.shares).count() < 2 {
+            return Vec::new();
+        }
+        let contexts: Vec<_> = (0_u32..)
+            .zip(&self.processes)
+            .map(|(index, judged)| judged.records.context(index, sources, symbols))
+            .collect();
+        let contexts: Vec<&dyn Context> = contexts.iter().map(|context| context as &dyn Context).collect();
+        let source = |judged: &Judged| {
+            // What is wrong with a trace was said when it was read first.
+            let records =
+                TraceReader::open(&judged.path).into_iter().flatten().map_while(|record| record.ok());
+            Source { pid: judged.pid().unwrap_or_default() as u32, records: Box::new(records) }
+        };
+        family::judge(self.processes.iter().map(source).collect()).findings(&contexts)
+    }
+
     /// One report over all processes: counts summed, findings by fingerprint. The verdict is left to the caller.
     pub fn report(&self, target: &str, sources: &SourceMap, symbols: &Symbols) -> Report {
         let mut merged = Report::empty(target);
         let mut findings: BTreeMap<String, Finding> = BTreeMap::new();
         let mut ignores = Vec::new();
-        let mut contexts = Vec::new();
-        for (judged, index) in self.processes.iter().zip(0..) {
-            contexts.push(judged.records.context(index, sources, symbols));
-        }
-        for (judged, context) in self.processes.iter().zip(&contexts) {
-            let report = judged.judge.report(target, context);
+        for (index, judged) in self.processes.iter().enumerate() {
+            let context = judged.records.context(index as u32, sources, symbols);
+            let report = judged.judge.report(target, &context);
             add(&mut merged.stats, &report.stats);
-            ignores.extend(judged.judge.ignores().into_iter().map(|ignore| ignore.at(context)));
+            ignores.extend(judged.judge.ignores().into_iter().map(|ignore| ignore.at(&context)));
             for note in report.notes {
                 if !merged.notes.contains(&note) {
                     merged.notes.push(note);
@@ -167,7 +176,7 @@ impl Traces {
                 }
             }
         }
-        for finding in self.merged.findings(&contexts) {
+        for finding in self.across_processes(sources, symbols) {
             findings.entry(finding.fingerprint.clone()).or_insert(finding);
         }
         merged.findings = findings.into_values().collect();

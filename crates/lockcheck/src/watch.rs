@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use lockcheck_checker::world::StuckSet;
-use lockcheck_checker::{Finding, Report};
+use lockcheck_checker::{Code, Finding, Report, Tier};
 use lockcheck_events::source::SourceMap;
 use tempfile::TempDir;
 
@@ -165,6 +165,14 @@ pub fn watch(
     run.finish(&folder, ended, nothing_recorded)
 }
 
+/// Whether what was seen from outside is what the finding foretold: it waits at all places where the finding asks.
+fn comes_true(foretold: &Finding, actual: &Finding) -> bool {
+    let waits = |site| actual.evidence.iter().any(|side| side.site == site && side.site.line != 0);
+    foretold.code == Code::CrossProcessDeadlock
+        && foretold.tier < Tier::Actual
+        && foretold.evidence.iter().all(|side| waits(side.site.clone()))
+}
+
 impl Run<'_> {
     /// A process has sent word. If it is of a new stuck set, says so at once.
     fn look(&mut self, folder: &TraceFolder) -> Action {
@@ -197,8 +205,9 @@ impl Run<'_> {
         if new.is_empty() {
             return Action::Continue;
         }
+        let sources = traces.sources(self.job.hints.iter().cloned());
         for set in new {
-            self.from_outside.push(closed.finding(set, &traces));
+            self.from_outside.push(closed.finding(set, &traces, &sources, &self.symbols));
             self.notes.extend(closed.lines(set));
         }
         self.processes_seen = self.processes_seen.max(closed.family.processes.len() as u64);
@@ -218,6 +227,7 @@ impl Run<'_> {
     fn report(&self, traces: &Traces, facts: Facts, whole: bool) -> (Report, SourceMap) {
         let sources = traces.sources(self.job.hints.iter().cloned());
         let mut report = traces.report(&self.job.target, &sources, &self.symbols);
+        report.findings.retain(|finding| !self.from_outside.iter().any(|actual| comes_true(finding, actual)));
         let rules = Rules { race: RaceRule::All, format: self.style.format };
         // What is reported early is what has happened; predictions can wait for the end.
         if facts.status.is_some()

@@ -2,9 +2,11 @@
 
 use lockcheck_checker::Finding;
 use lockcheck_checker::world::{self, Places, StuckSet};
+use lockcheck_events::source::SourceMap;
 use lockcheck_events::{Frame, Site};
 
 use super::Closed;
+use crate::symbols::Symbols;
 use crate::traces::Traces;
 
 impl Closed {
@@ -18,8 +20,14 @@ impl Closed {
     }
 
     /// The finding for one of the sets.
-    pub fn finding(&self, set: &StuckSet, traces: &Traces) -> Finding {
-        world::finding(&self.family, set, &Numbers { closed: self, traces })
+    pub fn finding(
+        &self,
+        set: &StuckSet,
+        traces: &Traces,
+        sources: &SourceMap,
+        symbols: &Symbols,
+    ) -> Finding {
+        world::finding(&self.family, set, &Known { closed: self, traces, sources, symbols })
     }
 
     /// Who waits for what, line by line.
@@ -28,13 +36,15 @@ impl Closed {
     }
 }
 
-/// Positions of processes: those with a trace first, as the report counts them, then the others.
-struct Numbers<'a> {
+/// What the traces know. Positions of processes: those with a trace first, as the report counts them, then the others.
+struct Known<'a> {
     closed: &'a Closed,
     traces: &'a Traces,
+    sources: &'a SourceMap,
+    symbols: &'a Symbols,
 }
 
-impl Places for Numbers<'_> {
+impl Places for Known<'_> {
     fn index(&self, process: usize) -> u32 {
         let processes = &self.closed.family.processes;
         let position = |at: usize| self.traces.position(processes[at].pid);
@@ -42,7 +52,12 @@ impl Places for Numbers<'_> {
         position(process).unwrap_or_else(|| self.traces.count() + before()) as u32
     }
 
-    fn stack(&self, _thread: usize) -> (Option<Site>, Vec<Frame>) {
-        (None, Vec::new())
+    fn stack(&self, thread: usize) -> (Option<Site>, Vec<Frame>) {
+        let thread = &self.closed.family.threads[thread];
+        let ids = (self.closed.family.processes[thread.process].pid, thread.tid);
+        match self.traces.awaits(ids, self.sources, self.symbols) {
+            Some((site, frames)) => (Some(site), frames),
+            None => (None, Vec::new()),
+        }
     }
 }

@@ -4,6 +4,7 @@
 
 mod analyze;
 mod events;
+mod family;
 mod litmus;
 mod order;
 mod run;
