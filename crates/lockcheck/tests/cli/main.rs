@@ -6,6 +6,7 @@ mod analyze;
 mod events;
 mod family;
 mod litmus;
+mod parent;
 mod run;
 mod support;
 mod suppressions;

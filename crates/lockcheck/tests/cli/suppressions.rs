@@ -138,8 +138,7 @@ fn a_baseline_is_written_and_then_only_new_findings_count() {
 }
 
 /// Two threads that take two locks in opposite orders.
-const ABBA: &str =
-    "mutex a b\nthread one: lock a; lock b; unlock b; unlock a\nthread two: lock b; lock a; unlock a; unlock b\n";
+const ABBA: &str = "mutex a b\nthread one: lock a; lock b; unlock b; unlock a\nthread two: lock b; lock a; unlock a; unlock b\n";
 
 #[test]
 fn sketches_obey_the_same_flags() {
