@@ -192,7 +192,10 @@ impl Run<'_> {
 
     fn stands_still(&mut self, folder: &TraceFolder, lines: &[String]) -> Action {
         let after = self.job.hang_after.unwrap_or_default().as_secs_f64();
-        self.notes.push(format!("no thread of the program has run for {after} s"));
+        self.notes.push(format!(
+            "suspected hang: no thread of the program has run for {after} s; something might still end its waits, so \
+             that it is not known to be a deadlock"
+        ));
         self.notes.extend(lines.iter().cloned());
         self.report_early(&folder.read().unwrap_or_default())
     }

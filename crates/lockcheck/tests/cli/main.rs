@@ -7,6 +7,7 @@ mod events;
 mod family;
 mod litmus;
 mod order;
+mod parent;
 mod run;
 mod support;
 mod suppressions;
