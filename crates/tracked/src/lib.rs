@@ -9,15 +9,21 @@
 mod base;
 pub mod cell;
 pub mod executor;
+#[cfg(instrumented)]
+pub mod explore;
 #[cfg(parking_lot_mirrored)]
 mod parking_lots;
 pub mod queue;
 #[cfg(instrumented)]
 mod rt;
+#[cfg(instrumented)]
+mod strategy;
 pub mod sync;
 #[cfg(instrumented)]
 #[doc(hidden)]
 pub mod tools;
+#[cfg(not(instrumented))]
+mod unexplored;
 mod vocabulary;
 
 mod assert;
@@ -70,7 +76,11 @@ pub use assert::report;
 #[doc(hidden)]
 pub use assert::{__run_test, assert_clean_now, assert_no_cycles_now};
 #[cfg(instrumented)]
+pub use explore::{Explore, ExploreReport, explore, external, replay};
+#[cfg(instrumented)]
 pub use rt::dump::dump;
+#[cfg(not(instrumented))]
+pub use unexplored::{explore, external, replay};
 
 /// Writes to standard error what every thread holds and what it waits for: nothing that is known, since nothing is
 /// watched.

@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::base::park::{WaitQueue, ignore_poison};
-use crate::base::{Kind, Site, Watch};
+use crate::base::{Kind, Site, Step, Watch};
 use crate::vocabulary::deadline;
 
 /// There was no room in time. Gives the item back.
@@ -145,6 +145,14 @@ impl<S> Core<S> {
     where
         S: Store<T>,
     {
+        self.watch.step(Step::Give, None);
+        self.put_now(item)
+    }
+
+    fn put_now<T>(&self, item: T) -> Result<(), Full<T>>
+    where
+        S: Store<T>,
+    {
         let mut state = ignore_poison(self.state.lock());
         if state.items.len() >= self.capacity {
             return Err(Full(item));
@@ -161,8 +169,9 @@ impl<S> Core<S> {
     where
         S: Store<T>,
     {
+        self.watch.step(Step::Give, Some(site));
         loop {
-            item = match self.try_put(item) {
+            item = match self.put_now(item) {
                 Ok(()) => return Ok(()),
                 Err(Full(item)) => item,
             };
@@ -179,6 +188,14 @@ impl<S> Core<S> {
     where
         S: Store<T>,
     {
+        self.watch.step(Step::Try, None);
+        self.get_now()
+    }
+
+    fn get_now<T>(&self) -> Option<T>
+    where
+        S: Store<T>,
+    {
         let item = ignore_poison(self.state.lock()).items.pop()?;
         self.putters.tell_one();
         Some(item)
@@ -189,8 +206,9 @@ impl<S> Core<S> {
     where
         S: Store<T>,
     {
+        self.watch.step(Step::Take, Some(site));
         loop {
-            if let Some(item) = self.try_get() {
+            if let Some(item) = self.get_now() {
                 return Some(item);
             }
             let still_empty = || self.len() == 0;
@@ -202,6 +220,7 @@ impl<S> Core<S> {
     }
 
     fn task_done(&self) -> Result<(), TooManyTasksDone> {
+        self.watch.step(Step::Change, None);
         let mut state = ignore_poison(self.state.lock());
         state.unfinished = state.unfinished.checked_sub(1).ok_or(TooManyTasksDone)?;
         let all_done = state.unfinished == 0;
@@ -213,6 +232,7 @@ impl<S> Core<S> {
     }
 
     fn join(&self, site: Site) {
+        self.watch.step(Step::Look, Some(site));
         let unfinished = || ignore_poison(self.state.lock()).unfinished > 0;
         // Told means that all were done at that moment, which is enough, whatever was put since.
         if let Some(ticket) = self.joiners.enqueue_if(unfinished) {

@@ -5,11 +5,13 @@ use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
 use lockcheck_events::{Attempt, LockKind, Mode, TokenId};
+use lockcheck_explorer::{Access, OperationKind};
 
-use super::{Guarded, Kind, Site};
+use super::{Guarded, Kind, Site, Step};
 pub(crate) use crate::rt::Token;
 use crate::rt::standstill;
 pub(crate) use crate::rt::standstill::Vigil;
+use crate::rt::steer;
 use crate::rt::wait_edges::{self, Told};
 use crate::rt::{self, HeldLock, LostSignal, Meta, Wait, knowledge};
 use crate::sync::raw::RawTracked;
@@ -64,6 +66,16 @@ impl RawLock {
         unsafe { self.raw.unlock(token) };
     }
 
+    /// The calling thread lets go of the lock and takes it back at the end of what `wait` waits for.
+    pub(crate) fn taking_back<R>(&self, wait: impl FnOnce() -> R) -> R {
+        self.raw.taking_back(wait)
+    }
+
+    /// What the lock is known by in an exploration, if the calling thread is under control of one.
+    pub(crate) fn key(&self) -> Option<u64> {
+        self.raw.key()
+    }
+
     pub(crate) fn is_locked(&self) -> bool {
         self.raw.is_locked()
     }
@@ -93,6 +105,21 @@ impl Drop for AboutToPark {
     fn drop(&mut self) {
         ABOUT_TO_PARK.with(|count| count.set(count.get() - 1));
     }
+}
+
+/// Blocks a thread under control until `ready` or until the deadline, and says whether it was the former; `None`: the
+/// calling thread is not under control.
+pub(crate) fn wait_under_control(
+    deadline: Option<Instant>,
+    ready: &(dyn Fn() -> bool + Sync),
+) -> Option<bool> {
+    let own = steer::me()?;
+    Some(steer::operations::wait_until(own, OperationKind::Resume, None, deadline, ready))
+}
+
+/// Which of so many waiters a signal reaches.
+pub(crate) fn choose_waiter(waiters: usize) -> usize {
+    steer::operations::choose_waiter(waiters)
 }
 
 /// The identity of an object that threads wait for.
@@ -130,17 +157,54 @@ impl Watch {
         self.meta.name(self.kind, name);
     }
 
+    /// Takes note that an operation is about to be made that others could notice. Each is counted.
+    #[inline]
+    pub(crate) fn step(&self, step: Step, site: Option<Site>) {
+        let Some(thread) = rt::current() else { return };
+        if thread.is_steered() {
+            let (kind, access) = match step {
+                Step::Take => (OperationKind::Acquire, Access::Write),
+                Step::Give => (OperationKind::Release, Access::Write),
+                Step::Try => (OperationKind::TryLock, Access::Write),
+                Step::Look => (OperationKind::Load, Access::Read),
+                Step::Change => (OperationKind::Set, Access::Write),
+            };
+            steer::operations::visible(thread, kind, self.meta.id(thread).0, access, site);
+        } else {
+            thread.next_event();
+        }
+    }
+
+    /// The calling thread is about to wait for a signal, letting go of `lock`, which it takes back when it is told.
+    /// The wait is counted when it begins.
+    pub(crate) fn before_wait(&self, site: Site, lock: Option<u64>) {
+        if let Some((me, thread)) = steer::me() {
+            steer::operations::before_wait((me, thread), self.meta.id(thread).0, lock, site);
+        }
+    }
+
     /// Takes note that somebody is about to signal, at `site`.
     pub(crate) fn signals(&self, site: Site) {
         if let Some(thread) = rt::current() {
+            if thread.is_steered() {
+                let id = self.meta.id(thread).0;
+                return steer::operations::visible(
+                    thread,
+                    OperationKind::Notify,
+                    id,
+                    Access::Write,
+                    Some(site),
+                );
+            }
             let object = self.wanted(thread, site, Attempt::Try);
             self.told.signalled(thread, &wait_edges::signalled_at(thread, object, site));
+            thread.next_event();
         }
     }
 
     /// Takes note that a wait at `site` is over before it begins.
     pub(crate) fn passes(&self, site: Site) {
-        if let Some(thread) = rt::current() {
+        if let Some(thread) = rt::current().filter(|thread| !thread.is_steered()) {
             self.told.waited(thread, &self.wanted(thread, site, Attempt::Block));
         }
     }
@@ -199,6 +263,11 @@ impl Watch {
         block: impl FnOnce() -> R,
     ) -> R {
         let Some(thread) = rt::current() else { return block() };
+        if thread.is_steered() {
+            let attempt = if deadline.is_some() { Attempt::Timed } else { Attempt::Block };
+            let wanted = HeldLock { event: thread.next_event(), ..self.wanted(thread, site, attempt) };
+            return steer::operations::in_sight(wait(wanted), block);
+        }
         let attempt = if deadline.is_some() { Attempt::Timed } else { Attempt::Block };
         let wanted = self.wanted(thread, site, attempt);
         thread.next_event();
@@ -223,7 +292,7 @@ pub(crate) struct Point(Option<TokenId>);
 impl Point {
     /// This point of the calling thread's.
     pub(crate) fn here() -> Point {
-        Point(rt::current().map(knowledge::before))
+        Point(rt::current().filter(|thread| !thread.is_steered()).map(knowledge::before))
     }
 
     /// What the calling thread does from here on comes after it.
@@ -232,4 +301,9 @@ impl Point {
             knowledge::after(thread, token);
         }
     }
+}
+
+/// Whether the wait that begins ends without a signal.
+pub(crate) fn is_spurious() -> bool {
+    steer::operations::is_spurious()
 }
