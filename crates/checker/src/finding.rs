@@ -256,11 +256,12 @@ impl Report {
 }
 
 impl Finding {
-    /// The same finding, with the reason why it is no surer.
+    /// The same finding, with the reason why it is no surer; where a stated order was broken, with what was stated.
     #[must_use]
     pub fn doubted(mut self, doubt: Option<&str>) -> Finding {
         if let Some(doubt) = doubt {
-            self.message.push_str(", unless ");
+            let is_breach = self.code == Code::LockOrderCycle && self.evidence.len() == 1;
+            self.message.push_str(if is_breach { ": " } else { ", unless " });
             self.message.push_str(doubt);
         }
         self
@@ -276,7 +277,8 @@ impl Finding {
         let mut locks: BTreeMap<LockId, String> = BTreeMap::new();
         let mut details = Vec::new();
         // Where the second side asks for another object, the held lock is a part of it as well.
-        let held = links.iter().filter(|_| code == Code::WaitWhileHolding);
+        let is_breach = code == Code::LockOrderCycle && links.len() == 1;
+        let held = links.iter().filter(|_| code == Code::WaitWhileHolding || is_breach);
         let held = held.filter_map(|link| link.request.holds.get(link.via)).map(|hold| hold.lock);
         for lock in links.iter().map(|link| link.request.lock).chain(held) {
             locks.entry(lock).or_insert_with(|| {
@@ -356,7 +358,9 @@ fn evidence(link: &CycleLink, context: &dyn Context) -> Evidence {
 /// What a request for an object of this kind does. A condition or event is not tried: that is a notification.
 fn action(kind: LockKind, attempt: Attempt) -> &'static str {
     match kind {
-        LockKind::Thread => "join",
+        LockKind::Gate => "enter",
+        LockKind::Thread | LockKind::Process => "join",
+        LockKind::Pipe => "wait",
         LockKind::Condition | LockKind::Event if attempt == Attempt::Try => "notify",
         LockKind::Condition | LockKind::Event | LockKind::Barrier | LockKind::Queue | LockKind::Pool => {
             "wait"

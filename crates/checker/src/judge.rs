@@ -7,10 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lockcheck_events::{
-    Hold, LockId, LockKind, Record, Request, SiteId, StuckKind, StuckThread, ThreadId, TokenId,
+    Hold, Inside, Intent, LockId, LockKind, Mode, Record, Refuted, Request, SiteId, StackId, StuckKind,
+    StuckThread, ThreadId, TokenId,
 };
 
 use crate::finding::{Context, CycleLink, Finding, NO_HOLD, Report, Stats, Verdict};
+use crate::ignores::{Ignore, Ignores};
 use crate::order::{Novelty, OrderChecker, OrderFinding, locks_key};
 use crate::wait_edges::{EdgeFinding, OBJECTS_MAX, WaitEdges};
 use crate::{Code, Tier};
@@ -75,7 +77,7 @@ impl Collection {
             code: finding.code,
             tier: finding.tier,
             links: finding.links.clone(),
-            doubt: None,
+            doubt: finding.remark.clone(),
             locks: BTreeSet::new(),
         };
         let known = self.cycles.entry(finding.problem).or_insert_with(fresh);
@@ -83,6 +85,7 @@ impl Collection {
             *known = fresh();
         } else if finding.tier == known.tier && finding.links.len() < known.links.len() {
             known.links = finding.links.clone();
+            known.doubt = finding.remark.clone();
         }
         if finding.tier == known.tier {
             known.locks.insert(locks_key(&finding.links));
@@ -122,6 +125,17 @@ impl Collection {
         }
         let (links, locks) = (links.to_vec(), BTreeSet::from([locks_key(links)]));
         self.stuck.push(Collected { code, tier: Tier::Likely, links, doubt: None, locks });
+    }
+
+    /// Takes two entries of a gate that overlap.
+    fn gate_refuted(&mut self, news: &News) {
+        if self.stuck.len() >= STUCK_MAX {
+            self.lost += 1;
+            return;
+        }
+        let News { code, tier, links, doubt } = news.clone();
+        let locks = BTreeSet::from([locks_key(&links)]);
+        self.stuck.push(Collected { code, tier, links, doubt, locks });
     }
 
     /// Whether a finding names the lock.
@@ -172,6 +186,8 @@ impl Collection {
             // Of a stuck set, the first report tells the most: some may have been made to give way since.
             let length = |finding: &Finding| match finding.code {
                 Code::StuckWait => 0,
+                // A stated order broken at places that two threads can deadlock at: that says more.
+                Code::LockOrderCycle if finding.evidence.len() == 1 => usize::MAX,
                 _ => finding.evidence.len(),
             };
             let better = (finding.tier, std::cmp::Reverse(length(&finding)))
@@ -207,8 +223,9 @@ impl Collection {
 type Side = (Option<(SiteId, lockcheck_events::Mode)>, (SiteId, lockcheck_events::Mode));
 
 impl Collected {
+    /// A single side is no cycle but a breach of a stated order.
     fn counts(&self) -> bool {
-        self.code == Code::LockOrderCycle && self.tier >= Tier::Likely
+        self.code == Code::LockOrderCycle && self.tier >= Tier::Likely && self.links.len() > 1
     }
 
     fn sides(&self) -> impl Iterator<Item = Side> {
@@ -283,6 +300,21 @@ fn via_of(request: &mut Request, waiter: &StuckThread) -> Option<usize> {
     let at = request.holds.partition_point(|other| other.event < hold.event);
     request.holds.insert(at, *hold);
     Some(at)
+}
+
+/// The entry into a gate, as a side. Nobody waits there.
+fn entry(gate: LockId, inside: &Inside) -> CycleLink {
+    let request = Request {
+        thread: inside.thread,
+        event: inside.event,
+        lock: gate,
+        mode: Mode::Exclusive,
+        attempt: lockcheck_events::Attempt::Try,
+        site: inside.site,
+        stack: StackId(0),
+        holds: Vec::new(),
+    };
+    CycleLink { via: NO_HOLD, request }
 }
 
 /// What was found in a process, by scope. Putting it into words resolves symbols, which takes time: whoever holds a
@@ -374,6 +406,9 @@ pub struct Judge {
     found: Found,
     /// Numbers given to scopes, named or not: threads of unknown origin have one each, with all they start.
     last_scope: u32,
+    /// What the program stated about the next request.
+    intent: Option<Intent>,
+    ignores: Ignores,
     /// What the run-time said about its own limits.
     notes: Vec<String>,
     threads: u64,
@@ -411,22 +446,27 @@ impl Judge {
                 self.edges.dropped(*lock, &mut self.order);
             }
             Record::Wait { request, join } => {
+                if let Some(ignored) = self.intent_of(request).and_then(|intent| intent.ignored) {
+                    self.ignores.wait(request, ignored);
+                }
                 let found = self.edges.wait(request, *join, &mut self.order);
-                news.extend(found.map(|found| self.edge(found)));
+                news.extend(found.and_then(|found| self.edge(found)));
             }
             Record::Signal(request) => {
                 let found = self.edges.signal(request, &mut self.order);
-                news.extend(found.map(|found| self.edge(found)));
+                news.extend(found.and_then(|found| self.edge(found)));
             }
             Record::Request(request) => {
-                for finding in self.order.request(request) {
-                    self.found.collect(finding.scope, |found| found.take(&finding));
-                    self.note_scopes(finding.links.iter().map(|link| link.request.thread));
-                    if finding.novelty != Novelty::Locks {
-                        let OrderFinding { code, tier, links, .. } = finding;
-                        news.push(News { code, tier, links, doubt: None });
-                    }
-                }
+                let intent = self.intent_of(request);
+                let findings = self.order.request_under(request, intent.as_ref());
+                self.order_findings(findings, &mut news);
+            }
+            Record::Intent(intent) => self.intent = Some(intent.clone()),
+            Record::Ignore { site, reason } => self.ignores.meet(*site, reason),
+            Record::GateRefuted(refuted) => {
+                news.push(self.gate_refuted(refuted));
+                let findings = self.order.refute(refuted.gate);
+                self.order_findings(findings, &mut news);
             }
             Record::Stuck { kind, threads, .. } => news.extend(self.stuck(*kind, threads, None)),
             Record::MaybeStuck { kind, threads, doubt } => {
@@ -449,16 +489,56 @@ impl Judge {
             }
             // Names and places: the context's.
             Record::Process { .. } | Record::Module { .. } | Record::Site { .. } | Record::Stack { .. } => {}
+            // One process alone: what it shares with others is the business of whoever has the traces of all.
+            Record::Shared { .. } | Record::Parent { .. } | Record::Joined { .. } => {}
         }
         news
     }
 
-    fn edge(&mut self, EdgeFinding { code, links }: EdgeFinding) -> News {
+    /// What is stated about this request, if anything is.
+    fn intent_of(&mut self, request: &Request) -> Option<Intent> {
+        let intent = self.intent.take()?;
+        (intent.thread == request.thread && intent.event == request.event).then_some(intent)
+    }
+
+    fn order_findings(&mut self, findings: Vec<OrderFinding>, news: &mut Vec<News>) {
+        for finding in findings {
+            self.found.collect(finding.scope, |found| found.take(&finding));
+            self.note_scopes(finding.links.iter().map(|link| link.request.thread));
+            if finding.novelty != Novelty::Locks {
+                let OrderFinding { code, tier, links, remark, .. } = finding;
+                news.push(News { code, tier, links, doubt: remark });
+            }
+        }
+    }
+
+    /// A region was said to be serialised, and two threads were in it.
+    fn gate_refuted(&mut self, refuted: &Refuted) -> News {
+        let links = vec![entry(refuted.gate, &refuted.first), entry(refuted.gate, &refuted.second)];
+        let doubt = None;
+        let news = News { code: Code::AtomicityViolation, tier: Tier::Likely, links, doubt };
+        let members = || [refuted.first.thread, refuted.second.thread].into_iter();
+        let scope = self.order.common_scope(members());
+        self.found.collect(scope, |found| found.gate_refuted(&news));
+        self.note_scopes(members());
+        news
+    }
+
+    /// The `ignore`s that the program has entered, with what they were good for.
+    pub fn ignores(&self) -> Vec<Ignore<SiteId>> {
+        self.ignores.list(&|site| self.order.silenced(site))
+    }
+
+    fn edge(&mut self, EdgeFinding { code, links }: EdgeFinding) -> Option<News> {
+        if let Some(ignored) = links.first().and_then(|wait| self.ignores.of_wait(&wait.request)) {
+            self.order.silence(ignored);
+            return None;
+        }
         let members = || links.iter().map(|link| link.request.thread);
         let scope = self.order.common_scope(members());
         self.found.collect(scope, |found| found.edge(code, &links));
         self.note_scopes(members());
-        News { code, tier: Tier::Likely, links, doubt: None }
+        Some(News { code, tier: Tier::Likely, links, doubt: None })
     }
 
     fn stuck(&mut self, kind: StuckKind, threads: &[StuckThread], doubt: Option<&str>) -> Option<News> {

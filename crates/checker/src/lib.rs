@@ -5,6 +5,7 @@
 
 pub mod code;
 pub mod finding;
+mod ignores;
 pub mod judge;
 pub mod order;
 pub mod trace;
@@ -18,5 +19,6 @@ pub use finding::{
     Context, CycleLink, Evidence, Finding, HeldLock, LockDetail, LockInfo, ProgramStatus, Report, Stats,
     Step, Verdict,
 };
+pub use ignores::{Ignore, stale};
 pub use judge::{Collection, Found, Judge, News};
 pub use order::{Novelty, OrderChecker, OrderFinding};

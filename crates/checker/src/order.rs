@@ -15,6 +15,7 @@
 //! | `evidence` | the requests that show an order, and what was held         |
 //! | `history`  | which requests come before which by spawn, join, barrier   |
 //! | `search`   | how to find cycles of requests that can be pending together|
+//! | `stated`   | what order the program says it intends                     |
 //! | `problems` | what has been reported                                     |
 
 mod clock;
@@ -25,8 +26,10 @@ mod modes;
 mod problems;
 mod search;
 mod slab;
+mod stated;
 
-use lockcheck_events::{Attempt, LockId, Request, ThreadId, TokenId};
+use hashbrown::HashMap;
+use lockcheck_events::{Attempt, Intent, LockId, Request, SiteId, ThreadId, TokenId};
 
 use crate::finding::CycleLink;
 use crate::{Code, Tier};
@@ -37,6 +40,7 @@ use problems::Problems;
 pub(crate) use problems::locks_key;
 pub use problems::{INSTANCES_MAX, Novelty, PROBLEMS_MAX};
 use search::{Cycle, Kind, Search, Side, Start};
+use stated::Stated;
 
 pub use graph::DROPPED_MAX;
 pub use history::TOKENS_MAX;
@@ -62,6 +66,9 @@ const SEARCH_STEPS_LONGER: u64 = 4_000;
 const CREDIT: u64 = 8_000_000;
 const CREDIT_EACH: u64 = 128;
 
+/// Why a cycle whose sides all follow their levels is only a note, as the end of a sentence.
+const LEVELS_HOLD: &str = "each of the locks has only one of the levels that `nested` gives it at any time";
+
 /// A cycle that counts, or a note.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OrderFinding {
@@ -77,6 +84,8 @@ pub struct OrderFinding {
     pub novelty: Novelty,
     /// The scope that all its threads count in; 0: none, or not one.
     pub scope: u32,
+    /// What else there is to say, see `Finding::doubted`.
+    pub remark: Option<String>,
 }
 
 /// Knows every lock order seen so far and says when a new one closes a cycle.
@@ -86,6 +95,8 @@ pub struct OrderChecker {
     evidence: Evidence,
     problems: Problems,
     search: Search,
+    /// What the request at hand is new evidence for; kept for its memory.
+    fresh: Vec<Side>,
     /// Some scope that was named, and whether another one was.
     any_scope: Option<u32>,
     several_scopes: bool,
@@ -96,6 +107,8 @@ pub struct OrderChecker {
     searches_cut: u64,
     /// Orders not learned because of `EDGES_MAX`.
     edges_lost: u64,
+    /// How many cycles and breaches were kept silent, by the `ignore` that asks for it.
+    silenced: HashMap<u32, u64>,
 }
 
 impl OrderChecker {
@@ -104,32 +117,69 @@ impl OrderChecker {
         OrderChecker::default()
     }
 
-    /// Whether the request would teach nothing new.
-    pub fn known(&self, request: &Request) -> bool {
-        if request.attempt == Attempt::Try {
-            return true;
-        }
-        let Some(hold) = request.holds.iter().rev().find(|hold| hold.lock != request.lock) else {
-            return request.holds.is_empty();
-        };
-        let Some(edge) = self.graph.find(hold.lock.0, request.lock.0) else { return false };
-        self.graph.evidence(edge).iter_back().any(|ask| self.evidence.is_same(ask, request))
-    }
-
     /// Takes note of a request made while holding other locks; gives the cycles that it is the first to close.
     pub fn request(&mut self, request: &Request) -> Vec<OrderFinding> {
-        if self.known(request) {
+        self.request_under(request, None)
+    }
+
+    /// The same for a request about which something is stated.
+    pub fn request_under(&mut self, request: &Request, intent: Option<&Intent>) -> Vec<OrderFinding> {
+        if request.attempt == Attempt::Try || request.holds.is_empty() {
+            return Vec::new();
+        }
+        let stated = intent.map(Stated::new);
+        let digest = stated.as_ref().map_or(0, |stated| stated.digest);
+        let youngest =
+            request.holds.iter().rev().find(|hold| hold.lock != request.lock).map(|hold| hold.lock);
+        // Looked up once, for both questions: is there anything to learn, and where does it go.
+        let placed = youngest.and_then(|youngest| self.place_within_limit(youngest, request, digest));
+        if let Some(Placed::Known(edge)) = placed
+            && !self.is_new_for(edge, request, digest)
+        {
             return Vec::new();
         }
         let mut findings = Vec::new();
-        self.check_recursion(request, &mut findings);
-        let fresh = self.learn(request);
-        for side in fresh {
+        self.check_recursion(request, stated.as_ref(), &mut findings);
+        if let Some(intent) = intent {
+            self.check_stated(request, intent, &mut findings);
+        }
+        let (Some(youngest), Some(placed)) = (youngest, placed) else { return findings };
+        self.learn(request, youngest, placed, stated);
+        let fresh = std::mem::take(&mut self.fresh);
+        for &side in &fresh {
             if self.graph.is_inside(side.edge) {
                 self.search_from(side, request, &mut findings);
             }
         }
+        self.fresh = fresh;
         findings
+    }
+
+    /// Two threads were in the gate at once: gives the cycles that it was believed to keep from closing.
+    pub fn refute(&mut self, gate: LockId) -> Vec<OrderFinding> {
+        self.evidence.refute(gate.0);
+        let mut findings = Vec::new();
+        for edge in self.graph.inside_edges() {
+            let wanted = self.graph.nodes[self.graph.edges[edge].to].lock;
+            let pieces: Vec<u32> = self.graph.evidence(edge).iter_back().collect();
+            for ask in
+                pieces.into_iter().filter(|&ask| self.evidence.is_under(ask, gate.0)).collect::<Vec<_>>()
+            {
+                let request = self.evidence.request(ask, wanted);
+                self.search_from(Side { edge, ask }, &request, &mut findings);
+            }
+        }
+        findings
+    }
+
+    /// How often each `ignore` that was of use kept something silent.
+    pub fn silenced(&self, ignore: SiteId) -> u64 {
+        self.silenced.get(&ignore.0).copied().unwrap_or_default()
+    }
+
+    /// Something was not told because of an `ignore`.
+    pub(crate) fn silence(&mut self, ignore: SiteId) {
+        *self.silenced.entry(ignore.0).or_default() += 1;
     }
 
     /// Says in which scope (test) the thread counts, from 1. A problem that lies within one scope is found there
@@ -249,7 +299,12 @@ impl OrderChecker {
     }
 
     /// A read of a lock that the thread reads already waits for ever if a writer queues in between.
-    fn check_recursion(&mut self, request: &Request, findings: &mut Vec<OrderFinding>) {
+    fn check_recursion(
+        &mut self,
+        request: &Request,
+        stated: Option<&Stated>,
+        findings: &mut Vec<OrderFinding>,
+    ) {
         if request.attempt != Attempt::Block {
             return;
         }
@@ -260,54 +315,92 @@ impl OrderChecker {
             return;
         }
         let Some(via) = request.holds.iter().position(|hold| own(hold) == Conflict::MayBlock) else { return };
+        if let Some(ignored) = stated.map(|stated| stated.ignored).filter(|&ignored| ignored != 0) {
+            return self.silence(SiteId(ignored));
+        }
         let links = vec![CycleLink { request: request.clone(), via }];
-        self.report(Code::RwlockRecursion, Tier::Order, links, findings);
+        self.report(Code::RwlockRecursion, Tier::Order, links, None, findings);
     }
 
-    fn report(&mut self, code: Code, tier: Tier, links: Vec<CycleLink>, findings: &mut Vec<OrderFinding>) {
+    /// A request against the order that is stated for it. Somebody said what the order is: this needs no second
+    /// thread to be a mistake, in the code or in the statement.
+    fn check_stated(&mut self, request: &Request, intent: &Intent, findings: &mut Vec<OrderFinding>) {
+        let Some(breach) = stated::breach(request, intent) else { return };
+        if let Some(ignored) = intent.ignored {
+            return self.silence(ignored);
+        }
+        let tier = match request.attempt {
+            Attempt::Block => Tier::Likely,
+            Attempt::Timed => Tier::Order,
+            Attempt::Try => return,
+        };
+        let links = vec![CycleLink { request: request.clone(), via: breach.via }];
+        self.report(Code::LockOrderCycle, tier, links, Some(breach.ranks), findings);
+    }
+
+    fn report(
+        &mut self,
+        code: Code,
+        tier: Tier,
+        links: Vec<CycleLink>,
+        remark: Option<String>,
+        findings: &mut Vec<OrderFinding>,
+    ) {
         let scope = self.common_scope(links.iter().map(|link| link.request.thread));
         if let Some((problem, novelty)) = self.problems.judge(code, tier, &links, scope) {
-            findings.push(OrderFinding { code, tier, links, problem, novelty, scope });
+            findings.push(OrderFinding { code, tier, links, problem, novelty, scope, remark });
         }
     }
 
-    /// Adds an edge for each hold; gives those for which the request is new evidence.
-    fn learn(&mut self, request: &Request) -> Vec<Side> {
-        let mut fresh = Vec::new();
+    /// The edge of the youngest hold; none where there is no room for what the request would teach.
+    fn place_within_limit(&mut self, youngest: LockId, request: &Request, digest: u64) -> Option<Placed> {
+        if self.graph.edge_count() < EDGES_MAX {
+            return Some(self.graph.place(youngest.0, request.lock.0));
+        }
+        let edge = self.graph.find(youngest.0, request.lock.0);
+        let known = edge.filter(|&edge| !self.is_new_for(edge, request, digest));
+        self.edges_lost += u64::from(known.is_none());
+        known.map(Placed::Known)
+    }
+
+    /// Adds an edge for each hold, that of `youngest` being `placed` already; those for which the request is new
+    /// evidence are `fresh` then.
+    fn learn(&mut self, request: &Request, youngest: LockId, placed: Placed, stated: Option<Stated>) {
+        self.fresh.clear();
         let wanted = request.lock;
-        if request.holds.iter().all(|hold| hold.lock == wanted) {
-            return fresh;
-        }
-        if self.graph.edge_count() >= EDGES_MAX {
-            self.edges_lost += 1;
-            return fresh;
-        }
         let ask = self.evidence.add(request);
+        let digest = stated.as_ref().map_or(0, |stated| stated.digest);
+        if let Some(stated) = stated {
+            self.evidence.state(ask, stated);
+        }
         for (index, hold) in request.holds.iter().enumerate() {
             let again = request.holds[..index].iter().any(|other| other.lock == hold.lock);
             if hold.lock == wanted || again {
                 continue;
             }
-            let edge = match self.graph.place(hold.lock.0, wanted.0, ask) {
-                Placed::New(edge) => edge,
-                Placed::Known(edge) if self.is_new_for(edge, request) => {
+            let placed = if hold.lock == youngest { placed } else { self.graph.place(hold.lock.0, wanted.0) };
+            let edge = match placed {
+                Placed::New(edge) => {
+                    self.graph.rest_on(edge, ask);
+                    edge
+                }
+                Placed::Known(edge) if self.is_new_for(edge, request, digest) => {
                     self.add_evidence(edge, ask);
                     edge
                 }
                 Placed::Known(_) => continue,
             };
             self.evidence.retain(ask);
-            fresh.push(Side { edge, ask });
+            self.fresh.push(Side { edge, ask });
         }
         // `add` gave a reference, which the edges have replaced; a request with a single hold counts none.
         if request.holds.len() > 1 {
             self.evidence.release(ask);
         }
-        fresh
     }
 
-    fn is_new_for(&self, edge: u32, request: &Request) -> bool {
-        !self.graph.evidence(edge).iter_back().any(|known| self.evidence.is_same(known, request))
+    fn is_new_for(&self, edge: u32, request: &Request, digest: u64) -> bool {
+        !self.graph.evidence(edge).iter_back().any(|known| self.evidence.is_same(known, request, digest))
     }
 
     fn add_evidence(&mut self, edge: u32, ask: u32) {
@@ -340,11 +433,45 @@ impl OrderChecker {
     /// Looks for the cycles that the new evidence closes: within its scope first.
     fn search_from(&mut self, side: Side, request: &Request, findings: &mut Vec<OrderFinding>) {
         self.steps_earned += CREDIT_EACH;
+        if self.evidence.any_ignored() {
+            self.search_ignored(side);
+            if self.evidence.ignored(side.ask) != 0 {
+                return;
+            }
+        }
         let scope = self.evidence.history.scope(request.thread.0);
         let own = scope != 0 && self.several_scopes && self.search_in(scope, side, request, findings);
         if !own {
             self.search_in(0, side, request, findings);
         }
+    }
+
+    /// Counts for each `ignore` what it keeps silent.
+    fn search_ignored(&mut self, side: Side) {
+        let credit = (CREDIT + self.steps_earned).saturating_sub(self.steps_spent);
+        let start = Start {
+            edge: side.edge,
+            ask: side.ask,
+            steps: SEARCH_STEPS_LONGER.min(credit.max(SEARCH_STEPS_REPORTED)),
+            more_steps: SEARCH_STEPS_REPORTED,
+            only: 0,
+            ignored: true,
+        };
+        let outcome = self.search.run(&start, &self.graph, &self.evidence);
+        self.steps_spent += outcome.steps;
+        let sides = outcome.cycles.iter().flat_map(|cycle| &cycle.sides);
+        let ignored: Vec<u32> =
+            sides.map(|side| self.evidence.ignored(side.ask)).filter(|&by| by != 0).collect();
+        ignored.into_iter().for_each(|by| self.silence(SiteId(by)));
+    }
+
+    /// Whether all sides of the cycle follow the levels stated for them.
+    fn follows_levels(&self, cycle: &Cycle, links: &[CycleLink]) -> bool {
+        cycle.sides.iter().zip(links).all(|(side, link)| {
+            let held = link.request.holds.get(link.via).map(|hold| hold.event);
+            let stated = self.evidence.stated(side.ask);
+            stated.zip(held).is_some_and(|(stated, event)| stated.is_above(event))
+        })
     }
 
     /// Looks for cycles among the threads of one scope, or of all (0); says whether one was found that counts.
@@ -366,6 +493,7 @@ impl OrderChecker {
             steps: steps.min(credit.max(SEARCH_STEPS_REPORTED)),
             more_steps: SEARCH_STEPS_LONGER,
             only,
+            ignored: false,
         };
         let outcome = self.search.run(&start, &self.graph, &self.evidence);
         self.steps_spent += outcome.steps;
@@ -373,13 +501,17 @@ impl OrderChecker {
         let mut counts = false;
         for cycle in outcome.cycles {
             let links = self.links(&cycle);
-            let (code, tier) = match cycle.kind {
+            let (code, mut tier) = match cycle.kind {
                 Kind::Cycle(tier) => (Code::LockOrderCycle, tier),
                 Kind::Masked => (Code::MaskedByTimeout, Tier::Order),
             };
+            let remark = (tier >= Tier::Likely && self.follows_levels(&cycle, &links)).then(|| {
+                tier = Tier::Order;
+                LEVELS_HOLD.to_owned()
+            });
             counts |= tier >= Tier::Likely;
             if cycle.shortest || self.problems.is_shortest_for_a_side(&links) {
-                self.report(code, tier, links, findings);
+                self.report(code, tier, links, remark, findings);
             }
         }
         counts

@@ -59,6 +59,9 @@ pub fn message(finding: &Finding) -> String {
         Code::LostUpdate => {
             format!("an update of {what} by {who} was overwritten by one that had not seen it")
         }
+        Code::AtomicityViolation if first.action == "enter" => {
+            format!("{} were in {what} at once, which is declared to serialise them", threads(finding))
+        }
         Code::AtomicityViolation => {
             format!("steps of {who} on {what} that belong together can be interleaved")
         }
@@ -79,6 +82,9 @@ pub fn advice(finding: &Finding) -> String {
         Code::Deadlock if !finding.evidence.iter().all(asks_for_a_lock) => return mixed_advice(finding),
         Code::LockOrderCycle | Code::Deadlock | Code::CrossProcessDeadlock if finding.evidence.len() > 1 => {
             return order_advice(finding);
+        }
+        Code::LockOrderCycle if is_breach(finding) => {
+            "take the locks in the stated order, or state the order that is meant"
         }
         Code::SelfDeadlock | Code::Deadlock | Code::LockOrderCycle | Code::CrossProcessDeadlock => {
             return self_deadlock_advice(finding);
@@ -101,6 +107,9 @@ pub fn advice(finding: &Finding) -> String {
         }
         Code::DataRace => "guard all accesses with one lock, or make the datum atomic",
         Code::LostUpdate => "hold one lock from the read to the write, or use one atomic read-modify-write",
+        Code::AtomicityViolation if finding.evidence.first().is_some_and(|side| side.action == "enter") => {
+            "hold one lock throughout the gate, or take the gate away: what it kept silent is reported again"
+        }
         Code::AtomicityViolation => "hold one lock across all the steps",
         Code::InconsistentLocking => "choose one lock for this datum and take it around every access",
         Code::NotTheOwner => "give back only what this thread took, once, best through a guard",
@@ -174,6 +183,7 @@ pub fn deed(side: &Evidence, label: &str) -> Option<String> {
         "release" => format!("releases {label}"),
         "acquire" => format!("acquires {label}"),
         "spawn" => format!("spawns {label}"),
+        "enter" => format!("enters {label}"),
         _ => return None,
     })
 }
@@ -352,6 +362,11 @@ fn orders(finding: &Finding) -> String {
 
 fn cycle_message(finding: &Finding) -> String {
     let sides = &finding.evidence;
+    if is_breach(finding) {
+        let who = thread_label(&sides[0].thread);
+        let (held, wanted) = (held_phrase(finding, 0), wanted_phrase(finding, 0));
+        return format!("{who} asks for {wanted} while it holds {held}, against the stated order");
+    }
     if sides.len() == 1 {
         return self_deadlock_message(finding);
     }
@@ -427,6 +442,13 @@ fn join_message(finding: &Finding) -> String {
         Tier::Actual => format!("{who} joins {needs}, which waits for {held}, which {who} holds"),
         _ => format!("{who} joins {needs}, which needs {held}, while {who} holds it"),
     }
+}
+
+/// One thread that takes two locks against the order that is stated for them.
+pub fn is_breach(finding: &Finding) -> bool {
+    let [side] = &*finding.evidence else { return false };
+    finding.code == Code::LockOrderCycle
+        && linking_hold(finding, 0).is_some_and(|hold| hold.lock != side.lock)
 }
 
 /// Readers of one lock who all ask to write it.

@@ -114,6 +114,12 @@ pub enum LockKind {
     Pool,
     /// A thread, as the target of a join.
     Thread,
+    /// A region that the program says is serialised by other means. Nobody waits for one.
+    Gate,
+    /// One direction of a pipe between processes.
+    Pipe,
+    /// A process, as the target of a join.
+    Process,
 }
 
 impl LockKind {
@@ -131,6 +137,9 @@ impl LockKind {
             LockKind::Queue => "queue",
             LockKind::Pool => "pool",
             LockKind::Thread => "thread",
+            LockKind::Gate => "gate",
+            LockKind::Pipe => "pipe",
+            LockKind::Process => "process",
         }
     }
 }

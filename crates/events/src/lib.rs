@@ -5,6 +5,7 @@
 //! is `tracked`) and prints nothing (that is `lockcheck-report`).
 
 pub mod id;
+pub mod intent;
 pub mod rapid_binary;
 pub mod record;
 pub mod site;
@@ -12,7 +13,9 @@ pub mod source;
 pub mod std_text;
 pub mod trace_event;
 pub mod trace_file;
+pub mod wait_board;
 
 pub use id::{Attempt, LockId, LockKind, Mode, SiteId, StackId, ThreadId, TokenId};
+pub use intent::{Inside, Intent, Rank, Ranked, Refuted};
 pub use record::{Hold, Record, Request, StuckKind, StuckThread};
 pub use site::{Frame, RawSite, Site};

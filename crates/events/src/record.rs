@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Attempt, LockId, LockKind, Mode, RawSite, SiteId, StackId, ThreadId, TokenId};
+use crate::{Attempt, Intent, LockId, LockKind, Mode, RawSite, Refuted, SiteId, StackId, ThreadId, TokenId};
 
 /// One hold of a lock by the requesting thread.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -200,5 +200,43 @@ pub enum Record {
         edges: u64,
         /// Operations on tracked objects, as far as they are counted.
         events: u64,
+    },
+    /// What the program states about the next request of this thread.
+    Intent(Intent),
+    /// An `ignore` was entered for the first time.
+    Ignore {
+        /// Where it stands.
+        site: SiteId,
+        /// Why, in the program's words.
+        reason: String,
+    },
+    /// A gate does not serialise what is in it.
+    GateRefuted(Refuted),
+    /// A lock (or queue, pipe, ...) is one that other processes can have as well: it is the same object as every other
+    /// one with this place, in whatever process.
+    Shared {
+        /// Its id in this process.
+        lock: LockId,
+        /// The device of the file that it lies in.
+        device: u64,
+        /// The file.
+        inode: u64,
+        /// Where in the file, in bytes.
+        offset: u64,
+    },
+    /// The process was started by a watched one: everything in it comes after the point `token` of that process.
+    Parent {
+        /// The other process.
+        pid: u32,
+        /// A point from an earlier `Before` in its trace.
+        token: TokenId,
+    },
+    /// `thread` has waited for the end of process `pid`: what it does from here on comes after everything in that
+    /// process.
+    Joined {
+        /// Who waited.
+        thread: ThreadId,
+        /// The process that has ended.
+        pid: u32,
     },
 }

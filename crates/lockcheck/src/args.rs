@@ -16,6 +16,7 @@ Examples:
   lockcheck run -- cargo nextest run       watch any command
   lockcheck test -- --lib                  the package's tests, with findings per test
   lockcheck run . --message-format json    the report as one JSON object, the last line of stdout
+  lockcheck swap . --diff                  what to change so that the package's own locks are watched
   lockcheck litmus protocol.litmus         all runs of a protocol sketch: a proof or a counterexample
   lockcheck analyze run.std                races and deadlocks that another order of a trace's events reaches
   lockcheck explain LC0001                 what a finding means and what to do about it
@@ -53,6 +54,9 @@ pub enum Command {
     /// Build the package's tests instrumented, run them and report, finding by finding with the test's name.
     #[command(after_help = Exit::table())]
     Test(TestArgs),
+    /// Rewrite a package's imports of std's and parking_lot's locks to the watched mirrors.
+    #[command(after_help = SWAP_HELP)]
+    Swap(SwapArgs),
     /// Judge recorded traces: what happened, and what could have happened instead.
     #[command(after_help = Exit::table())]
     Analyze(AnalyzeArgs),
@@ -161,6 +165,55 @@ pub struct TestArgs {
 
     #[command(flatten)]
     pub judge: JudgeArgs,
+}
+
+/// What `lockcheck swap --help` ends with.
+const SWAP_HELP: &str = "\
+What is swapped: paths that begin with std::sync, std::thread or parking_lot (0.11, 0.12, 0.13, also under another name),
+and thread_local!. Build scripts, procedural macros, doc comments and what the mirrors lack stay, and are listed.
+
+Cargo.toml gets `tracked` in [dependencies], and with the feature `check` in [dev-dependencies]: `cargo test` watches,
+a release build does not. Where `tracked` comes from: --tracked-path; else the sources this lockcheck was built from, if
+they are still there; else the registry, at --tracked-version.
+
+The file .lockcheck-swap beside the Cargo.toml keeps the texts from before, for --undo. Do not commit it.
+";
+
+/// `lockcheck swap`.
+#[derive(Debug, Args)]
+pub struct SwapArgs {
+    /// The package: a folder with a Cargo.toml or the Cargo.toml itself. A workspace without a package of its own means
+    /// all of its packages.
+    #[arg(value_name = "PATH")]
+    pub target: PathBuf,
+
+    /// All packages of the workspace, also where PATH has a package of its own.
+    #[arg(long, conflicts_with = "undo")]
+    pub workspace: bool,
+
+    /// Show what would change, as a diff on stdout, and change nothing.
+    #[arg(long)]
+    pub diff: bool,
+
+    /// Name the files that would change, and change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Restore every file that was swapped, byte for byte. A file that was edited since is left alone and named.
+    #[arg(long)]
+    pub undo: bool,
+
+    /// With --undo: restore edited files too; the edits are lost.
+    #[arg(long, requires = "undo")]
+    pub force: bool,
+
+    /// The folder of the crate `tracked`, which becomes a path dependency.
+    #[arg(long, value_name = "DIR", env = "LOCKCHECK_TRACKED_PATH", help_heading = "Dependency")]
+    pub tracked_path: Option<PathBuf>,
+
+    /// The version of `tracked` to ask the registry for.
+    #[arg(long, value_name = "VERSION", conflicts_with = "tracked_path", help_heading = "Dependency")]
+    pub tracked_version: Option<String>,
 }
 
 /// `lockcheck analyze`.

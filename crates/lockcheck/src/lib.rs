@@ -27,6 +27,7 @@ mod records;
 mod run;
 mod rustflags;
 mod signals;
+mod swap;
 mod symbols;
 mod test;
 mod traces;
@@ -69,6 +70,7 @@ fn call(arguments: &[OsString]) -> error::Result<Exit> {
     match &cli.command {
         Command::Run(args) => run::run(args, style),
         Command::Test(args) => test::test(args, style),
+        Command::Swap(args) => swap::swap(args, style),
         Command::Analyze(args) => analyze::analyze(args, style),
         Command::Convert(args) => convert::convert(args, style),
         Command::Graph { traces } => analyze::graph(traces),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use lockcheck_checker::{Finding, Judge, Report, Stats};
+use lockcheck_checker::{Finding, Judge, Report, Stats, stale};
 use lockcheck_events::source::SourceMap;
 use lockcheck_events::trace_file::{EXTENSION, TraceError, TraceReader};
 
@@ -86,10 +86,12 @@ impl Traces {
     pub fn report(&self, target: &str, sources: &SourceMap, symbols: &Symbols) -> Report {
         let mut merged = Report::empty(target);
         let mut findings: BTreeMap<String, Finding> = BTreeMap::new();
+        let mut ignores = Vec::new();
         for (index, judged) in self.processes.iter().enumerate() {
             let context = judged.records.context(index as u32, sources, symbols);
             let report = judged.judge.report(target, &context);
             add(&mut merged.stats, &report.stats);
+            ignores.extend(judged.judge.ignores().into_iter().map(|ignore| ignore.at(&context)));
             for note in report.notes {
                 if !merged.notes.contains(&note) {
                     merged.notes.push(note);
@@ -105,6 +107,7 @@ impl Traces {
         merged.findings = findings.into_values().collect();
         merged.stats.processes = self.processes.len() as u64;
         merged.notes.extend(self.notes.iter().cloned());
+        merged.notes.extend(stale(ignores));
         merged
     }
 }

@@ -293,6 +293,12 @@ fn certainty(finding: &Finding) -> String {
         Tier::Likely if finding.code == Code::DataRace => {
             "unordered by happens-before in this run, which is no proof; not yet confirmed"
         }
+        _ if words::is_breach(finding) => {
+            "the program states an order of these locks, and this is another one; whether they can deadlock is not asked"
+        }
+        Tier::Likely if finding.evidence.iter().all(|side| side.action == "enter") => {
+            "it happened in this run that the gate was no gate; whether harm comes of it is not asked"
+        }
         Tier::Likely if matches!(finding.code, Code::LostUpdate | Code::AtomicityViolation) => {
             "it happened so in this run; whether the value written depends on the value read is not recorded"
         }
@@ -318,7 +324,7 @@ fn certainty(finding: &Finding) -> String {
 
 /// Whether the side touches data, instead of asking for what another side has.
 fn is_access(side: &Evidence) -> bool {
-    matches!(side.action.as_str(), "read" | "write" | "begin" | "release" | "acquire" | "spawn")
+    matches!(side.action.as_str(), "read" | "write" | "begin" | "release" | "acquire" | "spawn" | "enter")
 }
 
 /// A finding with the names that all its parts use.
@@ -440,6 +446,7 @@ impl<'a> View<'a> {
             _ if self.finding.code == Code::StuckWait => String::new(),
             Some(holder) if happened => format!(", which {holder} holds"),
             Some(holder) => format!(", which {holder} may hold"),
+            None if words::is_breach(self.finding) => String::new(),
             None if self.finding.evidence.len() == 1 => ", which it already holds".to_owned(),
             None if happened => ", which the other holds".to_owned(),
             None if self.finding.tier > Tier::Order => ", which the other may hold".to_owned(),

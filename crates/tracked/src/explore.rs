@@ -7,16 +7,22 @@ use std::panic::Location;
 use std::time::Duration;
 
 use lockcheck_checker::Finding;
-use lockcheck_explorer::{Draw, Random, Replay, Schedule};
+use lockcheck_explorer::{
+    Coverage, DefaultOrder, Exhaustive, Pct, Portfolio, Pos, Random, Replay, Schedule, Shrunk, Weighted,
+    shrink,
+};
 
 use crate::rt::output;
 use crate::rt::steer;
-use crate::rt::steer::controller::{BoxedStrategy, Failed};
-use crate::rt::steer::session::{self, Outcome, Plan};
-use crate::strategy::Portfolio;
+use crate::rt::steer::controller::Failed;
+use crate::rt::steer::session::{self, AnyStrategy, Outcome, Plan};
 
 /// Runs of an exploration that says nothing else.
 const RUNS: u64 = 1_000;
+/// The same for an exhaustive one.
+const EXHAUSTIVE_RUNS: u64 = 1_000_000;
+/// Runs for making a failure short.
+const SHRINK_RUNS: u32 = 200;
 /// Operations of one run; a run that takes more is cut off.
 const STEPS_MAX: u64 = 100_000;
 /// Characters of a schedule that a report shows; a longer one is in the value only.
@@ -26,11 +32,24 @@ const SCHEDULE_CHARS_MAX: usize = 2_000;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub enum Strategy {
-    /// The default order first, then several strategies in turn.
+    /// The default order first, then a systematic search and several random strategies in turn.
     #[default]
     Portfolio,
     /// Anybody goes on, with equal chance.
     Random,
+    /// Probabilistic concurrency testing: random priorities, with so many changes less one (Burckhardt and others,
+    /// ASPLOS 2010).
+    Pct {
+        /// How many orders have to come together for the bug.
+        depth: u32,
+    },
+    /// Partial-order sampling: random priorities of operations (Yuan, Yang and Gu, CAV 2018).
+    Pos,
+    /// A random walk that gives each interleaving the same chance, as far as it can tell (Zhao and others, ASPLOS
+    /// 2025).
+    Weighted,
+    /// The default order, once: keep who runs, else the first that can.
+    Default,
 }
 
 /// How to explore.
@@ -56,6 +75,7 @@ pub struct Explore {
     strategy: Strategy,
     exhaustive: bool,
     preemptions: Option<u32>,
+    shrink: bool,
     time: Option<Duration>,
     steps: u64,
     spurious: u32,
@@ -75,6 +95,8 @@ pub struct ExploreReport {
     pub failures: Vec<Failure>,
     /// What is proved, if every order was tried.
     pub proof: Option<Proof>,
+    /// Where the program differs from the one that the replayed schedule was made for.
+    pub diverged: Option<String>,
     /// Threads that were started; they are used again from run to run.
     pub threads: usize,
     /// What a reader should know besides.
@@ -89,6 +111,7 @@ pub struct Proof {
     pub interleavings: u64,
     /// All orders with no more preemptions than this; `None`: all orders.
     pub preemptions: Option<u32>,
+    words: String,
 }
 
 /// Something that went wrong in one of the runs.
@@ -136,6 +159,7 @@ impl Explore {
             strategy: Strategy::Portfolio,
             exhaustive: false,
             preemptions: None,
+            shrink: true,
             time: None,
             steps: STEPS_MAX,
             spurious: 0,
@@ -157,6 +181,24 @@ impl Explore {
     /// Which orders are tried.
     pub fn strategy(self, strategy: Strategy) -> Explore {
         Explore { strategy, ..self }
+    }
+
+    /// Every order that differs in more than the order of independent operations, as far as [`runs`](Self::runs) goes:
+    /// a million runs where that is not said before. A complete search is a [proof](ExploreReport::proof).
+    pub fn exhaustive(self) -> Explore {
+        let runs = if self.runs == RUNS { EXHAUSTIVE_RUNS } else { self.runs };
+        Explore { exhaustive: true, runs, ..self }
+    }
+
+    /// As [`exhaustive`](Self::exhaustive), with all orders in which a thread is interrupted at most so many times
+    /// although it could go on.
+    pub fn preemptions(self, bound: u32) -> Explore {
+        Explore { preemptions: Some(bound), ..self.exhaustive() }
+    }
+
+    /// Whether a failure is made as short as it gets before it is told; so unless said otherwise.
+    pub fn shrink(self, shrink: bool) -> Explore {
+        Explore { shrink, ..self }
     }
 
     /// No further run begins after so long.
@@ -193,12 +235,38 @@ impl Explore {
     ///
     /// If a schedule to replay is not one.
     pub fn check(self, body: impl Fn()) -> ExploreReport {
-        let given = self.replay.clone().or_else(from_environment);
-        let (strategy, runs): (BoxedStrategy, u64) = match &given {
-            Some(text) => (Box::new(Replay::new(&parse(text))), 1),
-            None => (self.chosen(), self.runs),
+        let body: &dyn Fn() = &body;
+        if let Some(text) = self.replay.clone().or_else(from_environment) {
+            return self.replayed(&parse(&text), body);
+        }
+        let mut search = self.search();
+        let Some(mut outcome) = session::explore(self.plan(search.strategy(), self.runs), body) else {
+            body();
+            return ExploreReport::of_plain_run();
         };
-        let plan = Plan {
+        if self.shrink {
+            outcome.failures.iter_mut().for_each(|failure| self.shorten(failure, body));
+        }
+        let coverage = search.coverage().filter(|_| outcome.cut_off == 0 && outcome.failures.is_empty());
+        let mut report = self.report(outcome);
+        report.proof = coverage.filter(|coverage| coverage.complete).map(Proof::of);
+        report
+    }
+
+    /// One run by this schedule.
+    fn replayed(&self, schedule: &Schedule, body: &dyn Fn()) -> ExploreReport {
+        let mut replay = Replay::new(schedule);
+        let Some(outcome) = session::explore(self.plan(&mut replay, 1), body) else {
+            body();
+            return ExploreReport::of_plain_run();
+        };
+        let mut report = self.report(outcome);
+        report.diverged = replay.diverged().map(|divergence| divergence.to_string());
+        report
+    }
+
+    fn plan<'a>(&self, strategy: &'a mut AnyStrategy, runs: u64) -> Plan<'a> {
+        Plan {
             strategy,
             runs_max: runs,
             time_max: self.time,
@@ -206,13 +274,31 @@ impl Explore {
             spurious: self.spurious,
             fresh_threads: self.fresh_threads,
             failures_max: 1,
-        };
-        match session::explore(plan, &body) {
-            Some((outcome, _)) => self.report(outcome, given.is_some()),
-            None => {
-                body();
-                ExploreReport::of_plain_run()
+        }
+    }
+
+    /// Puts a shorter schedule, and what happens under it, in the place of a failure.
+    fn shorten(&self, failure: &mut session::Failure, body: &dyn Fn()) {
+        let Ok(schedule) = failure.schedule.parse::<Schedule>() else { return };
+        let wanted = failure.failed.identity();
+        let mut best = None;
+        let Shrunk { schedule, verified, .. } = shrink(&schedule, SHRINK_RUNS, &mut |strategy| {
+            let strategy = session::sendable(strategy);
+            let Some(outcome) = session::explore(self.plan(strategy, 1), body) else { return false };
+            let same = outcome.failures.into_iter().find(|other| other.failed.identity() == wanted);
+            let shorter = |other: &session::Failure| {
+                best.as_ref()
+                    .is_none_or(|best: &session::Failure| other.schedule.len() <= best.schedule.len())
+            };
+            let found = same.is_some();
+            if let Some(same) = same.filter(shorter) {
+                best = Some(same);
             }
+            found
+        });
+        let schedule = schedule.to_string();
+        if let Some(best) = best.filter(|best| verified && best.schedule == schedule) {
+            *failure = session::Failure { run: failure.run, ..best };
         }
     }
 
@@ -226,14 +312,25 @@ impl Explore {
         self.check(body).assert_clean();
     }
 
-    fn chosen(&self) -> BoxedStrategy {
+    fn search(&self) -> Search {
+        let (seed, runs) = (self.seed, self.runs);
+        if self.exhaustive {
+            return Search::Exhaustive(match self.preemptions {
+                Some(bound) => Exhaustive::bounded(bound, runs),
+                None => Exhaustive::new(runs),
+            });
+        }
         match self.strategy {
-            Strategy::Portfolio => Box::new(Portfolio::new(self.seed, self.runs)),
-            Strategy::Random => Box::new(Random::new(self.seed, self.runs)),
+            Strategy::Portfolio => Search::Portfolio(Box::new(Portfolio::new(seed, runs))),
+            Strategy::Random => Search::Other(Box::new(Random::new(seed, runs))),
+            Strategy::Pct { depth } => Search::Other(Box::new(Pct::new(seed, runs, depth))),
+            Strategy::Pos => Search::Other(Box::new(Pos::new(seed, runs))),
+            Strategy::Weighted => Search::Other(Box::new(Weighted::surw(seed, runs))),
+            Strategy::Default => Search::Other(Box::new(DefaultOrder::new())),
         }
     }
 
-    fn report(&self, outcome: Outcome, replayed: bool) -> ExploreReport {
+    fn report(&self, outcome: Outcome) -> ExploreReport {
         let mut notes = outcome.notes;
         if outcome.cut_off > 0 {
             notes.push(format!(
@@ -241,18 +338,39 @@ impl Explore {
                 outcome.cut_off, self.steps
             ));
         }
-        if replayed && outcome.abandoned > 0 {
-            notes.push("the program differs from the one this schedule was made for".to_owned());
-        }
-        let complete =
-            outcome.exhausted && self.exhaustive && outcome.cut_off == 0 && outcome.failures.is_empty();
         ExploreReport {
             runs: outcome.runs,
             steps: outcome.steps,
-            proof: complete.then_some(Proof { interleavings: outcome.runs, preemptions: self.preemptions }),
+            proof: None,
+            diverged: None,
             threads: outcome.threads,
             notes,
             failures: outcome.failures.into_iter().map(Failure::from_session).collect(),
+        }
+    }
+}
+
+/// The strategy of one exploration, and what it can say in the end.
+enum Search {
+    Exhaustive(Exhaustive),
+    Portfolio(Box<Portfolio>),
+    Other(Box<AnyStrategy>),
+}
+
+impl Search {
+    fn strategy(&mut self) -> &mut AnyStrategy {
+        match self {
+            Search::Exhaustive(search) => search,
+            Search::Portfolio(search) => &mut **search,
+            Search::Other(search) => &mut **search,
+        }
+    }
+
+    fn coverage(&self) -> Option<Coverage> {
+        match self {
+            Search::Exhaustive(search) => Some(search.coverage()),
+            Search::Portfolio(search) => Some(search.coverage()),
+            Search::Other(_) => None,
         }
     }
 }
@@ -305,8 +423,19 @@ pub fn external<R>(call: impl FnOnce() -> R) -> R {
 /// A number below `options`, which is at least 1: in an exploration one that the strategy chooses, so that every one is
 /// tried and a schedule has it; elsewhere 0.
 #[must_use]
+#[track_caller]
 pub fn any_below(options: usize) -> usize {
-    steer::operations::draw(Draw::Number, options)
+    steer::operations::number(options, Location::caller())
+}
+
+impl Proof {
+    fn of(coverage: Coverage) -> Proof {
+        Proof {
+            interleavings: coverage.interleavings,
+            preemptions: coverage.bound,
+            words: coverage.to_string(),
+        }
+    }
 }
 
 impl Failure {
@@ -339,15 +468,16 @@ impl ExploreReport {
             steps: 0,
             failures: Vec::new(),
             proof: None,
+            diverged: None,
             threads: 0,
             notes: vec!["the closure was run once, without control".to_owned()],
         }
     }
 
-    /// Whether nothing went wrong.
+    /// Whether nothing went wrong, and what was replayed fitted.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.failures.is_empty()
+        self.failures.is_empty() && self.diverged.is_none()
     }
 
     /// The first finding, if there is one.
@@ -369,11 +499,7 @@ impl ExploreReport {
 
 impl fmt::Display for Proof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let runs = self.interleavings;
-        match self.preemptions {
-            None => write!(f, "all {runs} interleavings: clean"),
-            Some(bound) => write!(f, "clean up to {bound} preemptions ({runs} interleavings)"),
-        }
+        write!(f, "{}: clean", self.words)
     }
 }
 
@@ -400,6 +526,9 @@ impl fmt::Display for ExploreReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for failure in &self.failures {
             writeln!(f, "{failure}")?;
+        }
+        if let Some(diverged) = &self.diverged {
+            writeln!(f, "{diverged}")?;
         }
         if self.is_clean() {
             match &self.proof {

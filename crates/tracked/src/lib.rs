@@ -11,13 +11,12 @@ pub mod cell;
 pub mod executor;
 #[cfg(instrumented)]
 pub mod explore;
+mod intent;
 #[cfg(parking_lot_mirrored)]
 mod parking_lots;
 pub mod queue;
 #[cfg(instrumented)]
 mod rt;
-#[cfg(instrumented)]
-mod strategy;
 pub mod sync;
 #[cfg(instrumented)]
 #[doc(hidden)]
@@ -66,6 +65,7 @@ pub mod parking_lot_0_12 {
 #[doc(hidden)]
 pub mod watched {
     pub use crate::assert::watched::{__run_test, assert_clean_now, assert_no_cycles_now};
+    pub use crate::intent::watched::{Gated, Stated, gate, ignore, nested, ordered_by};
     pub use crate::sync::watched as sync;
     pub use crate::watched_thread as thread;
 }
@@ -74,9 +74,10 @@ pub use assert::Named;
 #[cfg(instrumented)]
 pub use assert::report;
 #[doc(hidden)]
-pub use assert::{__run_test, assert_clean_now, assert_no_cycles_now};
+pub use assert::{__explore_test, __run_test, assert_clean_now, assert_no_cycles_now};
 #[cfg(instrumented)]
 pub use explore::{Explore, ExploreReport, explore, external, replay};
+pub use intent::{Gated, OrderKey, Stated, gate, ignore, nested, ordered_by};
 #[cfg(instrumented)]
 pub use rt::dump::dump;
 #[cfg(not(instrumented))]

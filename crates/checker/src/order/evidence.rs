@@ -7,12 +7,13 @@
 //!
 //! Nothing here knows the graph.
 
-use hashbrown::HashTable;
+use hashbrown::{HashMap, HashSet, HashTable};
 use lockcheck_events::{Hold, LockId, Request, SiteId, StackId, ThreadId};
 
 use super::history::History;
 use super::modes::{Conflict, Manner, conflict};
 use super::slab::{NONE, Slab, mix};
+use super::stated::Stated;
 
 /// The last hold of a hold set, and with its parents the whole set.
 #[derive(Default)]
@@ -70,6 +71,12 @@ pub struct Evidence {
     place_index: HashTable<u32>,
     asks: Slab<Ask>,
     many: Slab<Many>,
+    /// What is stated about requests: those about which something is.
+    stated: HashMap<u32, Stated>,
+    /// Of these, how many were made within an `ignore`.
+    ignored: usize,
+    /// Gates that turned out to serialise nothing.
+    refuted: HashSet<u64>,
     /// Who made the requests when.
     pub history: History,
 }
@@ -110,12 +117,56 @@ impl Evidence {
             self.many.remove(extra);
         }
         let gone = self.asks.remove(ask);
+        if !self.stated.is_empty()
+            && let Some(stated) = self.stated.remove(&ask)
+        {
+            self.ignored -= usize::from(stated.ignored != 0);
+        }
         self.history.release(gone.segment);
         self.release_holds(gone.holds);
     }
 
-    /// Whether the request would teach nothing that `ask` has not taught (for the same wanted lock).
-    pub fn is_same(&self, ask: u32, request: &Request) -> bool {
+    /// Adds what is stated about a request.
+    pub fn state(&mut self, ask: u32, stated: Stated) {
+        self.ignored += usize::from(stated.ignored != 0);
+        self.stated.insert(ask, stated);
+    }
+
+    /// What is stated about the request.
+    #[inline]
+    pub fn stated(&self, ask: u32) -> Option<&Stated> {
+        if self.stated.is_empty() { None } else { self.stated.get(&ask) }
+    }
+
+    /// Whether any request was made within an `ignore`.
+    #[inline]
+    pub fn any_ignored(&self) -> bool {
+        self.ignored > 0
+    }
+
+    /// The `ignore` that the request was made within; 0: none.
+    #[inline]
+    pub fn ignored(&self, ask: u32) -> u32 {
+        self.stated(ask).map_or(0, |stated| stated.ignored)
+    }
+
+    /// From here on the gate keeps nobody apart.
+    pub fn refute(&mut self, gate: u64) {
+        self.refuted.insert(gate);
+    }
+
+    /// Whether the request was made while the lock was held.
+    pub fn is_under(&self, ask: u32, lock: u64) -> bool {
+        self.chain(self.asks[ask].holds).any(|held| held.lock == lock)
+    }
+
+    fn digest(&self, ask: u32) -> u64 {
+        self.stated(ask).map_or(0, |stated| stated.digest)
+    }
+
+    /// Whether the request would teach nothing that `ask` has not taught (for the same wanted lock). `digest` is that
+    /// of what is stated about it; 0: nothing.
+    pub fn is_same(&self, ask: u32, request: &Request, digest: u64) -> bool {
         let known = &self.asks[ask];
         let place = &self.places[known.place as usize];
         let segment = self.history.segment(known.segment);
@@ -124,12 +175,13 @@ impl Evidence {
             && place.site == request.site.0
             && place.manner == Manner::new(request.mode, request.attempt)
             && self.same_holds(known.holds, &request.holds)
+            && self.digest(ask) == digest
     }
 
     /// Whether two requests differ in nothing but thread and time.
     pub fn same_class(&self, one: u32, two: u32) -> bool {
-        let (one, two) = (&self.asks[one], &self.asks[two]);
-        one.holds == two.holds && one.place == two.place
+        let (first, second) = (&self.asks[one], &self.asks[two]);
+        first.holds == second.holds && first.place == second.place && self.digest(one) == self.digest(two)
     }
 
     /// The request.
@@ -230,7 +282,8 @@ impl Evidence {
         let common = self.held[one].mask & self.held[two].mask;
         common != 0
             && self.chain(one).filter(|held| common & mask(held.lock) != 0).any(|a| {
-                self.chain(two).any(|b| a.lock == b.lock && a.manner.mode().excludes(b.manner.mode()))
+                !self.refuted.contains(&a.lock)
+                    && self.chain(two).any(|b| a.lock == b.lock && a.manner.mode().excludes(b.manner.mode()))
             })
     }
 

@@ -16,6 +16,7 @@ mod removal;
 use std::collections::VecDeque;
 
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use super::slab::{NONE, Slab, mix};
 
@@ -124,6 +125,7 @@ struct Scratch {
 }
 
 /// What became of a request's edge.
+#[derive(Clone, Copy)]
 pub enum Placed {
     /// It is new.
     New(u32),
@@ -185,15 +187,34 @@ impl Graph {
         }
     }
 
-    /// Finds or makes the edge; a new one rests on `ask`.
-    pub fn place(&mut self, from: u64, to: u64, ask: u32) -> Placed {
+    /// Finds or makes the edge; a new one is to be told at once what it rests on.
+    pub fn place(&mut self, from: u64, to: u64) -> Placed {
         // A lock that is first held stands before all others, one that is first wanted behind them.
         let from = self.node(from, true);
         let to = self.node(to, false);
-        match self.find_between(from, to) {
-            Some(edge) => Placed::Known(edge),
-            None => Placed::New(self.connect(from, to, ask)),
+        let edges = &self.edges;
+        let is = |&edge: &u32| edges[edge].from == from && edges[edge].to == to;
+        let rehash = |&edge: &u32| edge_hash(edges[edge].from, edges[edge].to);
+        match self.edge_index.entry(edge_hash(from, to), is, rehash) {
+            Entry::Occupied(known) => Placed::Known(*known.get()),
+            Entry::Vacant(room) => {
+                let edge = self.edges.insert(Edge { from, to, ..Edge::default() });
+                room.insert(edge);
+                self.connect(from, to, edge);
+                Placed::New(edge)
+            }
         }
+    }
+
+    /// What a new edge rests on.
+    pub fn rest_on(&mut self, edge: u32, ask: u32) {
+        self.edges[edge].evidence |= ask;
+    }
+
+    /// All live edges with both ends in one component.
+    pub fn inside_edges(&self) -> Vec<u32> {
+        let is_live = |&edge: &u32| self.edges[edge].from != NONE && self.edges[edge].to != NONE;
+        (0..self.edges.end() as u32).filter(is_live).filter(|&edge| self.is_inside(edge)).collect()
     }
 
     /// Whether both ends of the edge can be part of one cycle.
@@ -238,24 +259,17 @@ impl Graph {
         node
     }
 
-    fn connect(&mut self, from: u32, to: u32, ask: u32) -> u32 {
-        let edge = self.edges.insert(Edge {
-            from,
-            to,
-            next_out: self.nodes[from].first_out,
-            next_in: self.nodes[to].first_in,
-            evidence: ask,
-        });
-        self.nodes[from].first_out = edge;
-        self.nodes[from].out_live += 1;
-        self.nodes[to].first_in = edge;
-        self.nodes[to].in_live += 1;
-        let edges = &self.edges;
-        self.edge_index
-            .insert_unique(edge_hash(from, to), edge, |&edge| edge_hash(edges[edge].from, edges[edge].to));
+    fn connect(&mut self, from: u32, to: u32, edge: u32) {
+        let start = &mut self.nodes[from];
+        let next_out = std::mem::replace(&mut start.first_out, edge);
+        start.out_live += 1;
+        let end = &mut self.nodes[to];
+        let next_in = std::mem::replace(&mut end.first_in, edge);
+        end.in_live += 1;
+        let made = &mut self.edges[edge];
+        (made.next_out, made.next_in) = (next_out, next_in);
         self.edges_seen += 1;
         self.mend(from, to);
-        edge
     }
 
     /// Restores the topological order after an edge was added; contracts the cycle if it closes one.
@@ -597,7 +611,7 @@ mod tests {
                     graph.drop_lock(from, &mut Vec::new());
                     trim(&mut edges, &gone);
                 } else if from != to && !gone.contains(&from) && !gone.contains(&to) {
-                    let new = matches!(graph.place(from, to, ask), Placed::New(_));
+                    let new = matches!(graph.place(from, to), Placed::New(_));
                     assert_eq!(new, edges.insert((from, to)), "seed {seed}");
                 }
                 if ask % 3 == 0 {

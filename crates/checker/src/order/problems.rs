@@ -112,12 +112,14 @@ impl Problems {
     }
 }
 
-/// The same for the same code and set of sides, whatever their order and number.
+/// The same for the same code and set of sides, whatever their order and number; a breach of a stated order, which has
+/// one side, is another problem than the cycle at the same lines.
 fn problem_key(code: Code, links: &[CycleLink]) -> u64 {
     let mut sides: Vec<u64> = side_keys(links).collect();
     sides.sort_unstable();
     sides.dedup();
-    sides.into_iter().fold(code as u64, mix)
+    let single = u64::from(links.len() == 1) << 32;
+    sides.into_iter().fold(single | code as u64, mix)
 }
 
 /// The same for the same set of locks.

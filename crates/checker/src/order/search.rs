@@ -30,6 +30,8 @@ pub struct Start {
     pub more_steps: u64,
     /// Look at no threads but those of this scope; 0: at all.
     pub only: u32,
+    /// Whether to look at what was done within an `ignore` too.
+    pub ignored: bool,
 }
 
 /// One side of a cycle.
@@ -120,6 +122,8 @@ struct Run<'a> {
     steps: u64,
     limit: u64,
     only: u32,
+    /// Whether what was done within an `ignore` is left out.
+    skip_ignored: bool,
     /// Whether a path was given up at the current length only because of its length.
     deeper: bool,
     want: Want,
@@ -163,6 +167,7 @@ impl Search {
             steps: 0,
             limit: start.steps,
             only: start.only,
+            skip_ignored: !start.ignored && evidence.any_ignored(),
             deeper: false,
             want: Want { likely: !first.timed, masked: true, order: !first.timed },
             cycles: Vec::new(),
@@ -405,6 +410,9 @@ impl Run<'_> {
     /// The side as the next step, if all sides so far can be pending together and the kind is looked for.
     fn extend(&self, last: Step, side: Side, closing: bool) -> Option<Step> {
         let evidence = self.evidence;
+        if self.skip_ignored && evidence.ignored(side.ask) != 0 {
+            return None;
+        }
         let held = self.graph.nodes[self.graph.edges[side.edge].from].lock;
         let mut conflict = evidence.conflict(side.ask, held, evidence.manner(last.side.ask));
         if closing {

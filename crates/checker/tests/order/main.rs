@@ -8,4 +8,5 @@ mod language;
 mod limits;
 mod random;
 mod rules;
+mod stated;
 mod twin;

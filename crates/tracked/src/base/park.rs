@@ -37,7 +37,10 @@ impl Parker {
     }
 
     /// Makes the thread look up from its wait, which goes on.
-    #[cfg_attr(not(instrumented), expect(dead_code, reason = "only the run-time has anything to look at"))]
+    #[cfg_attr(
+        not(any(instrumented, test)),
+        expect(dead_code, reason = "only the run-time has anything to look at")
+    )]
     pub(crate) fn poke(&self) {
         ignore_poison(self.state.lock()).poked = true;
         self.changed.notify_one();

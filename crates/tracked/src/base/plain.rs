@@ -104,14 +104,13 @@ impl Watch {
 
     pub(crate) fn name(&self, _name: &str) {}
 
-    #[inline]
     #[inline(always)]
     pub(crate) fn step(&self, _: Step, _: Option<Site>) {}
 
     #[inline(always)]
     pub(crate) fn before_wait(&self, _: Site, _: Option<u64>) {}
 
-    #[inline(always)]
+    #[inline]
     pub(crate) fn signals(&self, _site: Site) {}
 
     #[inline]

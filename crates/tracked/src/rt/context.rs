@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use lockcheck_events::{Attempt, LockId, LockKind, Mode, ThreadId};
 
 use super::hash::fold;
+use super::intent::Intents;
 use super::knowledge::Known;
 use super::stack::Captured;
 use super::thread::Ended;
@@ -55,7 +56,7 @@ pub(crate) struct HeldLock {
 
 const MODES: [Mode; 4] = [Mode::Exclusive, Mode::Shared, Mode::SharedRecursive, Mode::Upgradable];
 const ATTEMPTS: [Attempt; 3] = [Attempt::Block, Attempt::Try, Attempt::Timed];
-const KINDS: [LockKind; 11] = [
+const KINDS: [LockKind; 14] = [
     LockKind::Mutex,
     LockKind::Reentrant,
     LockKind::RwLock,
@@ -67,6 +68,9 @@ const KINDS: [LockKind; 11] = [
     LockKind::Queue,
     LockKind::Pool,
     LockKind::Thread,
+    LockKind::Gate,
+    LockKind::Pipe,
+    LockKind::Process,
 ];
 
 /// Packs what a hold says besides its lock and places; the discriminants index the tables above.
@@ -172,6 +176,8 @@ const BUSY: u64 = 1 << 16;
 const UNSEEN: u64 = 1 << 17;
 /// The thread is under control of an exploration: the quick ways are not for it.
 const STEERED: u64 = 1 << 19;
+/// The program states something about what the thread does now (see `intent`): no quick way.
+const STATED: u64 = 1 << 18;
 /// The bits of a thread's word that count its holds.
 const LEN: u64 = 0xffff;
 /// All but the operations: zero for a thread that is watched and holds nothing.
@@ -200,7 +206,7 @@ impl HoldSet {
     }
 
     #[inline(always)]
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         (self.word() & LEN) as usize
     }
 
@@ -338,6 +344,8 @@ pub(crate) struct Thread {
     id_limit: Cell<u64>,
     /// Keys of (hold set, request) pairs that the detector has already learned from.
     known: ManuallyDrop<UnsafeCell<Known>>,
+    /// What the program states about its locking.
+    intents: ManuallyDrop<UnsafeCell<Intents>>,
     /// The stacks captured so far; made on the first need.
     captured: ManuallyDrop<UnsafeCell<Option<Captured>>>,
     /// Where the thread's end is to be noted, if anybody may join it.
@@ -487,6 +495,7 @@ impl Thread {
             next_id: Cell::new(0),
             id_limit: Cell::new(0),
             known: ManuallyDrop::new(UnsafeCell::new(Known::new())),
+            intents: ManuallyDrop::new(UnsafeCell::new(Intents::new())),
             captured: ManuallyDrop::new(UnsafeCell::new(None)),
             ended: ManuallyDrop::new(Cell::new(None)),
             shared: Cell::new(ptr::null()),
@@ -535,6 +544,7 @@ impl Thread {
         self.shared.set(ptr::null());
         self.holds.shrink();
         *self.known() = Known::new();
+        *self.intents() = Intents::new();
         // SAFETY: as in `known`.
         unsafe { *self.captured.get() = None };
     }
@@ -661,6 +671,25 @@ impl Thread {
         // SAFETY: on the owning thread only, and never across a call that could come back here: the table's methods
         // call nothing of ours.
         unsafe { &mut *self.known.get() }
+    }
+
+    /// What the program states about the thread's locking.
+    #[expect(clippy::mut_from_ref, reason = "state of one thread, which a `Thread` never leaves")]
+    pub(crate) fn intents(&self) -> &mut Intents {
+        // SAFETY: as in `known`: the methods call nothing of ours, and the thread is busy while they allocate.
+        unsafe { &mut *self.intents.get() }
+    }
+
+    /// Whether the program states something about what the thread does now.
+    #[inline(always)]
+    pub(crate) fn is_stated(&self) -> bool {
+        self.holds.word() & STATED != 0
+    }
+
+    /// From here on it does, or does not.
+    pub(crate) fn set_stated(&self, stated: bool) {
+        let word = self.holds.word();
+        self.holds.set_word(if stated { word | STATED } else { word & !STATED });
     }
 
     #[expect(clippy::mut_from_ref, reason = "state of one thread, which a `Thread` never leaves")]
@@ -825,7 +854,7 @@ mod tests {
             event: id as u32,
             mode: MODES[id as usize % 4],
             attempt: ATTEMPTS[id as usize % 3],
-            kind: KINDS[id as usize % 11],
+            kind: KINDS[id as usize % KINDS.len()],
         }
     }
 

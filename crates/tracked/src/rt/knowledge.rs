@@ -9,15 +9,15 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use lockcheck_checker::{Finding, Judge, News, Report, Tier, Verdict};
+use lockcheck_checker::{Finding, Judge, News, Report, Tier, Verdict, stale};
 use lockcheck_events::trace_file::TraceWriter;
-use lockcheck_events::{Attempt, Hold, LockId, Record, Request, StackId, ThreadId, TokenId};
+use lockcheck_events::{Attempt, Hold, LockId, Record, Refuted, Request, SiteId, StackId, ThreadId, TokenId};
 use parking_lot::Mutex;
 
 use super::context::{HELD_MAX, HeldLock, HoldSet, Thread, current_if_known};
 use super::names::Names;
 use super::operation::Meta;
-use super::{mode, output, reaction, registry, stack};
+use super::{intent, mode, output, reaction, registry, stack};
 
 /// Longest wait for the knowledge mutex.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -223,6 +223,8 @@ fn announce_sites(request: &Request, records: &mut Vec<Record>) {
 
 /// A lock request as the checker knows it: with everything the thread holds.
 pub(crate) fn request(thread: ThreadId, holds: &HoldSet, wanted: &HeldLock, stack: StackId) -> Request {
+    let mut described = Vec::with_capacity(holds.len());
+    described.extend(holds.iter().map(|hold| describe(&hold)));
     Request {
         thread,
         event: wanted.event,
@@ -231,7 +233,7 @@ pub(crate) fn request(thread: ThreadId, holds: &HoldSet, wanted: &HeldLock, stac
         attempt: wanted.attempt,
         site: registry::site(wanted.site),
         stack,
-        holds: holds.iter().map(|hold| describe(&hold)).collect(),
+        holds: described,
     }
 }
 
@@ -278,7 +280,37 @@ pub(crate) fn prepare(thread: &Thread, wanted: &HeldLock) -> (Request, Vec<Recor
     let stack = stack::of_request(thread, wanted, &mut records);
     let request = request(thread.id(), thread.holds(), wanted, stack);
     announce_sites(&request, &mut records);
+    records.extend(intent::of_request(thread, &request).map(Record::Intent));
     (request, records)
+}
+
+/// Two threads were in the gate at once. `entry` is how the second one holds it.
+pub(crate) fn gate_refuted(entry: &HeldLock, refuted: Refuted) -> Vec<News> {
+    let mut records = Vec::new();
+    announce([*entry].into_iter(), &mut records);
+    for site in [refuted.first.site, refuted.second.site] {
+        if registry::announce_site(site) {
+            site_record(site, &mut records);
+        }
+    }
+    records.push(Record::GateRefuted(refuted));
+    file_all(records)
+}
+
+/// An `ignore` was entered for the first time.
+pub(crate) fn met_ignore(site: SiteId, reason: &str) {
+    let mut records = Vec::new();
+    if registry::announce_site(site) {
+        site_record(site, &mut records);
+    }
+    records.push(Record::Ignore { site, reason: reason.to_owned() });
+    file_all(records);
+}
+
+/// What is to be said of `ignore`s that were of no use so far.
+pub(crate) fn stale_ignores() -> Vec<String> {
+    let ignores = with_patience(PATIENCE_FOR_REPORT, |knowledge| knowledge.judge.ignores());
+    stale(ignores.unwrap_or_default().into_iter().map(|ignore| ignore.at(&Names)))
 }
 
 /// Learns what the acquisition of `wanted` in the present hold set teaches, and marks `key` as known.
@@ -433,6 +465,7 @@ pub(crate) fn report() -> Report {
         ));
     }
     report.notes.extend(registry::dropped_holds());
+    report.notes.extend(stale_ignores());
     drop(busy);
     report
 }
@@ -461,6 +494,9 @@ pub(crate) fn finish() {
         });
         knowledge.trace = None;
     });
+    if !output::under_cli() && intent::any_ignores() {
+        stale_ignores().iter().for_each(|note| output::print(&format!("lockcheck: {note}\n")));
+    }
     drop(busy);
 }
 

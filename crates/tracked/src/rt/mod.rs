@@ -18,8 +18,11 @@
 
 pub(crate) mod context;
 pub(crate) mod dump;
+mod familiar;
 pub(crate) mod family;
+pub(crate) mod gate;
 mod hash;
+pub(crate) mod intent;
 pub(crate) mod knowledge;
 pub(crate) mod lifecycle;
 pub(crate) mod mode;

@@ -17,11 +17,16 @@ use lockcheck_events::{Attempt, LockId, LockKind, Mode};
 use super::context::{HeldLock, Place, Thread, Token, current, current_if_idle, current_if_nesting};
 use super::standstill::Vigil;
 use super::waits::{self, Circle, Wait};
-use super::{knowledge, reaction, registry, steer, strays};
+use super::{intent, knowledge, reaction, registry, steer, strays};
 
 /// How long a suspected deadlock is watched before it is called one. The thread that does so is blocked anyway; a
 /// real deadlock is still there afterwards.
 const CONFIRM: Duration = Duration::from_millis(1);
+
+/// How often the processor is given away for a taken lock before the wait for it is published. Four threads on one
+/// mutex then get x1.05 to x1.24 of what plain parking_lot does; without it, or with parking_lot's own mixture of
+/// spinning and yielding, x0.5 to x0.75 (2026-11-22): every look at the lock takes its cache line from the holder.
+const YIELDS: u32 = 10;
 
 /// A tracked lock without data: the real lock and what the run-time keeps beside it.
 pub(crate) trait Raw {
@@ -356,7 +361,7 @@ pub(super) fn learn(thread: &Thread, wanted: &HeldLock) {
     strays::settle(thread);
     if thread.held_len() > 0 {
         thread.make_room();
-        let key = thread.key(wanted);
+        let key = intent::salted(thread, wanted, thread.key(wanted));
         if !thread.known().contains(key) {
             knowledge::learn(thread, wanted, key);
         }
@@ -369,9 +374,20 @@ pub(super) fn learn(thread: &Thread, wanted: &HeldLock) {
 fn lock_contended<R: Raw>(target: Target<'_, R>, thread: &Thread, hold: HeldLock) -> Token {
     if let Some(own) = thread.hold_against(&hold) {
         reaction::self_deadlock(thread, &hold, &own);
+    } else if spin(target) {
+        return target.taken(thread, hold);
     }
     block(target, thread, Wait::for_lock(hold));
     target.taken(thread, hold)
+}
+
+/// Looks a few times whether the lock is free by now. Most contention is over before there is anything to publish; a
+/// deadlock stands a few microseconds longer unsaid.
+fn spin<R: Raw>(target: Target<'_, R>) -> bool {
+    (0..YIELDS).any(|_| {
+        std::thread::yield_now();
+        target.lock.try_acquire(target.manner.mode)
+    })
 }
 
 /// Turns the calling thread's upgradable hold into an exclusive one, however long the other holders take. That hold

@@ -12,6 +12,7 @@ use lockcheck_events::{LockId, LockKind, RawSite, SiteId, StackId, ThreadId};
 use parking_lot::{Mutex, RwLock};
 
 use super::context::{HELD_MAX, HoldSet, Place, Shared};
+use super::familiar;
 use super::hash::ByNumber;
 
 type Map<K, V, S = ByNumber> = LazyLock<DashMap<K, V, S>>;
@@ -115,12 +116,17 @@ pub(crate) fn hide(shared: &'static Shared) {
     IDLE.lock().push(shared);
 }
 
-/// The id under which `place` is known, and whether it is new.
+/// The id under which `place` is known.
 pub(crate) fn site(place: Place) -> SiteId {
     let address = std::ptr::from_ref(place).addr();
-    if let Some(id) = SITE_AT.get(&address) {
-        return *id;
-    }
+    familiar::site(address).unwrap_or_else(|| {
+        let id = SITE_AT.get(&address).map(|id| *id).unwrap_or_else(|| new_site(place, address));
+        familiar::site_is(address, id);
+        id
+    })
+}
+
+fn new_site(place: Place, address: usize) -> SiteId {
     let id = site_of(RawSite { file: place.file().to_owned(), line: place.line(), column: place.column() });
     SITE_AT.insert(address, id);
     id
@@ -151,7 +157,12 @@ pub(crate) fn raw_site(site: SiteId) -> Option<RawSite> {
 
 /// Whether the knowledge must hear of the site now.
 pub(crate) fn announce_site(site: SiteId) -> bool {
-    !ANNOUNCED_SITES.contains_key(&site) && ANNOUNCED_SITES.insert(site, ()).is_none()
+    if familiar::is_announced_site(site) {
+        return false;
+    }
+    let first = ANNOUNCED_SITES.insert(site, ()).is_none();
+    familiar::announced_site(site);
+    first
 }
 
 /// The id of a stack, and whether it is new.
@@ -198,13 +209,15 @@ fn count_down(lock: LockId) {
 
 /// Registers the lock if it is new; gives its entry if the knowledge has not heard of it, and takes note that it has.
 pub(crate) fn announce_lock(lock: LockId, kind: LockKind, created: Place) -> Option<LockEntry> {
-    if LOCKS.get(&lock).is_some_and(|entry| entry.announced) {
+    if familiar::is_announced(lock) {
         return None;
     }
     let mut entry = LOCKS.entry(lock).or_insert_with(|| {
         count_up(lock);
         LockEntry { kind, created: site(created), name: None, announced: false }
     });
+    // With the entry in hand, as `name_lock` takes it back.
+    familiar::announced(lock);
     if std::mem::replace(&mut entry.announced, true) {
         return None;
     }
@@ -227,6 +240,7 @@ pub(crate) fn name_lock(lock: LockId, kind: LockKind, created: Place, name: &str
     });
     entry.name = Some(name.to_owned());
     entry.announced = false;
+    familiar::no_longer_announced(lock);
 }
 
 /// Whether a lock that is gone can be forgotten: the knowledge never heard of it.

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use lockcheck_events::{Attempt, LockKind, Mode, Record};
 
 use super::context::{HeldLock, Place, Thread};
-use super::{knowledge, reaction};
+use super::{intent, knowledge, reaction};
 
 /// What was told of an object.
 pub(crate) struct Told(AtomicU8);
@@ -51,7 +51,7 @@ impl Told {
             return;
         }
         self.add(WAITED);
-        let key = thread.key(wanted);
+        let key = intent::salted(thread, wanted, thread.key(wanted));
         if thread.known().contains(key) {
             return;
         }

@@ -25,10 +25,57 @@ fn opposite_orders_are_found_and_replayed_from_the_string() {
 }
 
 #[test]
-fn opposite_orders_under_a_gate_are_clean() {
-    let report = Explore::new().check(gated_abba);
+fn opposite_orders_take_two_deviations_at_most() {
+    let report = Explore::new().strategy(Strategy::Random).seed(3).check(abba);
+    let schedule = &report.failures[0].schedule;
+    assert!(schedule.matches(['>', '=']).count() <= 2, "{schedule}");
+}
+
+#[test]
+fn opposite_orders_under_a_gate_are_proved_clean() {
+    let report = Explore::new().exhaustive().check(gated_abba);
     assert!(report.is_clean(), "{report}");
+    let proof = report.proof.as_ref().unwrap_or_else(|| panic!("no proof: {report}"));
+    assert!(proof.interleavings >= 2, "{proof}");
+    assert!(report.to_string().starts_with("all "), "{report}");
     assert!(report.threads <= 2, "threads are used again, {} were started", report.threads);
+}
+
+#[test]
+fn philosophers_are_searched_to_the_end() {
+    let report = Explore::new().exhaustive().check(|| philosophers(3, true));
+    assert!(report.is_clean() && report.proof.is_some(), "{report}");
+    let report = Explore::new().exhaustive().check(|| philosophers(3, false));
+    assert_eq!(kind(&report), "deadlock");
+    let report = Explore::new().preemptions(1).check(|| philosophers(2, true));
+    assert_eq!(report.proof.as_ref().and_then(|proof| proof.preemptions), Some(1), "{report}");
+}
+
+#[test]
+fn five_philosophers_take_five_deviations_at_most() {
+    let report = Explore::new().runs(5_000).check(|| philosophers(5, false));
+    assert_eq!(kind(&report), "deadlock");
+    let schedule = &report.failures[0].schedule;
+    assert!(schedule.matches(['>', '=']).count() <= 5, "{schedule}");
+}
+
+#[test]
+fn a_schedule_of_another_program_is_recognised() {
+    let schedule = Explore::new().strategy(Strategy::Random).check(abba).failures[0].schedule.clone();
+    let report = Explore::new().replay(&schedule).check(|| ());
+    assert!(!report.is_clean() && report.diverged.is_some(), "{report}");
+}
+
+#[tracked::test(explore = 50)]
+fn an_explored_test_passes_where_nothing_is_wrong() -> Result<(), String> {
+    gated_abba();
+    Ok(())
+}
+
+#[tracked::test(explore = 50)]
+#[should_panic(expected = "deadlock")]
+fn an_explored_test_fails_with_the_report() {
+    abba();
 }
 
 #[test]

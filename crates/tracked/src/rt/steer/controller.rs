@@ -173,6 +173,16 @@ pub(crate) enum Failed {
     Panic { thread: String, message: String, place: Option<String> },
 }
 
+impl Failed {
+    /// What makes two failures the same.
+    pub(crate) fn identity(&self) -> String {
+        match self {
+            Failed::Stuck(finding) => finding.fingerprint.clone(),
+            Failed::Panic { message, place, .. } => format!("{place:?} {message}"),
+        }
+    }
+}
+
 /// Who goes on.
 enum Next {
     Give(u32, Order),

@@ -344,6 +344,14 @@ pub(crate) fn draw(draw: Draw, options: usize) -> usize {
     me.controller().draw(me.worker, draw, options) as usize
 }
 
+/// A number below `options`, for the program; an operation of its own.
+pub(crate) fn number(options: usize, site: Place) -> usize {
+    let Some((me, thread)) = super::me() else { return 0 };
+    let index = thread.next_event();
+    stop_shortly(me, thread, &|| Stand::new(OperationKind::Other, index, Some(site)));
+    draw(Draw::Number, options)
+}
+
 /// Lets others go first.
 pub(crate) fn yields((me, thread): (Me, &Thread), site: Place) {
     let index = thread.next_event();

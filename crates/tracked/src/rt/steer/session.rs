@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
-use lockcheck_explorer::RunEnd;
+use lockcheck_explorer::{RunEnd, Strategy};
 
 use super::controller::{BoxedStrategy, Controller, Failed, Member};
 use super::pool::Pool;
@@ -14,9 +14,12 @@ use super::seat::Seat;
 use super::{ME, Under, core, is_sent_home};
 use crate::rt::context::current;
 
+/// Any strategy that the threads of an exploration can hand around.
+pub(crate) type AnyStrategy = dyn Strategy + Send;
+
 /// What to explore, and for how long.
-pub(crate) struct Plan {
-    pub strategy: BoxedStrategy,
+pub(crate) struct Plan<'a> {
+    pub strategy: &'a mut AnyStrategy,
     pub runs_max: u64,
     /// No further run begins after so long.
     pub time_max: Option<Duration>,
@@ -56,7 +59,7 @@ pub(crate) struct Outcome {
 
 /// Runs `body` again and again. `None`: the calling thread cannot be controlled (nothing is watched, or it already
 /// is).
-pub(crate) fn explore(plan: Plan, body: &dyn Fn()) -> Option<(Outcome, Arc<Controller>)> {
+pub(crate) fn explore(plan: Plan<'_>, body: &dyn Fn()) -> Option<Outcome> {
     let thread = current().filter(|thread| !thread.is_steered())?;
     hear_panics();
     let seat = Arc::new(Seat::new());
@@ -64,7 +67,11 @@ pub(crate) fn explore(plan: Plan, body: &dyn Fn()) -> Option<(Outcome, Arc<Contr
     let core = core::own();
     let before = core::pin(core);
     let pool = Pool::new(plan.fresh_threads, core.filter(|_| before.is_some()));
-    let controller = Controller::new(plan.strategy, plan.steps_max, pool);
+    let strategy: Box<dyn Strategy + Send + '_> = Box::new(plan.strategy);
+    // SAFETY: only the lifetime changes. The strategy is asked between `begin` and `end` of a run, and none is under way
+    // when this function returns; a thread that is left behind never runs again.
+    let strategy = unsafe { std::mem::transmute::<Box<dyn Strategy + Send + '_>, BoxedStrategy>(strategy) };
+    let controller = Controller::new(strategy, plan.steps_max, pool);
     let began = Instant::now();
     let mut outcome = Outcome::default();
     while outcome.runs < plan.runs_max && plan.time_max.is_none_or(|max| began.elapsed() < max) {
@@ -96,7 +103,7 @@ pub(crate) fn explore(plan: Plan, body: &dyn Fn()) -> Option<(Outcome, Arc<Contr
     if let Some(before) = &before {
         core::restore(before);
     }
-    Some((outcome, controller))
+    Some(outcome)
 }
 
 impl Outcome {
@@ -115,6 +122,13 @@ impl Outcome {
             self.failures.push(Failure { failed, schedule, run: self.runs });
         }
     }
+}
+
+/// The strategy, as one that threads can hand around.
+pub(crate) fn sendable<'a>(strategy: &'a mut (dyn Strategy + 'a)) -> &'a mut AnyStrategy {
+    // SAFETY: threads of an exploration take turns, under one mutex, and strategies are plain data: those of
+    // `lockcheck-explorer`, which is where this one comes from, have nothing that belongs to a thread.
+    unsafe { std::mem::transmute::<&'a mut (dyn Strategy + 'a), &'a mut AnyStrategy>(strategy) }
 }
 
 /// Remarks kept of an exploration.

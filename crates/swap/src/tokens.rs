@@ -1,0 +1,147 @@
+//! The bodies of macros, which are tokens and not yet Rust: paths are found by how they look, imports by parsing what
+//! stands between `use` and `;`.
+
+use proc_macro2::{Spacing, Span, TokenStream, TokenTree};
+use syn::ItemUse;
+
+use crate::mirrors::{Verdict, verdict};
+use crate::source::{Swap, unraw};
+use crate::uses;
+
+/// Whether what stands in a call of this macro becomes code (or text) elsewhere.
+pub fn writes_code(name: &str) -> bool {
+    matches!(
+        name,
+        "quote"
+            | "quote_spanned"
+            | "parse_quote"
+            | "parse_quote_spanned"
+            | "quote_token"
+            | "quote_each_token"
+            | "stringify"
+            | "concat"
+    )
+}
+
+/// Swaps what looks like a path or an import.
+pub fn swap(swap: &mut Swap<'_>, tokens: &TokenStream) {
+    walk(swap, tokens, None);
+}
+
+/// Lists it, and changes nothing.
+pub fn list(swap: &mut Swap<'_>, tokens: &TokenStream, why: &str) {
+    walk(swap, tokens, Some(why));
+}
+
+fn walk(swap: &mut Swap<'_>, tokens: &TokenStream, only_list: Option<&str>) {
+    let tokens: Vec<TokenTree> = tokens.clone().into_iter().collect();
+    let mut at = 0;
+    while at < tokens.len() {
+        at += match &tokens[at] {
+            TokenTree::Group(group) => {
+                walk(swap, &group.stream(), only_list);
+                1
+            }
+            TokenTree::Ident(ident) if ident == "use" => import(swap, &tokens[at..], only_list).unwrap_or(1),
+            TokenTree::Ident(ident) if ident == "mod" => {
+                module(swap, &tokens[at..]);
+                1
+            }
+            TokenTree::Ident(ident) if ident == "thread_local" && only_list.is_none() => {
+                thread_local(swap, &tokens, at);
+                1
+            }
+            TokenTree::Ident(_) if begins_path(&tokens, at) => path(swap, &tokens, at, only_list),
+            _ => 1,
+        };
+    }
+}
+
+/// `use ... ;`: how many tokens it has, if it parses and is dealt with.
+fn import(swap: &mut Swap<'_>, tokens: &[TokenTree], only_list: Option<&str>) -> Option<usize> {
+    let end = tokens.iter().position(|token| is_punct(token, ';'))?;
+    let stream: TokenStream = tokens[..=end].iter().cloned().collect();
+    let node: ItemUse = syn::parse2(stream).ok()?;
+    match only_list {
+        Some(why) => uses::list(swap, &node, why),
+        None => uses::import(swap, &node, false),
+    }
+    Some(end + 1)
+}
+
+fn module(swap: &mut Swap<'_>, tokens: &[TokenTree]) {
+    if let [_, TokenTree::Ident(name), end, ..] = tokens
+        && is_punct(end, ';')
+    {
+        swap.module_in_macro(unraw(name));
+    }
+}
+
+/// `thread_local!` within a macro's body.
+fn thread_local(swap: &mut Swap<'_>, tokens: &[TokenTree], at: usize) {
+    let called = tokens.get(at + 1).is_some_and(|next| is_punct(next, '!'));
+    if called && begins_path(tokens, at) && !colons_before(tokens, at) {
+        swap.bare_thread_local(tokens[at].span());
+    }
+}
+
+/// Whether the name at `at` is the first of its path.
+fn begins_path(tokens: &[TokenTree], at: usize) -> bool {
+    if colons_before(tokens, at) {
+        // `::std` begins a path, `a::std`, `$crate::std` and `<T>::std` do not.
+        let before = at.checked_sub(3).map(|index| &tokens[index]);
+        return !matches!(before, Some(TokenTree::Ident(_)))
+            && !before.is_some_and(|token| is_punct(token, '>'));
+    }
+    let before = at.checked_sub(1).map(|index| &tokens[index]);
+    !before.is_some_and(|token| ['.', '$', '\''].iter().any(|&mark| is_punct(token, mark)))
+}
+
+fn colons_before(tokens: &[TokenTree], at: usize) -> bool {
+    at >= 2 && are_colons(&tokens[at - 2..])
+}
+
+fn are_colons(tokens: &[TokenTree]) -> bool {
+    let joint = |token: &TokenTree| matches!(token, TokenTree::Punct(own) if own.spacing() == Spacing::Joint);
+    matches!(tokens, [first, second, ..] if is_punct(first, ':') && joint(first) && is_punct(second, ':'))
+}
+
+fn is_punct(token: &TokenTree, mark: char) -> bool {
+    matches!(token, TokenTree::Punct(own) if own.as_char() == mark)
+}
+
+/// The path at `at`: how many tokens it has.
+fn path(swap: &mut Swap<'_>, tokens: &[TokenTree], at: usize, only_list: Option<&str>) -> usize {
+    let mut names = Vec::new();
+    let mut length = 0;
+    while let Some(TokenTree::Ident(name)) = tokens.get(at + length) {
+        names.push(name.to_string());
+        length += 1;
+        if !are_colons(&tokens[at + length..]) {
+            break;
+        }
+        length += 2;
+    }
+    let first = tokens[at].span();
+    let after_colons = colons_before(tokens, at);
+    // It goes on with what only the macro knows.
+    let open = tokens.get(at + length).is_some_and(|next| is_punct(next, '$'))
+        && are_colons(&tokens[at + length - 2.min(length)..]);
+    let why = if open { Some("a part of the path is the macro's argument") } else { only_list };
+    match why {
+        Some(why) => mention(swap, &names, first, after_colons, why),
+        None if names.len() > 1 => swap.path(&names, first, first, after_colons),
+        None => {}
+    }
+    length.max(1)
+}
+
+fn mention(swap: &mut Swap<'_>, names: &[String], at: Span, after_colons: bool, why: &str) {
+    let [root, rest @ ..] = names else { return };
+    let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
+    if let Some(root) = swap.root(root, after_colons)
+        && verdict(root, &rest) != Verdict::Foreign
+    {
+        swap.leave(at, names.join("::"), why);
+    }
+}
