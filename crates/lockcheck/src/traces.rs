@@ -61,6 +61,12 @@ impl Traces {
         self.processes.is_empty()
     }
 
+    /// The executable that left the first trace, and where it was started.
+    pub fn program(&self) -> Option<(&Path, &Path)> {
+        let process = self.processes.iter().find_map(|judged| judged.records.process.as_ref())?;
+        Some((Path::new(&process.exe), Path::new(&process.cwd)))
+    }
+
     /// How many stuck sets the processes have reported.
     pub fn stuck(&self) -> usize {
         self.processes.iter().map(|judged| judged.records.stuck).sum()

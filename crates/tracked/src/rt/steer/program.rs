@@ -66,6 +66,11 @@ pub(crate) fn arrive(thread: &'static Thread) {
     let _ = PROGRAM.set(controller);
 }
 
+/// Whether the process is one run under control.
+pub(crate) fn is_under_control() -> bool {
+    PROGRAM.get().is_some()
+}
+
 fn strategy() -> Result<BoxedStrategy, String> {
     let wanted = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     if let Some(socket) = wanted("LOCKCHECK_STEER") {
