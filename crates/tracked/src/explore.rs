@@ -315,10 +315,10 @@ impl Explore {
     fn search(&self) -> Search {
         let (seed, runs) = (self.seed, self.runs);
         if self.exhaustive {
-            return Search::Exhaustive(match self.preemptions {
+            return Search::Exhaustive(Box::new(match self.preemptions {
                 Some(bound) => Exhaustive::bounded(bound, runs),
                 None => Exhaustive::new(runs),
-            });
+            }));
         }
         match self.strategy {
             Strategy::Portfolio => Search::Portfolio(Box::new(Portfolio::new(seed, runs))),
@@ -352,7 +352,7 @@ impl Explore {
 
 /// The strategy of one exploration, and what it can say in the end.
 enum Search {
-    Exhaustive(Exhaustive),
+    Exhaustive(Box<Exhaustive>),
     Portfolio(Box<Portfolio>),
     Other(Box<AnyStrategy>),
 }
@@ -360,7 +360,7 @@ enum Search {
 impl Search {
     fn strategy(&mut self) -> &mut AnyStrategy {
         match self {
-            Search::Exhaustive(search) => search,
+            Search::Exhaustive(search) => &mut **search,
             Search::Portfolio(search) => &mut **search,
             Search::Other(search) => &mut **search,
         }
