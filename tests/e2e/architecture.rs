@@ -55,7 +55,7 @@ const WATCHED: [&str; 2] = ["lockcheck-bench", "scenarios"];
 const KEPT_BY: &[(&str, &[&str])] = &[
     ("petgraph", &["lockcheck-checker"]),
     ("clap", &["lockcheck", "lockcheck-bench"]),
-    ("signal-hook", &["lockcheck"]),
+    ("signal-hook", &["lockcheck", "graceful_shutdown"]),
 ];
 
 /// What may lie at the top, besides files that begin with a dot and what git ignores.

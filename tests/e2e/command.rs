@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{OnceLock, mpsc};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::Value;
 
 /// For a call that may build something first, beside other builds that hold cargo's lock.
@@ -174,6 +174,16 @@ impl Running {
     /// What it has said on stderr so far.
     pub fn stderr(&self) -> String {
         self.read("stderr")
+    }
+
+    /// What it has said on stdout so far.
+    pub fn stdout(&self) -> String {
+        self.read("stdout")
+    }
+
+    /// Sends it a signal, and nobody else.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     fn read(&self, name: &str) -> String {

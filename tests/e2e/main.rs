@@ -12,6 +12,7 @@ mod feature_off;
 mod fixtures;
 mod hangs;
 mod library;
+mod processes;
 mod swap;
 mod traces;
 mod user;

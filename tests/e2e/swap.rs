@@ -71,3 +71,120 @@ fn a_program_is_swapped_watched_and_restored() {
     there(&["swap", ".", "--undo"]).expect_code(0);
     assert_eq!(fs::read_to_string(folder.join("src/main.rs")).unwrap(), PROGRAM);
 }
+
+/// Both lines of parking_lot, one of them in another package.
+const MANIFEST: &str = r#"[package]
+name = "both_lines"
+version = "0.1.0"
+edition = "2021"
+
+[dependencies]
+parking_lot = "0.13"
+inner = { path = "inner" }
+
+[workspace]
+"#;
+const MAIN: &str = r#"use parking_lot::Mutex;
+
+static C: Mutex<u32> = Mutex::new(1);
+static D: Mutex<u32> = Mutex::new(1);
+
+fn main() {
+    let first = std::thread::spawn(|| {
+        inner::forth();
+        let _c = C.lock();
+        let _d = D.lock();
+    });
+    while !first.is_finished() {
+        std::thread::yield_now();
+    }
+    let second = std::thread::spawn(|| {
+        inner::back();
+        let _d = D.lock();
+        let _c = C.lock();
+    });
+    second.join().unwrap();
+    println!("done in {}", std::env::current_dir().unwrap().display());
+}
+
+#[test]
+fn orders() {
+    main();
+}
+"#;
+const INNER_MANIFEST: &str = r#"[package]
+name = "inner"
+version = "0.1.0"
+edition = "2021"
+
+[dependencies.parking_lot]
+version = "0.12"
+features = ["arc_lock", "deadlock_detection", "nightly"]
+"#;
+const INNER: &str = r#"use parking_lot::{Mutex, RwLock};
+
+static A: Mutex<u32> = Mutex::new(1);
+static B: RwLock<u32> = RwLock::new(1);
+
+pub fn forth() {
+    let _a = A.lock();
+    *B.write() += 1;
+}
+
+pub fn back() {
+    let _b = B.write();
+    *A.lock() += parking_lot::deadlock::check_deadlock().len() as u32;
+}
+"#;
+
+fn package_of_both_lines() -> PathBuf {
+    let folder = scratch().join("both_lines");
+    let files = [
+        ("Cargo.toml", MANIFEST),
+        ("src/main.rs", MAIN),
+        ("inner/Cargo.toml", INNER_MANIFEST),
+        ("inner/src/lib.rs", INNER),
+    ];
+    for (path, text) in files {
+        fs::create_dir_all(folder.join(path).parent().unwrap()).unwrap();
+        fs::write(folder.join(path), text).unwrap();
+    }
+    fs::copy(root().join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
+    folder
+}
+
+/// Where the findings' sites are.
+fn sites(ran: &crate::command::Ran) -> Vec<String> {
+    let report = ran.json();
+    let findings = list(&report, "findings").iter().flat_map(|finding| list(finding, "evidence"));
+    let site = |side: &serde_json::Value| {
+        format!("{}/{}:{}", text(&side["site"], "package"), text(&side["site"], "file"), side["site"]["line"])
+    };
+    let mut sites: Vec<String> = findings.map(site).collect();
+    sites.sort();
+    sites
+}
+
+/// The whole tree, without an edit: neither sources nor Cargo.lock change, and reports name the original files.
+#[test]
+fn parking_lot_is_swapped_in_a_whole_tree() {
+    let folder = package_of_both_lines();
+    let read = |path: &str| fs::read(folder.join(path)).unwrap();
+    let before = ["Cargo.toml", "Cargo.lock", "src/main.rs", "inner/Cargo.toml"].map(read);
+    let there = |arguments: &[&str]| {
+        // Beside it, not in the workspace's: the copy lies below the target directory.
+        run(lockcheck().current_dir(&folder).env_remove("CARGO_TARGET_DIR").args(arguments), BUILD)
+    };
+    let expected = [
+        "both_lines/src/main.rs:10",
+        "both_lines/src/main.rs:18",
+        "inner/src/lib.rs:13",
+        "inner/src/lib.rs:8",
+    ];
+    let ran = there(&["run", ".", "--swap", "parking_lot", "--message-format", "json"]).expect_code(1);
+    assert!(ran.stdout.starts_with(&format!("done in {}", folder.display())), "{ran}");
+    assert_eq!(sites(&ran), expected, "{ran}");
+    let tested = there(&["test", "--swap", "parking_lot", "--message-format", "json"]).expect_code(1);
+    assert_eq!(sites(&tested), expected, "{tested}");
+    assert_eq!(["Cargo.toml", "Cargo.lock", "src/main.rs", "inner/Cargo.toml"].map(read), before);
+}

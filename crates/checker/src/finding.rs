@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use lockcheck_events::{Attempt, Frame, LockId, LockKind, Mode, Request, Site, SiteId, StackId, ThreadId};
 
+use crate::suppress::Suppressed;
 use crate::{Code, Tier};
 
 /// What evidence refers to by id, resolved. Implemented by the run-time for its own process and by the CLI for a
@@ -152,6 +153,12 @@ fn contract_mode<S: serde::Serializer>(mode: &Mode, serializer: S) -> Result<S::
     serializer.serialize_str(mode.as_str())
 }
 
+/// How much is suppressed: what it is, is told in other forms.
+#[cfg(feature = "serde")]
+fn as_number<S: serde::Serializer>(suppressed: &[Suppressed], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(suppressed.len() as u64)
+}
+
 /// What the whole run comes to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -211,6 +218,9 @@ pub struct Report {
     pub stats: Stats,
     /// Sorted by fingerprint.
     pub findings: Vec<Finding>,
+    /// What a project has decided to live with; for programs, how much of it there is.
+    #[cfg_attr(feature = "serde", serde(default, skip_deserializing, serialize_with = "as_number"))]
+    pub suppressed: Vec<Suppressed>,
     /// Limits that were reached and other remarks about the run as a whole.
     #[cfg_attr(feature = "serde", serde(default))]
     pub notes: Vec<String>,
@@ -229,6 +239,7 @@ impl Report {
             program: None,
             stats: Stats::default(),
             findings: Vec::new(),
+            suppressed: Vec::new(),
             notes: Vec::new(),
         }
     }
@@ -267,6 +278,16 @@ impl Finding {
         self
     }
 
+    /// The same finding, with more about it.
+    #[must_use]
+    pub fn detailed(mut self, detail: Option<&str>) -> Finding {
+        if let Some(detail) = detail {
+            self.message.push_str("; ");
+            self.message.push_str(detail);
+        }
+        self
+    }
+
     /// Builds a finding from the sides of a cycle (or of a stuck set), in the cycle's order.
     ///
     /// The sides are rotated so that the one with the smallest sites comes first: which of them closed the cycle
@@ -278,7 +299,8 @@ impl Finding {
         let mut details = Vec::new();
         // Where the second side asks for another object, the held lock is a part of it as well.
         let is_breach = code == Code::LockOrderCycle && links.len() == 1;
-        let held = links.iter().filter(|_| code == Code::WaitWhileHolding || is_breach);
+        let names_holds = is_breach || matches!(code, Code::WaitWhileHolding | Code::BlockingWhileHolding);
+        let held = links.iter().filter(|_| names_holds);
         let held = held.filter_map(|link| link.request.holds.get(link.via)).map(|hold| hold.lock);
         for lock in links.iter().map(|link| link.request.lock).chain(held) {
             locks.entry(lock).or_insert_with(|| {
@@ -293,7 +315,7 @@ impl Finding {
                 id
             });
         }
-        let evidence: Vec<Evidence> = links.iter().map(|link| evidence(link, context)).collect();
+        let evidence: Vec<Evidence> = links.iter().map(|link| evidence(code, link, context)).collect();
         let scopes: Vec<Option<String>> =
             links.iter().map(|link| context.thread_scope(link.request.thread)).collect();
         let scope = scopes
@@ -330,13 +352,18 @@ fn lock_name(context: &dyn Context, lock: LockId) -> String {
     }
 }
 
-fn evidence(link: &CycleLink, context: &dyn Context) -> Evidence {
+fn evidence(code: Code, link: &CycleLink, context: &dyn Context) -> Evidence {
     let request = &link.request;
     Evidence {
         process: context.process(),
         thread: context.thread_name(request.thread),
         event: request.event.into(),
-        action: action(context.lock(request.lock).kind, request.attempt).to_owned(),
+        action: match code {
+            Code::NotTheOwner => "release",
+            Code::LockLeaked => "acquire",
+            _ => action(context.lock(request.lock).kind, request.attempt),
+        }
+        .to_owned(),
         attempt: request.attempt,
         lock: lock_name(context, request.lock),
         mode: request.mode,
@@ -362,6 +389,8 @@ fn action(kind: LockKind, attempt: Attempt) -> &'static str {
         LockKind::Thread | LockKind::Process => "join",
         LockKind::Pipe => "wait",
         LockKind::Condition | LockKind::Event if attempt == Attempt::Try => "notify",
+        LockKind::Queue if attempt == Attempt::Try => "notify",
+        LockKind::Pool if attempt == Attempt::Try => "submit",
         LockKind::Condition | LockKind::Event | LockKind::Barrier | LockKind::Queue | LockKind::Pool => {
             "wait"
         }
@@ -384,7 +413,7 @@ fn arrange(code: Code, links: &mut [CycleLink], context: &dyn Context) {
     let key = |link: &CycleLink| (side_key(link, context), context.thread_name(link.request.thread));
     match code {
         // The waiter, then the notifier.
-        Code::LostWakeup | Code::WaitWhileHolding => {}
+        Code::LostWakeup | Code::WaitWhileHolding | Code::ExecutorStarvation | Code::Contention => {}
         Code::StuckWait => links.sort_by_cached_key(key),
         Code::JoinDeadlock => {
             let joins = |link: &CycleLink| context.lock(link.request.lock).kind == LockKind::Thread;

@@ -7,14 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lockcheck_events::{
-    Hold, Inside, Intent, LockId, LockKind, Mode, Record, Refuted, Request, SiteId, StackId, StuckKind,
-    StuckThread, ThreadId, TokenId,
+    Hold, Inside, Intent, LockId, LockKind, Mode, Notice, Record, Refuted, Request, SiteId, StackId,
+    StuckKind, StuckThread, ThreadId, TokenId,
 };
 
 use crate::finding::{Context, CycleLink, Finding, NO_HOLD, Report, Stats, Verdict};
 use crate::ignores::{Ignore, Ignores};
 use crate::order::{Novelty, OrderChecker, OrderFinding, locks_key};
-use crate::wait_edges::{EdgeFinding, OBJECTS_MAX, WaitEdges};
+use crate::wait_edges::{EdgeFinding, OBJECTS_MAX, Seen, WaitEdges};
 use crate::{Code, Tier};
 
 /// Stuck sets that are told apart in one process; further ones are counted as lost.
@@ -30,7 +30,9 @@ pub struct Collection {
     cycles: BTreeMap<u32, Collected>,
     /// Stuck sets, and waits that could end in one, in the order in which they were seen.
     stuck: Vec<Collected>,
-    /// Stuck sets beyond `STUCK_MAX`.
+    /// What else was noticed, in the order in which it was.
+    noticed: Vec<Collected>,
+    /// Stuck sets and notices beyond `STUCK_MAX`.
     lost: u64,
 }
 
@@ -45,12 +47,15 @@ pub struct News {
     pub links: Vec<CycleLink>,
     /// Why it is no surer, as the end of a sentence.
     pub doubt: Option<String>,
+    /// More about it, as the end of a sentence.
+    pub detail: Option<String>,
 }
 
 impl News {
     /// The finding that a report would show.
     pub fn finding(&self, context: &dyn Context) -> Finding {
-        Finding::from_cycle(self.code, self.tier, &self.links, context).doubted(self.doubt.as_deref())
+        let finding = Finding::from_cycle(self.code, self.tier, &self.links, context);
+        finding.doubted(self.doubt.as_deref()).detailed(self.detail.as_deref())
     }
 }
 
@@ -61,6 +66,8 @@ struct Collected {
     links: Vec<CycleLink>,
     /// As in `News`.
     doubt: Option<String>,
+    /// As in `News`.
+    detail: Option<String>,
     /// The sets of locks that show it at this tier.
     locks: BTreeSet<u64>,
 }
@@ -78,6 +85,7 @@ impl Collection {
             tier: finding.tier,
             links: finding.links.clone(),
             doubt: finding.remark.clone(),
+            detail: None,
             locks: BTreeSet::new(),
         };
         let known = self.cycles.entry(finding.problem).or_insert_with(fresh);
@@ -100,6 +108,7 @@ impl Collection {
             StuckKind::JoinDeadlock => Code::JoinDeadlock,
             StuckKind::StuckWait => Code::StuckWait,
             StuckKind::LostWakeup => Code::LostWakeup,
+            StuckKind::Starvation => Code::ExecutorStarvation,
         };
         let links = stuck_links(kind, threads);
         if links.is_empty() {
@@ -112,9 +121,20 @@ impl Collection {
         let locks = BTreeSet::from([locks_key(&links)]);
         let tier = if doubt.is_some() { Tier::Likely } else { Tier::Actual };
         let doubt = doubt.map(str::to_owned);
-        let news = News { code, tier, links: links.clone(), doubt: doubt.clone() };
-        self.stuck.push(Collected { code, tier, links, doubt, locks });
+        let news = News { code, tier, links: links.clone(), doubt: doubt.clone(), detail: None };
+        self.stuck.push(Collected { code, tier, links, doubt, detail: None, locks });
         Some(news)
+    }
+
+    /// Takes what the run-time has noticed by itself; the same again counts once.
+    fn notice(&mut self, news: &News) {
+        if self.noticed.len() >= STUCK_MAX {
+            self.lost += 1;
+            return;
+        }
+        let News { code, tier, links, doubt, detail } = news.clone();
+        let locks = BTreeSet::from([locks_key(&links)]);
+        self.noticed.push(Collected { code, tier, links, doubt, detail, locks });
     }
 
     /// Takes a wait whose end needs what the waiter holds.
@@ -124,7 +144,8 @@ impl Collection {
             return;
         }
         let (links, locks) = (links.to_vec(), BTreeSet::from([locks_key(links)]));
-        self.stuck.push(Collected { code, tier: Tier::Likely, links, doubt: None, locks });
+        let (doubt, detail) = (None, None);
+        self.stuck.push(Collected { code, tier: Tier::Likely, links, doubt, detail, locks });
     }
 
     /// Takes two entries of a gate that overlap.
@@ -133,9 +154,9 @@ impl Collection {
             self.lost += 1;
             return;
         }
-        let News { code, tier, links, doubt } = news.clone();
+        let News { code, tier, links, doubt, detail } = news.clone();
         let locks = BTreeSet::from([locks_key(&links)]);
-        self.stuck.push(Collected { code, tier, links, doubt, locks });
+        self.stuck.push(Collected { code, tier, links, doubt, detail, locks });
     }
 
     /// Whether a finding names the lock.
@@ -149,7 +170,8 @@ impl Collection {
     }
 
     fn sides(&self) -> impl Iterator<Item = &Request> {
-        self.stuck.iter().chain(self.cycles.values()).flat_map(|found| &found.links).map(|link| &link.request)
+        let all = self.stuck.iter().chain(&self.noticed).chain(self.cycles.values());
+        all.flat_map(|found| &found.links).map(|link| &link.request)
     }
 
     /// The lock-order problems with their tiers, those that have come true since included.
@@ -175,11 +197,14 @@ impl Collection {
             cycle.is_shortest_for_a_side(&shortest) && !self.stuck.iter().any(|stuck| stuck.replaces(cycle))
         });
         let stuck = self.stuck.iter().filter(|found| !self.stuck.iter().any(|stuck| stuck.replaces(found)));
+        let noticed =
+            self.noticed.iter().filter(|found| !self.stuck.iter().any(|stuck| stuck.replaces(found)));
         let mine = |found: &&Collected| found.links.iter().all(|link| belongs(link.request.thread));
         let mut findings: BTreeMap<String, (Finding, BTreeSet<u64>)> = BTreeMap::new();
-        for found in stuck.chain(cycles).filter(mine) {
+        for found in stuck.chain(cycles).chain(noticed).filter(mine) {
             let finding = Finding::from_cycle(found.code, found.tier, &found.links, context)
-                .doubted(found.doubt.as_deref());
+                .doubted(found.doubt.as_deref())
+                .detailed(found.detail.as_deref());
             let (known, locks) = findings
                 .entry(finding.fingerprint.clone())
                 .or_insert_with(|| (finding.clone(), BTreeSet::new()));
@@ -190,8 +215,11 @@ impl Collection {
                 Code::LockOrderCycle if finding.evidence.len() == 1 => usize::MAX,
                 _ => finding.evidence.len(),
             };
-            let better = (finding.tier, std::cmp::Reverse(length(&finding)))
-                > (known.tier, std::cmp::Reverse(length(known)));
+            // What is measured is told again when more is known.
+            let fresher = finding.code == Code::Contention && finding.tier == known.tier;
+            let better = fresher
+                || (finding.tier, std::cmp::Reverse(length(&finding)))
+                    > (known.tier, std::cmp::Reverse(length(known)));
             if finding.tier > known.tier {
                 locks.clear();
             }
@@ -254,11 +282,12 @@ impl Collected {
             return false;
         }
         if cycle.code == Code::WaitWhileHolding {
-            let foretold = |link: &CycleLink| {
-                let (wait, then) = (&link.request, &cycle.links[0].request);
-                wait.lock == then.lock && wait.site == then.site
-            };
-            return self.links.iter().any(foretold);
+            // By the line: a queue's room and its items are objects of their own where waits are foretold.
+            return self.links.iter().any(|link| link.request.site == cycle.links[0].request.site);
+        }
+        if cycle.code == Code::ExecutorStarvation {
+            let same_pool = |link: &CycleLink| link.request.lock == cycle.links[0].request.lock;
+            return self.code == cycle.code && cycle.tier < self.tier && self.links.iter().any(same_pool);
         }
         let (mine, theirs) = (self.sites(), cycle.sites());
         matches!(cycle.code, Code::LockOrderCycle | Code::RwlockRecursion)
@@ -270,7 +299,7 @@ impl Collected {
 /// The members of a stuck set as sides of a cycle.
 fn stuck_links(kind: StuckKind, threads: &[StuckThread]) -> Vec<CycleLink> {
     let count = threads.len();
-    let circle = !matches!(kind, StuckKind::StuckWait | StuckKind::LostWakeup);
+    let circle = !matches!(kind, StuckKind::StuckWait | StuckKind::LostWakeup | StuckKind::Starvation);
     let link = |(index, member): (usize, &StuckThread)| {
         let before = &threads[(index + count - 1) % count];
         let mut request = member.request.clone();
@@ -445,17 +474,20 @@ impl Judge {
                 self.order.dropped(*lock);
                 self.edges.dropped(*lock, &mut self.order);
             }
-            Record::Wait { request, join } => {
+            Record::Wait { request, join, ends, turn, heard } => {
                 if let Some(ignored) = self.intent_of(request).and_then(|intent| intent.ignored) {
                     self.ignores.wait(request, ignored);
                 }
-                let found = self.edges.wait(request, *join, &mut self.order);
+                let wait = Seen { request, turn: *turn, heard };
+                let found = self.edges.wait(wait, *join, *ends, &mut self.order);
                 news.extend(found.and_then(|found| self.edge(found)));
             }
-            Record::Signal(request) => {
-                let found = self.edges.signal(request, &mut self.order);
+            Record::Signal { request, ends, turn, heard } => {
+                let signal = Seen { request, turn: *turn, heard };
+                let found = self.edges.signal(signal, *ends, &mut self.order);
                 news.extend(found.and_then(|found| self.edge(found)));
             }
+            Record::Notice { notice, sides, detail } => news.extend(self.notice(*notice, sides, detail)),
             Record::Request(request) => {
                 let intent = self.intent_of(request);
                 let findings = self.order.request_under(request, intent.as_ref());
@@ -507,7 +539,7 @@ impl Judge {
             self.note_scopes(finding.links.iter().map(|link| link.request.thread));
             if finding.novelty != Novelty::Locks {
                 let OrderFinding { code, tier, links, remark, .. } = finding;
-                news.push(News { code, tier, links, doubt: remark });
+                news.push(News { code, tier, links, doubt: remark, detail: None });
             }
         }
     }
@@ -516,7 +548,7 @@ impl Judge {
     fn gate_refuted(&mut self, refuted: &Refuted) -> News {
         let links = vec![entry(refuted.gate, &refuted.first), entry(refuted.gate, &refuted.second)];
         let doubt = None;
-        let news = News { code: Code::AtomicityViolation, tier: Tier::Likely, links, doubt };
+        let news = News { code: Code::AtomicityViolation, tier: Tier::Likely, links, doubt, detail: None };
         let members = || [refuted.first.thread, refuted.second.thread].into_iter();
         let scope = self.order.common_scope(members());
         self.found.collect(scope, |found| found.gate_refuted(&news));
@@ -538,7 +570,34 @@ impl Judge {
         let scope = self.order.common_scope(members());
         self.found.collect(scope, |found| found.edge(code, &links));
         self.note_scopes(members());
-        Some(News { code, tier: Tier::Likely, links, doubt: None })
+        Some(News { code, tier: Tier::Likely, links, doubt: None, detail: None })
+    }
+
+    fn notice(&mut self, notice: Notice, sides: &[Request], detail: &str) -> Option<News> {
+        let (code, tier) = match notice {
+            Notice::NotTheOwner => (Code::NotTheOwner, Tier::Actual),
+            Notice::LockLeaked => (Code::LockLeaked, Tier::Actual),
+            Notice::ExecutorStarvation => (Code::ExecutorStarvation, Tier::Likely),
+            Notice::WaitWithoutPredicate => (Code::WaitWithoutPredicate, Tier::Order),
+            Notice::Contention => (Code::Contention, Tier::Order),
+            Notice::BlockingWhileHolding => (Code::BlockingWhileHolding, Tier::Order),
+            Notice::MaskedByTimeout => (Code::MaskedByTimeout, Tier::Order),
+        };
+        let link = |request: &Request| CycleLink {
+            via: request.holds.len().checked_sub(1).unwrap_or(NO_HOLD),
+            request: request.clone(),
+        };
+        let links: Vec<CycleLink> = sides.iter().map(link).collect();
+        if links.is_empty() {
+            return None;
+        }
+        let detail = (!detail.is_empty()).then(|| detail.to_owned());
+        let news = News { code, tier, links, doubt: None, detail };
+        let members = || sides.iter().map(|side| side.thread);
+        let scope = self.order.common_scope(members());
+        self.found.collect(scope, |found| found.notice(&news));
+        self.note_scopes(members());
+        Some(news)
     }
 
     fn stuck(&mut self, kind: StuckKind, threads: &[StuckThread], doubt: Option<&str>) -> Option<News> {

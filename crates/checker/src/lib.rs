@@ -8,6 +8,7 @@ pub mod finding;
 mod ignores;
 pub mod judge;
 pub mod order;
+pub mod suppress;
 pub mod trace;
 pub mod trace_report;
 mod wait_edges;

@@ -8,21 +8,27 @@
 //!
 //! - a thread waited for the object, as long as it takes, while it held L: a *wait* under L;
 //! - another thread signalled the object, and since the last point that orders it after others (its start, a spawn,
-//!   a join, a barrier, a wait of its own) it has asked for L, in modes that exclude each other: a *signal* that
-//!   needs L. Locks taken before such a point do not count, because the point may be what lets the waiter go on;
-//! - the two are not ordered by spawn, join or barrier;
-//! - **every** signal of this object that is not ordered with the wait and comes from another thread needs what the
-//!   wait holds. One that does not could end the wait, and the object is never spoken of again.
+//!   a join, a barrier, a wait or a message of its own) it has asked for L, in modes that exclude each other: a
+//!   *signal* that needs L. Locks taken before such a point do not count, because the point may be what lets the
+//!   waiter go on;
+//! - the two are not ordered: not by spawn, join or barrier, and not by messages either ([`Heard`]);
+//! - no signal that could end the wait can do without. Which those are depends on the object ([`Ends`]):
 //!
-//! The end of a thread is an object too, signalled once; who waits for it joins. Semaphores and barriers take no
-//! part: which signal ends which wait is not known there. A signal with a timeout or a try in its way is not one that
-//! needs the lock.
+//! | the wait is ended by | then |
+//! |---|---|
+//! | any signal: an event, a condition, the end of a thread | **every** signal that is not ordered with the wait and comes from another thread needs what the wait holds; after one that needs nothing, the object is never spoken of again |
+//! | the signal of its turn: the item put, the room made | that signal needs it, and so does at least one signal of every other thread that signals |
+//! | all of them: a barrier, a queue's tasks | one signal that needs it is enough |
 //!
-//! Does not see that the waiter can only begin when a message has come, as nothing in lock order does.
+//! The end of a thread is an object too, signalled once; who waits for it joins. Semaphores take no part: which
+//! permit ends which wait is not known there. A signal with a timeout or a try in its way is not one that needs the
+//! lock.
+//!
+//! Does not see that the waiter can only begin when a flag in plain memory is up, as nothing in lock order does.
 
 use std::collections::{HashMap, HashSet};
 
-use lockcheck_events::{Attempt, Hold, LockId, Request, SiteId};
+use lockcheck_events::{Attempt, Ends, Heard, Hold, LockId, Request, SiteId, ThreadId};
 
 use crate::Code;
 use crate::finding::{CycleLink, NO_HOLD};
@@ -53,12 +59,34 @@ struct Object {
     free: bool,
     /// It is the end of a thread.
     join: bool,
+    /// Which signals end a wait, once that is known.
+    ends: Option<Ends>,
 }
 
-/// A request and the place in its thread's life that the order checker knows it by.
+/// A wait or a signal as it was made.
+pub struct Seen<'a> {
+    /// What was asked for and what was held; of a signal, what it needed.
+    pub request: &'a Request,
+    /// The number of the signal.
+    pub turn: u64,
+    /// What its thread came after by messages.
+    pub heard: &'a Heard,
+}
+
+/// The same, and the place in its thread's life that the order checker knows it by.
 struct Placed {
     request: Request,
+    turn: u64,
+    heard: Heard,
     place: u32,
+}
+
+impl Placed {
+    /// Whether it comes after the `event` of `thread` by messages.
+    fn has_heard_of(&self, thread: ThreadId, event: u32) -> bool {
+        let at = self.heard.binary_search_by_key(&thread, |&(known, _)| known);
+        at.is_ok_and(|at| self.heard[at].1 > event)
+    }
 }
 
 /// A wait under a lock that the one who would end it needs.
@@ -72,32 +100,42 @@ pub struct EdgeFinding {
 
 impl WaitEdges {
     /// Takes note of a wait under locks; `join`: for the end of a thread.
-    pub fn wait(&mut self, wait: &Request, join: bool, order: &mut OrderChecker) -> Option<EdgeFinding> {
-        let object = self.object(wait.lock)?;
+    pub fn wait(
+        &mut self,
+        wait: Seen<'_>,
+        join: bool,
+        ends: Ends,
+        order: &mut OrderChecker,
+    ) -> Option<EdgeFinding> {
+        let request = wait.request;
+        let object = self.object(request.lock)?;
         object.join |= join;
-        if object.free || object.waits.len() >= WAITS_MAX || wait.attempt != Attempt::Block {
+        object.ends = Some(ends);
+        if object.free || request.attempt != Attempt::Block {
             return None;
         }
-        let place = order.place(wait.thread);
-        object.waits.push(Placed { request: wait.clone(), place });
-        self.judge(wait.lock, order)
+        make_room(&mut object.waits, WAITS_MAX, ends, order)?;
+        object.waits.push(placed(wait, order));
+        self.judge(request.lock, order)
     }
 
     /// Takes note of a signal. Its holds are what it needed.
-    pub fn signal(&mut self, signal: &Request, order: &mut OrderChecker) -> Option<EdgeFinding> {
-        let object = self.object(signal.lock)?;
+    pub fn signal(&mut self, signal: Seen<'_>, ends: Ends, order: &mut OrderChecker) -> Option<EdgeFinding> {
+        let request = signal.request;
+        let object = self.object(request.lock)?;
         if object.free {
             return None;
         }
-        let needs = signal.holds.iter().any(|hold| hold.attempt == Attempt::Block);
-        if !needs || object.signals.len() >= SIGNALS_MAX {
+        object.ends = Some(ends);
+        let needs = request.holds.iter().any(|hold| hold.attempt == Attempt::Block);
+        if ends == Ends::ByAny && (!needs || object.signals.len() >= SIGNALS_MAX) {
             object.free = true;
             object.forget(order);
             return None;
         }
-        let place = order.place(signal.thread);
-        object.signals.push(Placed { request: signal.clone(), place });
-        self.judge(signal.lock, order)
+        make_room(&mut object.signals, SIGNALS_MAX, ends, order)?;
+        object.signals.push(placed(signal, order));
+        self.judge(request.lock, order)
     }
 
     /// The object is gone.
@@ -128,6 +166,25 @@ impl WaitEdges {
     }
 }
 
+/// Sees to it that there is room for one more. Where turns count, the oldest makes way: later turns are what is
+/// compared.
+fn make_room(seen: &mut Vec<Placed>, max: usize, ends: Ends, order: &mut OrderChecker) -> Option<()> {
+    if seen.len() >= max {
+        if ends != Ends::InTurn {
+            return None;
+        }
+        // One that needs nothing stays: its thread can do without.
+        let oldest = seen.iter().position(|seen| !seen.request.holds.is_empty())?;
+        order.release(seen.remove(oldest).place);
+    }
+    Some(())
+}
+
+fn placed(seen: Seen<'_>, order: &mut OrderChecker) -> Placed {
+    let place = order.place(seen.request.thread);
+    Placed { request: seen.request.clone(), turn: seen.turn, heard: seen.heard.clone(), place }
+}
+
 impl Object {
     /// Gives back what it refers to.
     fn forget(&mut self, order: &mut OrderChecker) {
@@ -138,17 +195,48 @@ impl Object {
 
     /// The first signal that could end the wait, if none of them can.
     fn dead_end<'a>(&'a self, wait: &'a Placed, order: &OrderChecker) -> Option<DeadEnd<'a>> {
-        let could_end = |signal: &&Placed| {
-            signal.request.thread != wait.request.thread && !order.are_ordered(wait.place, signal.place)
-        };
-        let mut first = None;
-        for signal in self.signals.iter().filter(could_end) {
-            let (hold, need) = conflict(&wait.request, &signal.request)?;
-            let end = DeadEnd { wait: &wait.request, hold, signal: &signal.request, need };
-            first = first.or(Some(end));
+        match self.ends.unwrap_or(Ends::ByAny) {
+            Ends::ByAny => {
+                let mut first = None;
+                for signal in self.signals.iter().filter(|signal| could_end(wait, signal, order)) {
+                    first = first.or(Some(against(wait, signal)?));
+                }
+                first
+            }
+            Ends::ByAll => {
+                let mut all = self.signals.iter().filter(|signal| could_end(wait, signal, order));
+                all.find_map(|signal| against(wait, signal))
+            }
+            Ends::InTurn => self.dead_end_in_turn(wait, order),
         }
-        first
     }
+
+    fn dead_end_in_turn<'a>(&'a self, wait: &'a Placed, order: &OrderChecker) -> Option<DeadEnd<'a>> {
+        let in_turn = |signal: &&Placed| signal.turn == wait.turn && could_end(wait, signal, order);
+        let end = self.signals.iter().filter(in_turn).find_map(|signal| against(wait, signal))?;
+        let can_do_without = |thread: ThreadId| {
+            let mut own = self.signals.iter().filter(|signal| signal.request.thread == thread);
+            thread != wait.request.thread && !own.any(|signal| against(wait, signal).is_some())
+        };
+        let mut threads = self.signals.iter().map(|signal| signal.request.thread);
+        (!threads.any(can_do_without)).then_some(end)
+    }
+}
+
+/// Whether the signal could come while the wait lasts: another thread's, and not ordered with it.
+fn could_end(wait: &Placed, signal: &Placed, order: &OrderChecker) -> bool {
+    let (waiter, signaller) = (&wait.request, &signal.request);
+    let asked = signaller.holds.iter().map(|need| need.event).max().unwrap_or(signaller.event);
+    waiter.thread != signaller.thread
+        && !order.are_ordered(wait.place, signal.place)
+        && !wait.has_heard_of(signaller.thread, asked)
+        && !signal.has_heard_of(waiter.thread, waiter.event)
+}
+
+/// The signal as one that needs what the wait holds, if it does.
+fn against<'a>(wait: &'a Placed, signal: &'a Placed) -> Option<DeadEnd<'a>> {
+    let (hold, need) = conflict(&wait.request, &signal.request)?;
+    Some(DeadEnd { wait: &wait.request, hold, signal: &signal.request, need })
 }
 
 /// The outermost lock that the waiter holds and the signal needs, by index.
@@ -207,6 +295,9 @@ mod tests {
 
     use super::*;
 
+    /// The same with the object's kind: waits in turn are `1 turn3 o a`, signals of a turn `2 put3 o a`, waits that
+    /// take all signals `1 all o a`; `heard1>2` among the locks: it has heard of what thread 1 did up to line 2.
+    ///
     /// One event a line: `1 wait o a` (holding `a` exclusively, or `a:r` shared), `2 signal o a b` (having asked for
     /// `a` and `b`, `a:t` with a timeout), `1 join o a`, `1 before 7`, `2 after 7`. Gives the threads and the code
     /// of each finding.
@@ -218,11 +309,20 @@ mod tests {
             let thread = ThreadId(words[0].parse().unwrap());
             order.set_scope(thread, 0);
             let token = || TokenId(words[2].parse().unwrap());
-            let request = || request(thread, line as u32, words[2], &words[3..]);
-            found.extend(match words[1] {
-                "wait" => edges.wait(&request(), false, &mut order),
-                "join" => edges.wait(&request(), true, &mut order),
-                "signal" => edges.signal(&request(), &mut order),
+            let (heard, locks): (Vec<&str>, Vec<&str>) =
+                words.iter().skip(3).partition(|word| word.starts_with("heard"));
+            let heard: Heard = heard.into_iter().map(heard_of).collect();
+            let request = request(thread, line as u32, words.get(2).copied().unwrap_or("-"), &locks);
+            let (verb, turn) = words[1].split_at(words[1].find(char::is_numeric).unwrap_or(words[1].len()));
+            let seen = Seen { request: &request, turn: turn.parse().unwrap_or(0), heard: &heard };
+            found.extend(match verb {
+                "wait" => edges.wait(seen, false, Ends::ByAny, &mut order),
+                "join" => edges.wait(seen, true, Ends::ByAny, &mut order),
+                "turn" => edges.wait(seen, false, Ends::InTurn, &mut order),
+                "all" => edges.wait(seen, false, Ends::ByAll, &mut order),
+                "signal" => edges.signal(seen, Ends::ByAny, &mut order),
+                "put" => edges.signal(seen, Ends::InTurn, &mut order),
+                "done" => edges.signal(seen, Ends::ByAll, &mut order),
                 "drop" => {
                     edges.dropped(lock(words[2]), &mut order);
                     None
@@ -248,6 +348,11 @@ mod tests {
 
     fn lock(name: &str) -> LockId {
         LockId(name.bytes().next().unwrap().into())
+    }
+
+    fn heard_of(word: &str) -> (ThreadId, u32) {
+        let (thread, line) = word.trim_start_matches("heard").split_once('>').unwrap();
+        (ThreadId(thread.parse().unwrap()), line.parse().unwrap())
     }
 
     fn request(thread: ThreadId, line: u32, object: &str, holds: &[&str]) -> Request {
@@ -316,6 +421,34 @@ mod tests {
     fn an_ordered_signal_that_needs_nothing_of_it_does_not_help_the_waiter() {
         let ordered = "3 signal o b\n3 before 7\n1 after 7\n1 wait o a\n2 signal o a";
         assert_eq!(run(ordered), [FOUND]);
+    }
+
+    #[test]
+    fn what_messages_order_cannot_meet() {
+        // Line 0 is the signal's need; the waiter has heard of what came after it.
+        assert_eq!(run("2 signal o a\n1 wait o a heard2>1"), []);
+        assert_eq!(run("2 signal o a\n1 wait o a heard2>0"), [FOUND]);
+        assert_eq!(run("1 wait o a\n2 signal o a heard1>1"), []);
+        assert_eq!(run("1 wait o a\n2 signal o a heard3>9"), [FOUND]);
+    }
+
+    #[test]
+    fn the_signal_of_its_turn_ends_a_wait() {
+        assert_eq!(run("1 turn3 o a\n2 put2 o\n2 put3 o a"), [FOUND]);
+        assert_eq!(run("2 put3 o a\n1 turn3 o a"), [FOUND]);
+        assert_eq!(run("1 turn3 o a\n2 put3 o\n2 put4 o a"), []);
+        assert_eq!(run("1 turn3 o a\n2 put3 o a\n1 turn3 o a"), [FOUND]);
+        assert_eq!(run("1 turn3 o a\n3 put2 o\n2 put3 o a"), [], "another thread can do without");
+        assert_eq!(run("1 turn3 o a\n3 put2 o a\n2 put3 o a"), [FOUND]);
+        assert_eq!(run("1 turn3 o a\n1 put3 o a"), []);
+        let many: String = (0..100).map(|turn| format!("2 put{turn} o a\n")).collect();
+        assert_eq!(run(&format!("{many}1 turn99 o a")), [FOUND]);
+    }
+
+    #[test]
+    fn where_it_takes_all_one_is_enough() {
+        assert_eq!(run("1 all o a\n3 done o\n2 done o a"), [FOUND]);
+        assert_eq!(run("1 all o a\n3 done o\n2 done o b"), []);
     }
 
     #[test]

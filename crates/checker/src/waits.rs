@@ -13,6 +13,8 @@
 //! |---|---|---|
 //! | a lock or a thread's end | a circle leads back to it | found when it closed, not here |
 //! | a lock or a thread's end | none does | not told: it is the consequence of another wait |
+//! | a task | a circle leads back to it, or no worker of its pool can get to it | found when it closed, not here |
+//! | something to do | | not told |
 //! | a signal | the last one was sent while nobody waited, and the wait asks no predicate | a lost wake-up |
 //! | a signal | a thread waits for a lock that the waiter holds | a deadlock of the two |
 //! | a signal | else | a wait that nobody is left to end |
@@ -24,7 +26,7 @@ use std::collections::{BTreeMap, HashSet};
 use lockcheck_events::{Attempt, Hold, LockId, LockKind, Mode, Request, StuckKind, StuckThread, ThreadId};
 
 /// What could end a wait.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Enders {
     /// Those who hold the lock, in modes that stand in the way.
     Holders(LockKind),
@@ -34,6 +36,24 @@ pub enum Enders {
     EndOf(ThreadId),
     /// Any thread that still runs: a signal, a permit, an item.
     Anyone,
+    /// The same, for something to do: a worker without a task. In a world that stands still it is nothing to tell of.
+    Work,
+    /// Those who run these tasks, or could.
+    Tasks {
+        /// The tasks that are not done.
+        tasks: Vec<Task>,
+        /// The wait is for all of them; else any one ends it.
+        all: bool,
+    },
+}
+
+/// A task of a pool that somebody waits for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Task {
+    /// The thread that runs it, or those who could take it up.
+    pub runners: Vec<ThreadId>,
+    /// As long as it stands in line: its submission.
+    pub in_line: Option<Request>,
 }
 
 /// A thread that is blocked.
@@ -86,9 +106,14 @@ impl Snapshot {
 
     /// Whether somebody outside `set` could end the wait of `index`.
     fn could_end(&self, index: usize, set: &HashSet<usize>) -> bool {
-        match self.waiting[index].enders {
-            Enders::Anyone => !self.complete || set.len() < self.waiting.len(),
-            Enders::EndOf(thread) => !set.iter().any(|&other| self.waiting[other].request.thread == thread),
+        let is_in = |thread: ThreadId| set.iter().any(|&other| self.waiting[other].request.thread == thread);
+        match &self.waiting[index].enders {
+            Enders::Anyone | Enders::Work => !self.complete || set.len() < self.waiting.len(),
+            Enders::EndOf(thread) => !is_in(*thread),
+            Enders::Tasks { tasks, all } => {
+                let can_end = |task: &Task| !task.runners.iter().all(|&runner| is_in(runner));
+                if *all { tasks.iter().all(can_end) } else { tasks.iter().any(can_end) }
+            }
             Enders::Holders(_) | Enders::OtherHolders(_) => {
                 // A queued writer in the way may give up if its wait is timed, and then a reader goes on.
                 let blockers = self.blockers(index);
@@ -135,15 +160,24 @@ impl Snapshot {
 
     /// Those in `set` for whom `index` waits.
     fn waits_for(&self, index: usize, set: &[usize]) -> Vec<(usize, Option<Hold>)> {
-        match self.waiting[index].enders {
+        let of = |thread: ThreadId| {
+            set.iter().copied().find(|&other| self.waiting[other].request.thread == thread)
+        };
+        match &self.waiting[index].enders {
             Enders::Holders(_) | Enders::OtherHolders(_) => {
                 self.blockers(index).into_iter().filter(|(other, _)| set.contains(other)).collect()
             }
-            Enders::EndOf(thread) => {
-                let target = set.iter().copied().find(|&other| self.waiting[other].request.thread == thread);
-                target.map(|other| (other, None)).into_iter().collect()
+            Enders::EndOf(thread) => of(*thread).map(|other| (other, None)).into_iter().collect(),
+            Enders::Tasks { tasks, .. } => {
+                let lost =
+                    tasks.iter().filter(|task| task.runners.iter().all(|&runner| of(runner).is_some()));
+                let mut runners: Vec<usize> =
+                    lost.flat_map(|task| &task.runners).filter_map(|&runner| of(runner)).collect();
+                runners.sort_unstable();
+                runners.dedup();
+                runners.into_iter().map(|other| (other, None)).collect()
             }
-            Enders::Anyone => Vec::new(),
+            Enders::Anyone | Enders::Work => Vec::new(),
         }
     }
 
@@ -159,8 +193,45 @@ impl Snapshot {
         }
         let start = path.iter().position(|&index| index == at)?;
         let circle = path.split_off(start);
+        if circle.iter().any(|&index| self.awaits_one_in_line(index)) {
+            return Some(self.starvation(&circle, &stuck));
+        }
         let threads = circle.iter().map(|&index| self.describe(index, &circle)).collect();
         Some(Stuck { kind: self.kind_of(&circle), threads })
+    }
+
+    fn awaits_one_in_line(&self, index: usize) -> bool {
+        let Enders::Tasks { tasks, .. } = &self.waiting[index].enders else { return false };
+        tasks.iter().any(|task| task.in_line.is_some())
+    }
+
+    /// All those whom the circle needs, and what was submitted to a pool that has no worker for it.
+    fn starvation(&self, circle: &[usize], stuck: &[usize]) -> Stuck {
+        let mut members = circle.to_vec();
+        let mut next = 0;
+        while let Some(&member) = members.get(next) {
+            for (other, _) in self.waits_for(member, stuck) {
+                if !members.contains(&other) {
+                    members.push(other);
+                }
+            }
+            next += 1;
+        }
+        members.sort_unstable();
+        let mut threads: Vec<StuckThread> =
+            members.iter().map(|&index| self.describe(index, &members)).collect();
+        let tasks = members.iter().filter_map(|&index| match &self.waiting[index].enders {
+            Enders::Tasks { tasks, .. } => Some(tasks),
+            _ => None,
+        });
+        let mut sites = Vec::new();
+        for submitted in tasks.flatten().filter_map(|task| task.in_line.clone()) {
+            if !sites.contains(&submitted.site) {
+                sites.push(submitted.site);
+                threads.push(StuckThread { request: submitted, waits_for: Vec::new() });
+            }
+        }
+        Stuck { kind: StuckKind::Starvation, threads }
     }
 
     /// A circle of joins alone is a deadlock like any other.
@@ -177,9 +248,9 @@ impl Snapshot {
         if !self.complete || stuck.len() < self.waiting.len() {
             return Vec::new();
         }
-        let for_a_signal = |index: &&usize| match self.waiting[**index].enders {
+        let for_a_signal = |index: &&usize| match &self.waiting[**index].enders {
             Enders::Anyone => true,
-            Enders::EndOf(_) => false,
+            Enders::EndOf(_) | Enders::Work | Enders::Tasks { .. } => false,
             // Its holder has ended.
             _ => self.blockers(**index).is_empty(),
         };
@@ -213,8 +284,8 @@ impl Snapshot {
 
     fn describe(&self, index: usize, circle: &[usize]) -> StuckThread {
         let waits_for = match self.waiting[index].enders {
-            Enders::EndOf(_) | Enders::Anyone => Vec::new(),
-            _ => self.waits_for(index, circle),
+            Enders::Holders(_) | Enders::OtherHolders(_) => self.waits_for(index, circle),
+            _ => Vec::new(),
         };
         StuckThread {
             request: self.waiting[index].request.clone(),

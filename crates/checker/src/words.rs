@@ -47,9 +47,7 @@ pub fn message(finding: &Finding) -> String {
         }
         Code::StuckWait => format!("{who} waits for {what}, and nobody is left who could end the wait"),
         Code::JoinDeadlock => join_message(finding),
-        Code::ExecutorStarvation => {
-            format!("{who} waits for a task that no worker of {what} is free to run")
-        }
+        Code::ExecutorStarvation => starvation_message(finding),
         Code::DataRace => {
             format!(
                 "{} access {what} without an order between them, at least one of them writing",
@@ -66,10 +64,17 @@ pub fn message(finding: &Finding) -> String {
             format!("steps of {who} on {what} that belong together can be interleaved")
         }
         Code::InconsistentLocking => format!("no one lock guards all accesses to {what}"),
-        Code::NotTheOwner => format!("{who} gives back {what}, which it does not have"),
+        Code::NotTheOwner => match class(finding) {
+            "condition" => format!("{who} waits for {what} with a lock of its own"),
+            "semaphore" => format!("{who} gives a permit of {what} back that nobody has"),
+            "queue" => format!("{who} calls a task of {what} done that was never taken"),
+            _ => format!("{who} releases {what}, which it does not hold"),
+        },
         Code::LockLeaked => format!("{who} ended while it held {what}"),
         Code::WaitWithoutPredicate => format!("{who} waits for {what} without checking its condition again"),
-        Code::Contention => format!("{what} serialises the program: {} queue for it", threads(finding)),
+        Code::Contention => {
+            format!("{what} serialises the program: {who} holds it longest, {} it", queue(finding))
+        }
         Code::BlockingWhileHolding => {
             format!("{who} makes a blocking call while it holds {}", held_phrase(finding, 0))
         }
@@ -112,7 +117,11 @@ pub fn advice(finding: &Finding) -> String {
         }
         Code::AtomicityViolation => "hold one lock across all the steps",
         Code::InconsistentLocking => "choose one lock for this datum and take it around every access",
-        Code::NotTheOwner => "give back only what this thread took, once, best through a guard",
+        Code::NotTheOwner => match class(finding) {
+            "condition" => "use a condition with one lock only, the one that guards what is waited for",
+            "queue" => "call `task_done` once for each item that was taken",
+            _ => "give back only what this thread took, once, best through a guard",
+        },
         Code::LockLeaked => "let the guard go out of scope on every way out of the thread",
         Code::WaitWithoutPredicate => "wait in a loop that checks the condition (`wait_while` does so)",
         Code::Contention => "hold the lock for less, or split what it guards",
@@ -184,21 +193,34 @@ pub fn deed(side: &Evidence, label: &str) -> Option<String> {
         "acquire" => format!("acquires {label}"),
         "spawn" => format!("spawns {label}"),
         "enter" => format!("enters {label}"),
+        "submit" => format!("submits a task to {label}"),
         _ => return None,
     })
 }
 
 /// Whether the side asks for what others hold, rather than for what they do.
 pub fn asks_for_a_lock(side: &Evidence) -> bool {
-    !matches!(side.action.as_str(), "join" | "wait" | "notify")
+    !matches!(side.action.as_str(), "join" | "wait" | "notify" | "submit")
 }
 
 /// The hold that links side `index` to the side before: the lock that one waits for, if it is one.
 pub fn linking_hold(finding: &Finding, index: usize) -> Option<&HeldLock> {
     let sides = &finding.evidence;
     let side = sides.get(index)?;
-    if matches!(finding.code, Code::StuckWait | Code::LostWakeup) {
+    if matches!(
+        finding.code,
+        Code::StuckWait
+            | Code::LostWakeup
+            | Code::ExecutorStarvation
+            | Code::Contention
+            | Code::NotTheOwner
+            | Code::LockLeaked
+            | Code::WaitWithoutPredicate
+    ) {
         return None;
+    }
+    if finding.code == Code::BlockingWhileHolding {
+        return side.holds.last();
     }
     let before = &sides[(index + sides.len() - 1) % sides.len()];
     if finding.code == Code::WaitWhileHolding {
@@ -306,6 +328,18 @@ fn threads(finding: &Finding) -> String {
     match names.as_slice() {
         [_] => thread_label(first),
         _ => format!("threads {}", list(&names)),
+    }
+}
+
+/// All but the holder, which comes first.
+fn queue(finding: &Finding) -> String {
+    let mut names: Vec<String> = finding.evidence.iter().skip(1).map(|side| quoted(&side.thread)).collect();
+    names.sort();
+    names.dedup();
+    match names.as_slice() {
+        [] => "others wait for".to_owned(),
+        [one] => format!("thread {one} waits for"),
+        names => format!("threads {} wait for", list(names)),
     }
 }
 
@@ -449,6 +483,28 @@ pub fn is_breach(finding: &Finding) -> bool {
     let [side] = &*finding.evidence else { return false };
     finding.code == Code::LockOrderCycle
         && linking_hold(finding, 0).is_some_and(|hold| hold.lock != side.lock)
+}
+
+/// The sides that wait come first, then the submissions of what they wait for.
+fn starvation_message(finding: &Finding) -> String {
+    let what = wanted_phrase(finding, 0);
+    let waits = finding.evidence.iter().filter(|side| side.action != "submit");
+    let names: Vec<String> = waits.map(|side| quoted(&side.thread)).collect();
+    let (who, wait) = match names.as_slice() {
+        [] | [_] => (thread_label(&finding.evidence[0].thread), "waits"),
+        names => (format!("threads {}", list(names)), "wait"),
+    };
+    if finding.tier < Tier::Actual {
+        return format!(
+            "{who} could starve {what}: each runs a task that waits for one behind it, and together they are all its workers"
+        );
+    }
+    format!("{who} {wait} for a task that stands in line, and no worker of {what} is free to run it")
+}
+
+/// What kind of object it is about.
+fn class(finding: &Finding) -> &str {
+    finding.locks.first().map_or("lock", |lock| lock.class.as_str())
 }
 
 /// Readers of one lock who all ask to write it.

@@ -17,5 +17,5 @@ pub mod wait_board;
 
 pub use id::{Attempt, LockId, LockKind, Mode, SiteId, StackId, ThreadId, TokenId};
 pub use intent::{Inside, Intent, Rank, Ranked, Refuted};
-pub use record::{Hold, Record, Request, StuckKind, StuckThread};
+pub use record::{Ends, Heard, Hold, Notice, Record, Request, StuckKind, StuckThread};
 pub use site::{Frame, RawSite, Site};

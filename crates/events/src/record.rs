@@ -68,7 +68,44 @@ pub enum StuckKind {
     /// The same, after a notification that nobody received. The last member is the notifier; its request, with the
     /// attempt `Try`, is the notification.
     LostWakeup,
+    /// Threads of a pool that wait for tasks which only they could run. The last members, with the attempt `Try`, are
+    /// the submissions of such tasks.
+    Starvation,
 }
+
+/// Something that one thread does, or does not do, which the run-time sees by itself.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum Notice {
+    /// Gives back what it does not have.
+    NotTheOwner,
+    /// Ended while it held a lock.
+    LockLeaked,
+    /// Waited once and did not ask again.
+    WaitWithoutPredicate,
+    /// Threads queue for a lock. The first side holds it longest.
+    Contention,
+    /// Blocks on something else while it holds a lock: the side's last hold.
+    BlockingWhileHolding,
+    /// Threads that waited for each other until a timeout passed.
+    MaskedByTimeout,
+    /// Tasks wait for tasks behind them in their own pool.
+    ExecutorStarvation,
+}
+
+/// Which signals of an object end a wait for it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum Ends {
+    /// Any one: an event that is set, a condition that is notified, a thread that ends.
+    ByAny,
+    /// The one with the wait's number: the item that is put, the room that is made.
+    InTurn,
+    /// It takes all of them: a barrier, a queue's tasks.
+    ByAll,
+}
+
+/// What a thread may come after because of messages: of each other thread, the first of its operations that it need
+/// not come after. Sorted by thread.
+pub type Heard = Vec<(ThreadId, u32)>;
 
 /// One piece of knowledge.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -181,10 +218,34 @@ pub enum Record {
         request: Request,
         /// The object is the end of a thread.
         join: bool,
+        /// Who ends such a wait.
+        ends: Ends,
+        /// The number of the signal it is for, where that matters.
+        turn: u64,
+        /// What it came after.
+        heard: Heard,
     },
-    /// A thread gave a signal that such a wait may be for. The request's holds are the locks that it asked for since
-    /// the last point that orders it after others, held or released since; its attempt is `Try`.
-    Signal(Request),
+    /// A thread gave a signal that such a wait may be for.
+    Signal {
+        /// Its holds are the locks that it asked for since the last point that orders it after others, held or
+        /// released since; its attempt is `Try`.
+        request: Request,
+        /// Which waits it ends.
+        ends: Ends,
+        /// Its number, where that matters.
+        turn: u64,
+        /// What it came after when it asked for the locks.
+        heard: Heard,
+    },
+    /// Something was noticed.
+    Notice {
+        /// What.
+        notice: Notice,
+        /// By whom and where, the one it is about first.
+        sides: Vec<Request>,
+        /// More about it, as the end of a sentence; empty: nothing.
+        detail: String,
+    },
     /// A named limit was reached and knowledge is missing from here on.
     Dropped {
         /// The limit's name and value, for the report.

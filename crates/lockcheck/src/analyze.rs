@@ -26,7 +26,7 @@ const EDGES_MAX: usize = 10_000;
 
 /// Judges the traces together: those of processes as one run, those of events each for itself.
 pub fn analyze(args: &AnalyzeArgs, style: Style) -> Result<Exit> {
-    let judgement = Judgement::new(&args.judge)?;
+    let mut judgement = Judgement::new(&args.judge, &std::env::current_dir().unwrap_or_default())?;
     let (processes, events) = event_trace::split(traces::expand(&args.traces)?)?;
     let traces = Traces::read(&processes)?;
     let sources = traces.sources(std::env::current_dir());
@@ -50,6 +50,8 @@ pub fn analyze(args: &AnalyzeArgs, style: Style) -> Result<Exit> {
                 .to_owned(),
         );
     }
+    judgement.suppress(&mut report, true);
+    judgement.settle(&report)?;
     report.verdict = outcome::verdict(&report, facts, &judgement);
     output::show(&report, &sources, style, &judgement);
     output::deliver(&report, &sources, style, &judgement)?;

@@ -9,6 +9,7 @@ use lockcheck_checker::{Code, Tier};
 
 use crate::exit::Exit;
 use crate::explore::args::{ConfirmArgs, ExploreArgs, ReplayArgs};
+use crate::swapped_tree::Swappable;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -17,6 +18,7 @@ Examples:
   lockcheck run -- cargo nextest run       watch any command
   lockcheck test -- --lib                  the package's tests, with findings per test
   lockcheck run . --message-format json    the report as one JSON object, the last line of stdout
+  lockcheck run . --swap parking_lot       the same, with the locks of all dependencies on parking_lot watched as well
   lockcheck swap . --diff                  what to change so that the package's own locks are watched
   lockcheck litmus protocol.litmus         all runs of a protocol sketch: a proof or a counterexample
   lockcheck analyze run.std                races and deadlocks that another order of a trace's events reaches
@@ -116,6 +118,9 @@ pub struct RunArgs {
     #[command(flatten)]
     pub select: SelectArgs,
 
+    #[command(flatten)]
+    pub tree: TreeArgs,
+
     /// Take the program for hung when no thread of it or its children has run for this long (`30`, `500ms`, `2m`),
     /// report which calls they wait in, and end it.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, help_heading = "Watching")]
@@ -158,9 +163,28 @@ pub struct SelectArgs {
     pub no_default_features: bool,
 }
 
+/// What takes the place of what, in a whole dependency tree.
+#[derive(Debug, Default, Clone, Args)]
+#[command(next_help_heading = "Swapping")]
+pub struct TreeArgs {
+    /// Build with all of the dependency tree's `parking_lot` replaced by the watched mirrors, on a copy: neither sources
+    /// nor Cargo.lock change. Both lines, 0.12 and 0.13, at the locked versions. (`std` cannot be swapped so: `lockcheck
+    /// swap` rewrites a package's imports.)
+    #[arg(long, value_name = "CRATE")]
+    pub swap: Option<Swappable>,
+
+    /// With --swap: the folder of the crate `tracked`; else what LOCKCHECK_TRACKED_PATH says, else the sources that this
+    /// lockcheck was built from.
+    #[arg(long, value_name = "DIR", requires = "swap")]
+    pub tracked_path: Option<PathBuf>,
+}
+
 /// `lockcheck test`.
 #[derive(Debug, Args)]
 pub struct TestArgs {
+    #[command(flatten)]
+    pub tree: TreeArgs,
+
     /// Arguments for `cargo test`: `lockcheck test -- --lib -- --nocapture`.
     #[arg(last = true, value_name = "CARGO TEST ARGS")]
     pub rest: Vec<OsString>,
@@ -183,8 +207,8 @@ What is swapped: paths that begin with std::sync, std::thread or parking_lot (0.
 and thread_local!. Build scripts, procedural macros, doc comments and what the mirrors lack stay, and are listed.
 
 Cargo.toml gets `tracked` in [dependencies], and with the feature `check` in [dev-dependencies]: `cargo test` watches,
-a release build does not. Where `tracked` comes from: --tracked-path; else the sources this lockcheck was built from, if
-they are still there; else the registry, at --tracked-version.
+a release build does not. Where `tracked` comes from: --tracked-path or --tracked-version; else the folder in the variable
+LOCKCHECK_TRACKED_PATH; else the sources this lockcheck was built from, if they are still there; else the registry.
 
 The file .lockcheck-swap beside the Cargo.toml keeps the texts from before, for --undo. Do not commit it.
 ";
@@ -218,7 +242,7 @@ pub struct SwapArgs {
     pub force: bool,
 
     /// The folder of the crate `tracked`, which becomes a path dependency.
-    #[arg(long, value_name = "DIR", env = "LOCKCHECK_TRACKED_PATH", help_heading = "Dependency")]
+    #[arg(long, value_name = "DIR", help_heading = "Dependency")]
     pub tracked_path: Option<PathBuf>,
 
     /// The version of `tracked` to ask the registry for.
@@ -271,6 +295,9 @@ pub struct LitmusArgs {
     /// How many sketches are judged at a time; as many as there are processors, if left out.
     #[arg(long, short, value_name = "N")]
     pub jobs: Option<std::num::NonZeroUsize>,
+
+    #[command(flatten)]
+    pub judge: JudgeArgs,
 }
 
 /// `lockcheck convert`.
@@ -336,6 +363,16 @@ pub struct JudgeArgs {
     /// report keeps them, marked `"known":true`, so that it can serve as the next baseline.
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
+
+    /// Write the findings of this run to the baseline file, which need not exist yet: from then on only new ones count.
+    #[arg(long, visible_alias = "write-baseline", requires = "baseline")]
+    pub update_baseline: bool,
+
+    /// Findings to live with, each with a reason (docs/suppressions.md).
+    ///
+    /// Left out: the file `lockcheck.suppressions.toml` beside the package's Cargo.toml, or the workspace's.
+    #[arg(long, value_name = "FILE")]
+    pub suppressions: Option<PathBuf>,
 
     /// Keep the traces here, and write report.json beside them.
     #[arg(long, value_name = "DIR")]

@@ -22,10 +22,11 @@ pub struct Built {
     pub library_folders: Vec<PathBuf>,
 }
 
-/// `cargo <subcommand>` in `folder`, with the instrumentation on. `rustflags` says how.
-pub fn cargo_command(subcommand: &str, folder: &Path, target_dir: &Path) -> Command {
+/// `cargo <subcommand>` in `folder`, with the instrumentation on, and with `more` flags for the compiler. `rustflags`
+/// says how.
+pub fn cargo_command(subcommand: &str, folder: &Path, target_dir: &Path, more: &[String]) -> Command {
     let cargo = cargo();
-    let Rustflags { encoded, config } = rustflags::compose(&Sources::of(folder, &cargo));
+    let Rustflags { encoded, config } = rustflags::compose(&Sources::of(folder, &cargo), more);
     let mut command = Command::new(cargo);
     command.arg(subcommand).args(config).arg("--target-dir").arg(target_dir).current_dir(folder);
     if let Some(encoded) = encoded {
@@ -37,7 +38,7 @@ pub fn cargo_command(subcommand: &str, folder: &Path, target_dir: &Path) -> Comm
 
 /// Builds `program`. What cargo says goes to stderr.
 pub fn build(program: &Program, select: &SelectArgs) -> Result<Built> {
-    let mut command = cargo_command("build", &program.folder, &program.target_dir);
+    let mut command = cargo_command("build", &program.folder, &program.target_dir, &program.rustflags);
     command
         .args(["--message-format", "json-render-diagnostics", "--manifest-path"])
         .arg(program.package.manifest_path.as_std_path())

@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
-use lockcheck_checker::{Code, Finding, Tier};
-use lockcheck_report::Backtrace;
+use lockcheck_checker::suppress::{self, Suppression};
+use lockcheck_checker::{Code, Finding, Report, Tier, words};
+use lockcheck_report::{Backtrace, escape};
 
 use crate::args::{Color, FailOn, Format, JudgeArgs, OnDeadlock};
 use crate::error::{CliError, Result};
+use crate::suppressions;
 
 /// A baseline above this size counts as a mistake.
 const BASELINE_BYTES_MAX: u64 = 64 << 20;
@@ -63,6 +65,10 @@ pub struct Judgement {
     pub known: BTreeSet<String>,
     /// Where the known ones come from.
     pub baseline: Option<PathBuf>,
+    /// Whether what is found now is to be the baseline.
+    pub update_baseline: bool,
+    /// What to live with.
+    pub suppressions: Vec<Suppression>,
     /// An existing folder, absolute.
     pub out: Option<PathBuf>,
     /// Where the SARIF form goes.
@@ -72,16 +78,21 @@ pub struct Judgement {
 }
 
 impl Judgement {
-    /// Reads the baseline and makes the output folder.
-    pub fn new(args: &JudgeArgs) -> Result<Judgement> {
+    /// Reads the baseline and the suppressions, those of the package in `folder` or above where none are asked for, and
+    /// makes the output folder.
+    pub fn new(args: &JudgeArgs, folder: &Path) -> Result<Judgement> {
         let FailOn(fail_on) = args.fail_on;
-        let known = args.baseline.as_deref().map(read_baseline).transpose()?.unwrap_or_default();
+        let to_read = args.baseline.as_deref().filter(|_| !args.update_baseline);
+        let known = to_read.map(read_baseline).transpose()?.unwrap_or_default();
+        let suppressions = suppressions::load(args.suppressions.as_deref(), folder)?;
         let out = args.out.as_deref().map(make_folder).transpose()?;
         Ok(Judgement {
             fail_on,
             deny: args.deny.iter().copied().collect(),
             known,
             baseline: args.baseline.clone(),
+            update_baseline: args.update_baseline,
+            suppressions,
             out,
             sarif: args.sarif.clone(),
             all: args.all,
@@ -91,6 +102,25 @@ impl Judgement {
     /// Whether the baseline has it.
     pub fn is_known(&self, finding: &Finding) -> bool {
         self.known.contains(&finding.fingerprint)
+    }
+
+    /// Takes what is to be lived with out of the findings. `whole`: nothing more will be found, so that remarks about
+    /// what is suppressed can be made.
+    pub fn suppress(&self, report: &mut Report, whole: bool) {
+        let remarks = suppress::apply(&self.suppressions, report);
+        if whole {
+            report.notes.extend(remarks);
+        }
+    }
+
+    /// Makes what counts the baseline, if that is asked for: then it counts no more.
+    pub fn settle(&mut self, report: &Report) -> Result<()> {
+        let Some(path) = self.baseline.as_deref().filter(|_| self.update_baseline) else { return Ok(()) };
+        let counting: Vec<&Finding> = report.findings.iter().filter(|finding| self.counts(finding)).collect();
+        std::fs::write(path, baseline_text(&counting))
+            .map_err(|error| CliError::io("write", path, &error))?;
+        self.known = counting.iter().map(|finding| finding.fingerprint.clone()).collect();
+        Ok(())
     }
 
     /// Whether the call fails because of it.
@@ -104,6 +134,30 @@ fn make_folder(path: &Path) -> Result<PathBuf> {
     let absolute = std::path::absolute(path).map_err(|error| CliError::io("use", path, &error))?;
     std::fs::create_dir_all(&absolute).map_err(|error| CliError::io("make the folder", path, &error))?;
     Ok(absolute)
+}
+
+/// A line for each finding, with words for those who read the changes to it.
+fn baseline_text(findings: &[&Finding]) -> String {
+    let mut text = String::from(
+        "# Findings that are known to lockcheck and do not count, one fingerprint a line. Written by\n\
+         # `--baseline FILE --update-baseline`; lines may be taken out by hand.\n",
+    );
+    let mut lines: Vec<String> = findings
+        .iter()
+        .map(|finding| {
+            let sites: Vec<String> = finding
+                .evidence
+                .iter()
+                .map(|side| escape::text(&format!("{}:{}", side.site.file, side.site.line)).into_owned())
+                .collect();
+            let places = words::list(&sites);
+            format!("{}  # {} {} at {places}\n", finding.fingerprint, finding.code, finding.kind)
+        })
+        .collect();
+    lines.sort();
+    lines.dedup();
+    text.extend(lines);
+    text
 }
 
 fn read_baseline(path: &Path) -> Result<BTreeSet<String>> {
@@ -152,7 +206,8 @@ fn parse_json_baseline(text: &str) -> std::result::Result<BTreeSet<String>, Text
     words.map(|word| fingerprint(word?).map_err(fault)).collect()
 }
 
-fn fingerprint(word: &str) -> std::result::Result<String, String> {
+/// A fingerprint as it is compared.
+pub fn fingerprint(word: &str) -> std::result::Result<String, String> {
     match word.len() == 16 && word.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         true => Ok(word.to_ascii_lowercase()),
         false => Err(format!("`{word}` is not a fingerprint (16 hex digits)")),
@@ -172,7 +227,7 @@ mod tests {
     fn judgement(fail_on: &str, deny: &[Code]) -> Judgement {
         let args =
             JudgeArgs { fail_on: fail_on.parse().unwrap(), deny: deny.to_vec(), ..JudgeArgs::default() };
-        Judgement::new(&args).unwrap()
+        Judgement::new(&args, Path::new("/")).unwrap()
     }
 
     fn finding(code: Code, tier: Tier) -> Finding {
@@ -207,6 +262,19 @@ mod tests {
         let mut known = judgement("order", &[Code::LockOrderCycle]);
         known.known.insert(likely.fingerprint.clone());
         assert!(!known.counts(&likely));
+    }
+
+    #[test]
+    fn what_is_written_can_be_read() {
+        let known = finding(Code::LockOrderCycle, Tier::Likely);
+        let other = Finding { fingerprint: "fedcba9876543210".to_owned(), ..known.clone() };
+        let text = baseline_text(&[&other, &known]);
+        assert!(
+            text.lines().nth(2).unwrap().starts_with("0123456789abcdef  # LC0001 lock-order-cycle"),
+            "{text}"
+        );
+        assert_eq!(parse_baseline(&text).unwrap().len(), 2);
+        assert_eq!(parse_baseline(&baseline_text(&[])), Ok(BTreeSet::new()));
     }
 
     #[test]

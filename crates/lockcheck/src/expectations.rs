@@ -106,7 +106,7 @@ pub fn load_if_present(folder: &Path) -> Result<Option<Expectations>> {
 }
 
 /// Line and column of a byte, both from 1, the column in characters.
-fn position(bytes: &[u8], offset: usize) -> (usize, usize) {
+pub fn position(bytes: &[u8], offset: usize) -> (usize, usize) {
     let before = &bytes[..offset.min(bytes.len())];
     let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |index| index + 1);
     let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;

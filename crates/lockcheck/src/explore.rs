@@ -141,8 +141,8 @@ impl Strategy for Search {
 
 /// Looks for trouble.
 pub fn explore(args: &ExploreArgs, style: Style) -> Result<Exit> {
-    let judgement = Judgement::new(&args.shared.judge)?;
     let subject = Subject::of_package(&args.target, &args.shared.select, &args.rest, args.shared.hang_after)?;
+    let mut judgement = Judgement::new(&args.shared.judge, subject.package_folder())?;
     let mut search = Recording::new(Search::new(args));
     let began = Instant::now();
     let mut runs = 0_u64;
@@ -151,10 +151,10 @@ pub fn explore(args: &ExploreArgs, style: Style) -> Result<Exit> {
         let run = subject.run(&mut search, Voice::Silent, Wanted::Findings)?;
         runs += 1;
         if run.ending == Ending::NotControlled {
-            return nothing_to_control(&subject, style, &judgement);
+            return nothing_to_control(&subject, style, &mut judgement);
         }
         if let Some(trouble) = trouble(&subject, &run) {
-            return found(&subject, &trouble, search.schedule(), run, runs, style, &judgement);
+            return found(&subject, &trouble, search.schedule(), run, runs, style, &mut judgement);
         }
         stopped_early = began.elapsed() >= args.time;
     }
@@ -169,7 +169,7 @@ pub fn explore(args: &ExploreArgs, style: Style) -> Result<Exit> {
     }
     report.stats.processes = runs;
     let facts = Facts { recorded: true, must_record: true, ..Facts::default() };
-    conclude(report, &SourceMap::new([]), facts, style, &judgement)
+    conclude(report, &SourceMap::new([]), facts, style, &mut judgement)
 }
 
 /// Says what was found, by a schedule that is as short as it gets.
@@ -180,7 +180,7 @@ fn found(
     run: Run,
     runs: u64,
     style: Style,
-    judgement: &Judgement,
+    judgement: &mut Judgement,
 ) -> Result<Exit> {
     let Trouble::Stuck(fingerprint) = trouble else {
         return failed(subject, trouble, schedule, &run, runs, style, judgement);
@@ -225,7 +225,7 @@ fn failed(
     run: &Run,
     runs: u64,
     style: Style,
-    judgement: &Judgement,
+    judgement: &mut Judgement,
 ) -> Result<Exit> {
     let sources = subject.sources(&run.traces);
     let mut report = run.traces.report(&subject.target, &sources, &subject.symbols);
@@ -254,7 +254,7 @@ fn replay_line(subject: &Subject, schedule: &str) -> String {
 }
 
 /// Nothing in the program asked who goes on.
-fn nothing_to_control(subject: &Subject, style: Style, judgement: &Judgement) -> Result<Exit> {
+fn nothing_to_control(subject: &Subject, style: Style, judgement: &mut Judgement) -> Result<Exit> {
     let mut report = Report::empty(&subject.target);
     report.notes.push(
         "the program ended without using a tracked lock or thread in its main thread: there is nothing to control"
@@ -270,8 +270,10 @@ fn conclude(
     sources: &SourceMap,
     facts: Facts,
     style: Style,
-    judgement: &Judgement,
+    judgement: &mut Judgement,
 ) -> Result<Exit> {
+    judgement.suppress(&mut report, true);
+    judgement.settle(&report)?;
     report.verdict = outcome::verdict(&report, facts, judgement);
     let told =
         report.findings.iter().filter(|finding| finding.schedule.is_some() && !judgement.is_known(finding));
@@ -321,14 +323,14 @@ fn show_schedule(target: &str, finding: &Finding, judgement: &Judgement) -> Resu
 
 /// Replays a schedule.
 pub fn replay(args: &ReplayArgs, style: Style) -> Result<Exit> {
-    let judgement = Judgement::new(&args.shared.judge)?;
     let schedule = read_schedule(&args.schedule)?;
     let subject = Subject::of_package(&args.target, &args.shared.select, &args.rest, args.shared.hang_after)?;
+    let mut judgement = Judgement::new(&args.shared.judge, subject.package_folder())?;
     let mut replay = Replay::new(&schedule);
     replay.begin();
     let run = subject.run(&mut replay, Voice::Own, Wanted::Traces)?;
     if run.ending == Ending::NotControlled {
-        return nothing_to_control(&subject, style, &judgement);
+        return nothing_to_control(&subject, style, &mut judgement);
     }
     let sources = subject.sources(&run.traces);
     let mut report = run.traces.report(&subject.target, &sources, &subject.symbols);
@@ -342,7 +344,7 @@ pub fn replay(args: &ReplayArgs, style: Style) -> Result<Exit> {
     }
     let hang = stuck || run.ending == Ending::Hung;
     let facts = Facts { status: run.status, hang, recorded: true, must_record: true };
-    conclude(report, &sources, facts, style, &judgement)
+    conclude(report, &sources, facts, style, &mut judgement)
 }
 
 /// A schedule, or a file that holds one.

@@ -12,20 +12,21 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-use lockcheck_checker::Report;
+use lockcheck_checker::{Finding, Report, Verdict};
 use lockcheck_events::RawSite;
 use lockcheck_events::source::SourceMap;
 use lockcheck_litmus::{ParseError, Program, limits, parse};
-use lockcheck_report::{Options, escape, short};
+use lockcheck_report::{Options, escape, sarif, short};
 use serde::Serialize;
 
 pub use observe::observe_one;
 
 use crate::args::{Format, LitmusArgs};
-use crate::config::Style;
+use crate::config::{Judgement, Style};
 use crate::error::{CliError, Result};
 use crate::exit::Exit;
 use crate::output;
+use crate::traces;
 
 /// The ending by which sketches are found in folders.
 const ENDING: &str = "litmus";
@@ -55,7 +56,10 @@ pub struct Judged {
     litmus: serde_json::Value,
     /// For people: one line, and the story.
     story: String,
-    exit: Exit,
+    /// The findings of the report, and those that are suppressed.
+    found: Vec<Finding>,
+    /// Whether an assertion can fail, for which no code of the table stands.
+    assertion: bool,
 }
 
 /// The report of the contract with one field more.
@@ -68,6 +72,7 @@ struct Line<'a> {
 
 /// Judges the sketches; they are told of in the order given.
 pub fn litmus(args: &LitmusArgs, style: Style) -> Result<Exit> {
+    let mut judgement = Judgement::new(&args.judge, &std::env::current_dir().unwrap_or_default())?;
     let files = files(&args.files)?;
     let own = std::env::current_exe()
         .map_err(|error| CliError::internal(format!("cannot find this program: {error}")))?;
@@ -75,36 +80,103 @@ pub fn litmus(args: &LitmusArgs, style: Style) -> Result<Exit> {
     let judge = |path: &PathBuf| -> std::result::Result<Judged, Box<Trouble>> {
         let sketch = read(path)?;
         if args.observe {
-            return Ok(observe::judge(&sketch, &own, &sources, style)?);
+            return Ok(observe::judge(&sketch, &own, &sources, style, &judgement)?);
         }
-        Ok(exhaustive::judge(&sketch, args.limit, &sources))
+        Ok(exhaustive::judge(&sketch, args.limit, &sources, &judgement))
     };
     let mut exits = Vec::new();
-    in_order(jobs(args.jobs), &files, judge, |outcome| {
-        exits.push(match outcome {
-            Ok(judged) => {
-                show(&judged, &sources, style);
-                judged.exit
-            }
-            Err(trouble) => {
-                trouble.show(style);
-                trouble.error.exit
-            }
-        });
+    let mut all = Together::new(&files);
+    in_order(jobs(args.jobs), &files, judge, |outcome| match outcome {
+        Ok(judged) => {
+            show(&judged, &sources, style, &judgement);
+            all.add(judged);
+        }
+        Err(trouble) => {
+            trouble.show(style);
+            exits.push(trouble.error.exit);
+        }
     });
+    exits.push(all.deliver(&sources, style, &mut judgement)?);
     Ok(Exit::first_of(exits))
 }
 
-fn show(judged: &Judged, sources: &SourceMap, style: Style) {
-    let options = Options { color: style.color, width: style.width, ..Options::new(sources) };
+/// What was found in all sketches of a call: for the files that it writes, and for how it ends.
+struct Together {
+    report: Report,
+    litmus: Vec<serde_json::Value>,
+    assertion: bool,
+}
+
+impl Together {
+    fn new(files: &[PathBuf]) -> Together {
+        let target = files.iter().map(|file| file.to_string_lossy()).collect::<Vec<_>>().join(" ");
+        Together { report: Report::empty(target), litmus: Vec::new(), assertion: false }
+    }
+
+    fn add(&mut self, judged: Judged) {
+        let Judged { report, found, litmus, assertion, .. } = judged;
+        self.report.findings.extend(found);
+        self.report.notes.extend(report.notes.into_iter().map(|note| format!("{}: {note}", report.target)));
+        traces::add(&mut self.report.stats, &report.stats);
+        self.litmus.push(litmus);
+        self.assertion |= assertion;
+    }
+
+    /// Writes the files that are asked for; says how the call ends.
+    fn deliver(mut self, sources: &SourceMap, style: Style, judgement: &mut Judgement) -> Result<Exit> {
+        let report = &mut self.report;
+        report.findings.sort_by(|one, other| one.fingerprint.cmp(&other.fingerprint));
+        let notes = report.notes.len();
+        judgement.suppress(report, true);
+        report.notes[notes..].iter().for_each(|note| output::note(style, note));
+        judgement.settle(report)?;
+        let found = report.findings.iter().any(|finding| judgement.counts(finding))
+            || (self.assertion && judgement.fail_on.is_some());
+        report.verdict = if found { Verdict::Findings } else { Verdict::Clean };
+        if let Some(folder) = &judgement.out {
+            let line = json(report, &self.litmus.into(), judgement);
+            output::write(&folder.join("report.json"), &format!("{line}\n"))?;
+        }
+        if let Some(path) = &judgement.sarif {
+            output::write(path, &sarif::render(&output::without_known(report, judgement), sources))?;
+        }
+        Ok(if found { Exit::Findings } else { Exit::Clean })
+    }
+}
+
+fn show(judged: &Judged, sources: &SourceMap, style: Style, judgement: &Judgement) {
+    let options =
+        Options { color: style.color, width: style.width, all: judgement.all, ..Options::new(sources) };
     match style.format {
         Format::Human => output::to_stderr(&judged.story),
-        Format::Short => output::to_stderr(&short::render(&judged.report, &options)),
-        Format::Json => {
-            let line = Line { report: &judged.report, litmus: &judged.litmus };
-            let text = serde_json::to_string(&line).unwrap_or_default();
-            output::to_stdout(&format!("{}\n", escape::json(&text)));
+        Format::Short => {
+            let report = output::without_known(&judged.report, judgement);
+            output::to_stderr(&short::render(&report, &options));
         }
+        Format::Json => {
+            output::to_stdout(&format!("{}\n", json(&judged.report, &judged.litmus, judgement)));
+        }
+    }
+}
+
+/// The report with one field more, as one line.
+fn json(report: &Report, litmus: &serde_json::Value, judgement: &Judgement) -> String {
+    if !report.findings.iter().any(|finding| judgement.is_known(finding)) {
+        let text = serde_json::to_string(&Line { report, litmus }).unwrap_or_default();
+        return escape::json(&text).into_owned();
+    }
+    let mut value: serde_json::Value =
+        serde_json::from_str(&output::json_line(report, judgement)).unwrap_or_default();
+    value["litmus"] = litmus.clone();
+    escape::json(&value.to_string()).into_owned()
+}
+
+/// How much is suppressed, for people.
+fn suppressed(report: &Report) -> String {
+    match report.suppressed.len() {
+        0 => String::new(),
+        1 => "note: 1 finding is suppressed\n".to_owned(),
+        number => format!("note: {number} findings are suppressed\n"),
     }
 }
 

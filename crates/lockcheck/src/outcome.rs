@@ -56,7 +56,7 @@ mod tests {
     }
 
     fn both(facts: Facts) -> (Verdict, Exit) {
-        let judgement = Judgement::new(&JudgeArgs::default()).unwrap();
+        let judgement = Judgement::new(&JudgeArgs::default(), std::path::Path::new("/")).unwrap();
         let report = Report::empty("t");
         (verdict(&report, facts, &judgement), exit(&report, facts, &judgement))
     }

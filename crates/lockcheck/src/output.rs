@@ -48,7 +48,7 @@ pub fn show(report: &Report, sources: &dyn Sources, style: Style, judgement: &Ju
 }
 
 /// Known findings make way for a note.
-fn without_known(report: &Report, judgement: &Judgement) -> Report {
+pub fn without_known(report: &Report, judgement: &Judgement) -> Report {
     let mut report = report.clone();
     let before = report.findings.len();
     report.findings.retain(|finding| !judgement.is_known(finding));
@@ -79,7 +79,8 @@ pub fn deliver(report: &Report, sources: &dyn Sources, style: Style, judgement: 
     Ok(())
 }
 
-fn json_line(report: &Report, judgement: &Judgement) -> String {
+/// The report as one line; findings of the baseline are marked.
+pub fn json_line(report: &Report, judgement: &Judgement) -> String {
     let line = json::render(report);
     if !report.findings.iter().any(|finding| judgement.is_known(finding)) {
         return line;
@@ -92,6 +93,7 @@ fn json_line(report: &Report, judgement: &Judgement) -> String {
     lockcheck_report::escape::json(&value.to_string()).into_owned()
 }
 
-fn write(path: &Path, text: &str) -> Result<()> {
+/// Writes a file that was asked for.
+pub fn write(path: &Path, text: &str) -> Result<()> {
     std::fs::write(path, text).map_err(|error| CliError::io("write", path, &error))
 }

@@ -32,6 +32,8 @@ pub struct Program {
     pub workspace_root: PathBuf,
     /// Where builds of this tool go.
     pub target_dir: PathBuf,
+    /// Flags for the compiler, besides those that are in force.
+    pub rustflags: Vec<String>,
 }
 
 /// The manifest that `path` means: a folder with a Cargo.toml, the file itself, or a fixture's name.
@@ -168,6 +170,7 @@ pub fn select(manifest: &Path, select: &SelectArgs) -> Result<Program> {
         folder: folder.unwrap_or_else(|| metadata.workspace_root.clone().into()),
         workspace_root: metadata.workspace_root.clone().into(),
         target_dir: metadata.target_directory.join("lockcheck").into(),
+        rustflags: Vec::new(),
     })
 }
 

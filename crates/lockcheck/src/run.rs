@@ -12,21 +12,22 @@ use crate::exit::Exit;
 use crate::expectations;
 use crate::output;
 use crate::package::{self, Program};
+use crate::swapped_tree;
 use crate::watch::{self, Job};
 
 /// Carries it out.
 pub fn run(args: &RunArgs, style: Style) -> Result<Exit> {
-    let judgement = Judgement::new(&args.judge)?;
     match &args.target {
-        Some(path) => run_package(path, args, style, &judgement),
-        None => run_command(args, style, &judgement),
+        Some(path) => run_package(path, args, style),
+        None => run_command(args, style),
     }
 }
 
-fn run_package(path: &Path, args: &RunArgs, style: Style, judgement: &Judgement) -> Result<Exit> {
+fn run_package(path: &Path, args: &RunArgs, style: Style) -> Result<Exit> {
     let current = std::env::current_dir().map_err(|error| CliError::io("find", Path::new("."), &error))?;
     let manifest = package::find_manifest(path, &current)?;
-    let program = package::select(&manifest, &args.select)?;
+    let program = select(&manifest, args, &current, style)?;
+    let judgement = Judgement::new(&args.judge, &program.folder)?;
     // A fixture whose expectations cannot be read is a mistake that should not wait for `verify`.
     expectations::load_if_present(&program.folder)?;
     if package::resolver_is_one(&program.workspace_root) {
@@ -49,10 +50,32 @@ fn run_package(path: &Path, args: &RunArgs, style: Style, judgement: &Judgement)
     watch::watch(job, style, judgement, &|| nothing_recorded(&program))
 }
 
-fn run_command(args: &RunArgs, style: Style, judgement: &Judgement) -> Result<Exit> {
+/// The program to be built, in a copy with another parking_lot where that is asked for.
+fn select(manifest: &Path, args: &RunArgs, current: &Path, style: Style) -> Result<Program> {
+    let Some(tree) = swapped_tree::asked_for(&args.tree, manifest, current)? else {
+        return package::select(manifest, &args.select);
+    };
+    tree.notes.iter().for_each(|text| output::note(style, text));
+    let program = package::select(&tree.manifest, &args.select)?;
+    Ok(Program {
+        folder: tree.original_of(&program.folder),
+        workspace_root: tree.original.clone(),
+        target_dir: tree.target_dir,
+        rustflags: tree.rustflags,
+        ..program
+    })
+}
+
+fn run_command(args: &RunArgs, style: Style) -> Result<Exit> {
     let Some((program, arguments)) = args.rest.split_first() else {
         return Err(CliError::usage("no-command", "there is no command behind `--`"));
     };
+    if args.tree.swap.is_some() {
+        return Err(CliError::usage("swap-needs-package", "--swap builds a package, and a command is none")
+            .help("name the package: lockcheck run PATH --swap parking_lot"));
+    }
+    let current = std::env::current_dir().unwrap_or_default();
+    let judgement = Judgement::new(&args.judge, &current)?;
     let mut command = Command::new(program);
     command.args(arguments);
     build::hide_own_cargo(&mut command);

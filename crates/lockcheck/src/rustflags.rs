@@ -65,12 +65,13 @@ impl Sources {
     }
 }
 
-/// Says how to tell cargo.
-pub fn compose(sources: &Sources) -> Rustflags {
-    if let Some(encoded) = from_variables(sources) {
+/// Says how to tell cargo that flag, and `more`.
+pub fn compose(sources: &Sources, more: &[String]) -> Rustflags {
+    let mut flags = FLAG.map(str::to_owned).to_vec();
+    flags.extend_from_slice(more);
+    if let Some(encoded) = from_variables(sources, &flags) {
         return Rustflags { encoded: Some(encoded), config: Vec::new() };
     }
-    let mut flags = FLAG.map(str::to_owned).to_vec();
     if !target_flags_apply(sources) {
         let mut build = build_flags(sources);
         build.extend(flags);
@@ -83,10 +84,10 @@ pub fn compose(sources: &Sources) -> Rustflags {
 }
 
 /// The variables count even where they are empty: that is how one turns configured flags off.
-fn from_variables(sources: &Sources) -> Option<OsString> {
-    let separated = |flags: OsString, separator: &str| {
-        let mut all = flags;
-        for flag in FLAG {
+fn from_variables(sources: &Sources, flags: &[String]) -> Option<OsString> {
+    let separated = |present: OsString, separator: &str| {
+        let mut all = present;
+        for flag in flags {
             if !all.is_empty() {
                 all.push(separator);
             }
@@ -209,6 +210,10 @@ fn ask_rustc(rustc: &Path, folder: &Path, target: Option<&str>) -> (String, Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn compose(sources: &Sources) -> Rustflags {
+        super::compose(sources, &[])
+    }
 
     fn nothing(_: &str) -> Option<OsString> {
         None

@@ -20,6 +20,7 @@ use crate::package;
 use journal::Journal;
 use listing::Listing;
 use packages::Crate;
+pub use packages::line_of;
 pub use tracked_source::TrackedSource;
 
 /// A file that changes.

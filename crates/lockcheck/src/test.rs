@@ -3,26 +3,37 @@
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::args::TestArgs;
 use crate::build;
 use crate::config::{self, Judgement, Style};
 use crate::error::{CliError, Result};
 use crate::exit::Exit;
+use crate::output;
 use crate::package;
 use crate::run;
+use crate::swapped_tree;
 use crate::watch::{self, Job};
 
 /// Carries it out.
 pub fn test(args: &TestArgs, style: Style) -> Result<Exit> {
-    let judgement = Judgement::new(&args.judge)?;
     let current = std::env::current_dir().map_err(|error| CliError::io("find", Path::new("."), &error))?;
     let manifest = manifest(&args.rest, &current)?;
+    let judgement = Judgement::new(&args.judge, manifest.parent().unwrap_or(&current))?;
     let metadata = package::metadata(&manifest, false)?;
     let target_dir = metadata.target_directory.join("lockcheck").into_std_path_buf();
-    build_tests(args, &current, &target_dir)?;
-    let mut command = build::cargo_command("test", &current, &target_dir);
-    command.args(&args.rest);
+    let (rest, target_dir, rustflags) = match swapped_tree::asked_for(&args.tree, &manifest, &current)? {
+        Some(tree) => {
+            tree.notes.iter().for_each(|text| output::note(style, text));
+            (elsewhere(&args.rest, &tree.manifest), tree.target_dir, tree.rustflags)
+        }
+        None => (args.rest.clone(), target_dir, Vec::new()),
+    };
+    let cargo_test = || build::cargo_command("test", &current, &target_dir, &rustflags);
+    build_tests(cargo_test(), &rest)?;
+    let mut command = cargo_test();
+    command.args(&rest);
     let mut words: Vec<OsString> = vec!["cargo".into(), "test".into()];
     words.extend(args.rest.iter().cloned());
     let job = Job {
@@ -37,7 +48,7 @@ pub fn test(args: &TestArgs, style: Style) -> Result<Exit> {
     let package =
         manifest.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
     let advice = || run::advise("the test run", &package, run::depends_on_tracked(&manifest, None));
-    watch::watch(job, style, &judgement, &advice)
+    watch::watch(job, style, judgement, &advice)
 }
 
 /// The manifest that cargo will use.
@@ -71,9 +82,23 @@ fn for_cargo(arguments: &[OsString]) -> &[OsString] {
     &arguments[..end]
 }
 
-fn build_tests(args: &TestArgs, current: &Path, target_dir: &Path) -> Result<()> {
-    let mut command = build::cargo_command("test", current, target_dir);
-    command.args(for_cargo(&args.rest).iter().filter(|argument| *argument != "--no-run")).arg("--no-run");
+/// The same arguments for the package at `manifest`.
+fn elsewhere(arguments: &[OsString], manifest: &Path) -> Vec<OsString> {
+    let mut new: Vec<OsString> = vec!["--manifest-path".into(), manifest.into()];
+    let mut is_value = false;
+    for argument in for_cargo(arguments) {
+        let own = argument.to_str().and_then(|text| text.strip_prefix("--manifest-path"));
+        if !is_value && own.is_none() {
+            new.push(argument.clone());
+        }
+        is_value = own == Some("");
+    }
+    new.extend_from_slice(&arguments[for_cargo(arguments).len()..]);
+    new
+}
+
+fn build_tests(mut command: Command, arguments: &[OsString]) -> Result<()> {
+    command.args(for_cargo(arguments).iter().filter(|argument| *argument != "--no-run")).arg("--no-run");
     let status =
         command.status().map_err(|error| CliError::internal(format!("cannot start cargo: {error}")))?;
     match status.code() {
@@ -92,6 +117,16 @@ mod tests {
 
     fn words(text: &str) -> Vec<OsString> {
         text.split_whitespace().map(OsString::from).collect()
+    }
+
+    #[test]
+    fn the_same_arguments_name_another_manifest() {
+        let new = elsewhere(&words("--lib --manifest-path a -p x -- --manifest-path b"), Path::new("c"));
+        assert_eq!(new, words("--manifest-path c --lib -p x -- --manifest-path b"));
+        assert_eq!(
+            elsewhere(&words("--manifest-path=a --lib"), Path::new("c")),
+            words("--manifest-path c --lib")
+        );
     }
 
     #[test]

@@ -107,7 +107,7 @@ fn temporary_folder() -> Result<TempDir> {
 struct Run<'a> {
     job: &'a Job,
     style: Style,
-    judgement: &'a Judgement,
+    judgement: Judgement,
     symbols: Symbols,
     /// Fingerprints of the findings that people have been shown already.
     shown: BTreeSet<String>,
@@ -121,7 +121,7 @@ struct Run<'a> {
 pub fn watch(
     mut job: Job,
     style: Style,
-    judgement: &Judgement,
+    judgement: Judgement,
     nothing_recorded: &dyn Fn() -> String,
 ) -> Result<Exit> {
     let folder = TraceFolder::new(judgement.out.as_deref())?;
@@ -168,17 +168,19 @@ impl Run<'_> {
     fn report_early(&mut self, traces: &Traces) -> Action {
         let ends = self.job.on_deadlock == OnDeadlock::Kill;
         let facts = Facts { hang: ends, recorded: !traces.is_empty(), ..Facts::default() };
-        let (report, sources) = self.report(traces, facts);
+        let (report, sources) = self.report(traces, facts, false);
         self.show(&report, &sources);
         if ends { Action::End } else { Action::Continue }
     }
 
-    fn report(&self, traces: &Traces, facts: Facts) -> (Report, SourceMap) {
+    /// `whole`: nothing more will come.
+    fn report(&self, traces: &Traces, facts: Facts, whole: bool) -> (Report, SourceMap) {
         let sources = traces.sources(self.job.hints.iter().cloned());
         let mut report = traces.report(&self.job.target, &sources, &self.symbols);
         report.notes.extend(self.notes.iter().cloned());
         report.program = facts.status;
-        report.verdict = outcome::verdict(&report, facts, self.judgement);
+        self.judgement.suppress(&mut report, whole);
+        report.verdict = outcome::verdict(&report, facts, &self.judgement);
         (report, sources)
     }
 
@@ -186,7 +188,7 @@ impl Run<'_> {
     fn show(&mut self, report: &Report, sources: &SourceMap) {
         let mut report = report.clone();
         report.findings.retain(|finding| !self.shown.contains(&finding.fingerprint));
-        output::show(&report, sources, self.style, self.judgement);
+        output::show(&report, sources, self.style, &self.judgement);
         self.shown.extend(report.findings.into_iter().map(|finding| finding.fingerprint));
     }
 
@@ -215,14 +217,16 @@ impl Run<'_> {
         if traces.is_empty() && !ended.by_tool {
             self.notes.push(nothing_recorded());
         }
-        let (report, sources) = self.report(&traces, facts);
+        let (mut report, sources) = self.report(&traces, facts, true);
+        self.judgement.settle(&report)?;
+        report.verdict = outcome::verdict(&report, facts, &self.judgement);
         let new = report.findings.iter().any(|finding| !self.shown.contains(&finding.fingerprint));
         if new || !shown_early {
             self.show(&report, &sources);
         } else if ended.by_tool {
             output::note(self.style, "the program was ended");
         }
-        output::deliver(&report, &sources, self.style, self.judgement)?;
-        Ok(outcome::exit(&report, facts, self.judgement))
+        output::deliver(&report, &sources, self.style, &self.judgement)?;
+        Ok(outcome::exit(&report, facts, &self.judgement))
     }
 }

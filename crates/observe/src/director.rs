@@ -396,10 +396,7 @@ fn is_carried_out(op: Op) -> bool {
         | Op::Clear(_)
         | Op::EventWait(_)
         | Op::Once { .. }
-        | Op::OnceDone(_) => true,
-        Op::Notify(_)
-        | Op::NotifyAll(_)
-        | Op::Arrive(_)
+        | Op::OnceDone(_)
         | Op::Send { .. }
         | Op::Recv { .. }
         | Op::Close(_)
@@ -407,13 +404,16 @@ fn is_carried_out(op: Op) -> bool {
         | Op::Get { .. }
         | Op::TaskDone(_)
         | Op::QueueJoin(_)
+        | Op::Load { .. }
+        | Op::Store { .. }
+        | Op::Add { .. } => true,
+        Op::Notify(_)
+        | Op::NotifyAll(_)
+        | Op::Arrive(_)
         | Op::Spawn(_)
         | Op::Join(_)
         | Op::Submit { .. }
         | Op::Await { .. }
-        | Op::Load { .. }
-        | Op::Store { .. }
-        | Op::Add { .. }
         | Op::Yield
         | Op::Sleep
         | Op::Branch { .. }

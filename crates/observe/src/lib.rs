@@ -16,8 +16,8 @@
 //!
 //! Two things follow. What a process has learned cannot be unlearned, and its stuck threads cannot be freed: a process
 //! runs [`observe`] once and then ends. And values do not matter here: loads and stores, channels and queues are not
-//! carried out, because the detector does not look at them; barriers, tasks and joins are told to it as the order of
-//! threads that the notation says they are.
+//! carried out, but told to the detector as messages that may order threads; barriers, tasks and joins are told to it
+//! as the order of threads that the notation says they are.
 
 mod director;
 mod objects;

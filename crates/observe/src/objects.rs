@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use lockcheck_litmus::ast::Kind;
 use lockcheck_litmus::code::{Code, Instruction, Object, ObjectId, Op, Pc, ThreadId};
 use lockcheck_litmus::{Position, Program};
-use tracked::tools::{self, Call, Lock, LockKind, Once, Place, RwLock, Signal};
+use tracked::tools::{self, Call, Lock, LockKind, Messages, Once, Place, RwLock, Signal};
 use tracked::{BoundedSemaphore, Event, Semaphore};
 
 /// The real thing.
@@ -21,8 +21,8 @@ pub enum Real {
     Bounded(BoundedSemaphore),
     Signal(Signal),
     Event(Event),
-    /// The detector does not look at it.
-    Unwatched,
+    /// Something that carries values: who takes one comes after who gave it.
+    Messages(Messages),
 }
 
 /// What the threads of a sketch share.
@@ -81,7 +81,7 @@ fn real(object: &Object, declared: Place) -> Real {
         Kind::Condvar => Real::Signal(Signal::new(name)),
         Kind::Event => Real::Event(Event::new().named(name)),
         Kind::Barrier | Kind::Channel | Kind::Queue | Kind::Pool | Kind::Var | Kind::Atomic => {
-            Real::Unwatched
+            Real::Messages(Messages::new())
         }
     }
 }

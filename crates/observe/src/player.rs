@@ -141,6 +141,16 @@ impl Player {
             Op::Acquire(o) => self.acquire(o),
             Op::Release(o) => self.release(o),
             Op::Set(o) | Op::Clear(o) | Op::EventWait(o) => self.event(self.world.op(pc), o),
+            Op::Send { channel: o, .. }
+            | Op::Recv { channel: o, .. }
+            | Op::Close(o)
+            | Op::Put { queue: o, .. }
+            | Op::Get { queue: o, .. }
+            | Op::TaskDone(o)
+            | Op::QueueJoin(o)
+            | Op::Load { object: o, .. }
+            | Op::Store { object: o, .. }
+            | Op::Add { object: o, .. } => self.exchange(o),
             _ => {}
         }
     }
@@ -262,6 +272,14 @@ impl Player {
             // The director does not ask for more than there are.
             Real::Bounded(semaphore) => drop(semaphore.release()),
             _ => {}
+        }
+    }
+
+    /// Gives or takes a value. Whichever it is, others may come after it, and it after them.
+    fn exchange(&self, o: ObjectId) {
+        if let Real::Messages(messages) = self.world.real(o) {
+            messages.received();
+            messages.sent();
         }
     }
 

@@ -305,6 +305,9 @@ fn certainty(finding: &Finding) -> String {
         Tier::Order => {
             "the order is inconsistent; it takes more than what was seen, such as a second thread, to deadlock"
         }
+        Tier::Likely if finding.code == Code::ExecutorStarvation => {
+            "as many such waits as workers, and nothing seen keeps them apart; not yet confirmed"
+        }
         Tier::Likely if matches!(finding.code, Code::StuckWait | Code::LostWakeup) => {
             "every thread that is watched waits"
         }
@@ -378,6 +381,7 @@ impl<'a> View<'a> {
         match evidence.action.as_str() {
             "notify" if self.finding.code == Code::LostWakeup => format!("{who} notified it before"),
             "notify" => format!("{who} would end the wait"),
+            "submit" => format!("{who} submitted what it waits for"),
             "join" => format!("{who} joins {lock}"),
             "wait" if evidence.lock == self.finding.evidence[0].lock => format!("{who} waits for it too"),
             "wait" => format!("{who} waits for {lock}"),
@@ -432,6 +436,13 @@ impl<'a> View<'a> {
                 return format!("notifies {lock}, for which nobody waits yet");
             }
             "notify" => return format!("signals {lock}"),
+            "submit" => return format!("submits a task to {lock}"),
+            _ if self.finding.code == Code::Contention && side > 0 => {
+                return format!("waits for {lock}");
+            }
+            _ if self.finding.code == Code::Contention => {
+                return format!("takes {lock}, and holds it longest");
+            }
             "wait" => return format!("waits{timed} for {lock}"),
             _ => {}
         }

@@ -44,8 +44,23 @@ fn run(report: &Report, sources: &dyn Sources) -> s::Run {
         .tool(s::Tool::builder().driver(driver).build())
         .invocations(vec![invocation])
         .column_kind(serde_json::json!("unicodeCodePoints"))
-        .results(report.findings.iter().map(|finding| result(finding, sources)).collect::<Vec<_>>())
+        .results(results(report, sources))
         .build()
+}
+
+/// The findings, and behind them those that are suppressed, marked as such: services list them apart.
+fn results(report: &Report, sources: &dyn Sources) -> Vec<s::Result> {
+    let findings = report.findings.iter().map(|finding| result(finding, sources));
+    let suppressed = report.suppressed.iter().map(|known| {
+        let suppression = s::Suppression::builder()
+            .kind(serde_json::json!("external"))
+            .justification(escape::text(&known.reason).into_owned())
+            .build();
+        let mut result = result(&known.finding, sources);
+        result.suppressions = Some(vec![suppression]);
+        result
+    });
+    findings.chain(suppressed).collect()
 }
 
 fn rule(code: Code) -> s::ReportingDescriptor {

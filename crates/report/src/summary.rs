@@ -13,6 +13,9 @@ pub fn summary(report: &Report) -> String {
     if let Some(ended) = report.program.as_ref().and_then(program) {
         parts.push(ended);
     }
+    if !report.suppressed.is_empty() {
+        parts.push(format!("{} suppressed", plural(report.suppressed.len() as u64, "finding")));
+    }
     if report.stats.dropped > 0 {
         parts.push("not everything was seen, because a limit was reached".to_owned());
     }

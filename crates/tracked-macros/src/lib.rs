@@ -1,4 +1,7 @@
-//! The attribute `#[tracked::test]`. Use it through `tracked`; what it expands to is not meant to be written by hand.
+//! The attributes `#[tracked::test]` and `#[tracked::process::entry]`. Use them through `tracked`; what they expand to is
+//! not meant to be written by hand.
+
+mod process;
 
 use proc_macro::TokenStream;
 use proc_macro2::TokenStream as Tokens;
@@ -21,6 +24,13 @@ use syn::{Error, Expr, ExprLit, ItemFn, Lit, MetaNameValue};
 #[proc_macro_attribute]
 pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
     expand(arguments.into(), item.into()).unwrap_or_else(Error::into_compile_error).into()
+}
+
+/// Marks a function as one that a process can be started with: its arguments and its result travel through serde, so
+/// they are owned. References, generics and `async` are refused.
+#[proc_macro_attribute]
+pub fn process_entry(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    process::expand(arguments.into(), item.into()).unwrap_or_else(Error::into_compile_error).into()
 }
 
 fn expand(arguments: Tokens, item: Tokens) -> syn::Result<Tokens> {

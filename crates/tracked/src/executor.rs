@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use crate::base::park::{WaitQueue, ignore_poison};
-use crate::base::{Kind, Point, Site, Watch, thread};
+use crate::base::{Crew, Kind, Part, Point, Post, Signal, Site, Turn, Watch, thread};
 use crate::vocabulary::deadline;
 
 /// Why a task has no value.
@@ -32,12 +32,21 @@ pub enum TaskError {
     Cancelled,
     /// The executor was shut down before it was submitted.
     ShutDown,
+    /// Something went wrong with the process that it ran in, or on the way there or back.
+    #[cfg(all(feature = "process", target_os = "linux"))]
+    Process(crate::process::ProcessError),
 }
 
 /// The panic of a task.
 pub struct TaskPanic(Mutex<Box<dyn Any + Send>>);
 
 impl TaskPanic {
+    /// A panic in another process, of which there is only the message.
+    #[cfg(all(feature = "process", target_os = "linux"))]
+    pub(crate) fn elsewhere(message: String) -> TaskPanic {
+        TaskPanic(Mutex::new(Box::new(message)))
+    }
+
     /// The panic's message, if it has one.
     pub fn message(&self) -> Option<String> {
         let payload = ignore_poison(self.0.lock());
@@ -66,6 +75,8 @@ impl fmt::Display for TaskError {
             },
             TaskError::Cancelled => f.write_str("the task was cancelled before it began"),
             TaskError::ShutDown => f.write_str("the executor was shut down before the task was submitted"),
+            #[cfg(all(feature = "process", target_os = "linux"))]
+            TaskError::Process(error) => error.fmt(f),
         }
     }
 }
@@ -85,6 +96,7 @@ struct Pool {
     /// Workers without a task.
     idle: WaitQueue,
     watch: Watch,
+    crew: Crew,
 }
 
 struct PoolState {
@@ -107,7 +119,7 @@ impl Pool {
                 }
                 self.idle.enqueue()
             };
-            self.watch.waiting(Location::caller(), None, || ticket.wait(None));
+            self.watch.waiting_for_work(Location::caller(), || ticket.wait(None));
         }
     }
 
@@ -145,7 +157,8 @@ impl ThreadPoolExecutor {
     pub fn new(workers: usize) -> ThreadPoolExecutor {
         assert!(workers > 0, "an executor needs one worker at least");
         let state = Mutex::new(PoolState { jobs: VecDeque::new(), closed: false });
-        let pool = Arc::new(Pool { state, idle: WaitQueue::new(), watch: Watch::new(Kind::Pool) });
+        let (watch, crew) = (Watch::new(Kind::Pool), Crew::default());
+        let pool = Arc::new(Pool { state, idle: WaitQueue::new(), watch, crew });
         let executor = ThreadPoolExecutor { pool, workers: Mutex::default() };
         for number in 1..=workers {
             let pool = Arc::clone(&executor.pool);
@@ -157,6 +170,7 @@ impl ThreadPoolExecutor {
             };
             let worker = thread::Builder::new().name(format!("pool worker {number}")).spawn(work);
             let worker = worker.expect("failed to spawn thread");
+            executor.pool.crew.add(&worker);
             ignore_poison(executor.workers.lock()).push(worker);
         }
         executor
@@ -169,19 +183,48 @@ impl ThreadPoolExecutor {
         self
     }
 
+    /// What [`named`](Self::named) does.
+    #[cfg(all(feature = "process", target_os = "linux"))]
+    pub(crate) fn set_name(&self, name: &str) {
+        self.pool.watch.name(name);
+    }
+
     /// Has `f` run by a worker. After [`shutdown`](Self::shutdown) it does not run: the future says so.
+    #[track_caller]
     pub fn submit<F, T>(&self, f: F) -> Future<T>
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let task = Arc::new(Task::new(Arc::clone(&self.pool)));
+        self.submit_at(|| Ok(f()), Location::caller())
+    }
+
+    /// As [`submit`](Self::submit), for a task that may have no value without a panic.
+    #[cfg(all(feature = "process", target_os = "linux"))]
+    #[track_caller]
+    pub(crate) fn submit_fallible<F, T>(&self, f: F) -> Future<T>
+    where
+        F: FnOnce() -> Result<T, TaskError> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.submit_at(f, Location::caller())
+    }
+
+    fn submit_at<F, T>(&self, f: F, site: Site) -> Future<T>
+    where
+        F: FnOnce() -> Result<T, TaskError> + Send + 'static,
+        T: Send + 'static,
+    {
+        let task = Arc::new(Task::new(Arc::clone(&self.pool), site));
         let run = {
             let task = Arc::clone(&task);
             Box::new(move || {
                 if task.begin(Phase::Running) {
+                    task.post.begins();
                     let result = catch_unwind(AssertUnwindSafe(f));
-                    task.settle(result.map_err(|panic| TaskError::Panicked(TaskPanic(Mutex::new(panic)))));
+                    let panicked = |panic| Err(TaskError::Panicked(TaskPanic(Mutex::new(panic))));
+                    task.settle(result.unwrap_or_else(panicked));
+                    task.post.ends();
                 }
             })
         };
@@ -192,6 +235,7 @@ impl ThreadPoolExecutor {
     }
 
     /// Has `f` run on each item, and gives the results in the order of the items.
+    #[track_caller]
     pub fn map<I, F, T>(&self, items: I, f: F) -> Map<T>
     where
         I: IntoIterator,
@@ -199,10 +243,10 @@ impl ThreadPoolExecutor {
         F: Fn(I::Item) -> T + Send + Sync + 'static,
         T: Send + 'static,
     {
-        let f = Arc::new(f);
+        let (f, site) = (Arc::new(f), Location::caller());
         let submit = |item| {
             let f = Arc::clone(&f);
-            self.submit(move || f(item))
+            self.submit_at(move || Ok(f(item)), site)
         };
         let futures: Vec<_> = items.into_iter().map(submit).collect();
         Map { futures: futures.into_iter() }
@@ -237,7 +281,7 @@ impl fmt::Debug for ThreadPoolExecutor {
 
 /// The results of [`ThreadPoolExecutor::map`], in the order of the items.
 pub struct Map<T> {
-    futures: std::vec::IntoIter<Future<T>>,
+    pub(crate) futures: std::vec::IntoIter<Future<T>>,
 }
 
 impl<T> Iterator for Map<T> {
@@ -278,6 +322,11 @@ struct Task<T> {
     /// Threads that wait for it to be done.
     waiters: WaitQueue,
     pool: Arc<Pool>,
+    /// The line that submitted it.
+    submitted: Site,
+    post: Post,
+    /// Its end, as something to wait for.
+    end: Part,
 }
 
 struct TaskState<T> {
@@ -293,7 +342,7 @@ struct TaskState<T> {
 }
 
 impl<T> Task<T> {
-    fn new(pool: Arc<Pool>) -> Task<T> {
+    fn new(pool: Arc<Pool>, submitted: Site) -> Task<T> {
         let state = TaskState {
             phase: Phase::Waiting,
             result: None,
@@ -301,7 +350,9 @@ impl<T> Task<T> {
             callbacks: Vec::new(),
             crowds: Vec::new(),
         };
-        Task { state: Mutex::new(state), waiters: WaitQueue::new(), pool }
+        let post = Post::submitted(&pool.crew, submitted);
+        let (waiters, end) = (WaitQueue::new(), Part::created_at(submitted));
+        Task { state: Mutex::new(state), waiters, pool, submitted, post, end }
     }
 
     fn state(&self) -> MutexGuard<'_, TaskState<T>> {
@@ -320,6 +371,7 @@ impl<T> Task<T> {
 
     /// Shows the result to all callbacks, then to everybody.
     fn settle(&self, result: Result<T, TaskError>) {
+        let signal = Signal::about_to();
         let ended = Point::here();
         let mut state = self.state();
         while !state.callbacks.is_empty() {
@@ -331,6 +383,8 @@ impl<T> Task<T> {
             }
             state = self.state();
         }
+        self.pool.watch.part_sends(&self.end);
+        self.post.is_settled();
         state.result = Some(result);
         state.ended.get_or_insert(ended);
         state.phase = Phase::Done;
@@ -340,6 +394,7 @@ impl<T> Task<T> {
         for (crowd, number) in crowds {
             crowd.add(number);
         }
+        self.pool.watch.part_signalled(&self.end, self.submitted, &signal, Turn::ANY);
     }
 
     fn is_done(&self) -> bool {
@@ -348,6 +403,8 @@ impl<T> Task<T> {
 
     /// Waits until it is done (`true`) or the deadline has passed.
     fn wait(&self, site: Site, deadline: Option<Instant>) -> bool {
+        let watch = &self.pool.watch;
+        watch.part_awaited(&self.end, site, deadline, Turn::ANY);
         let ticket = {
             let state = self.state();
             if state.phase == Phase::Done {
@@ -355,7 +412,8 @@ impl<T> Task<T> {
             }
             self.waiters.enqueue()
         };
-        self.pool.watch.waiting(site, deadline, || ticket.wait(deadline))
+        let task = std::slice::from_ref(&self.post);
+        watch.waiting_for_tasks(task, true, site, deadline, || ticket.wait(deadline))
     }
 }
 
@@ -394,6 +452,7 @@ impl<T> Future<T> {
         if let Some(ended) = ended {
             ended.precedes();
         }
+        self.task.pool.watch.part_hears(&self.task.end);
         result.expect("done, and nobody else has the future")
     }
 
@@ -433,17 +492,19 @@ impl<T> fmt::Debug for Future<T> {
 }
 
 /// Threads that wait for several tasks.
-#[derive(Default)]
 struct Crowd {
     /// The numbers of tasks that are done, in the order in which they came to be.
     done: Mutex<VecDeque<usize>>,
     waiters: WaitQueue,
+    /// By number.
+    tasks: Vec<Post>,
 }
 
 impl Crowd {
     /// Waits for all of these.
     fn around<T>(futures: &[Future<T>]) -> Arc<Crowd> {
-        let crowd = Arc::new(Crowd::default());
+        let tasks = futures.iter().map(|future| future.task.post.clone()).collect();
+        let crowd = Arc::new(Crowd { done: Mutex::default(), waiters: WaitQueue::new(), tasks });
         for (number, future) in futures.iter().enumerate() {
             let mut state = future.task.state();
             if state.phase != Phase::Done {
@@ -471,7 +532,8 @@ impl Crowd {
                 }
                 self.waiters.enqueue()
             };
-            if !watch.waiting(site, deadline, || ticket.wait(deadline)) {
+            let all = number == self.tasks.len();
+            if !watch.waiting_for_tasks(&self.tasks, all, site, deadline, || ticket.wait(deadline)) {
                 return false;
             }
         }

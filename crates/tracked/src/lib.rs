@@ -14,6 +14,8 @@ pub mod explore;
 mod intent;
 #[cfg(parking_lot_mirrored)]
 mod parking_lots;
+#[cfg(all(feature = "process", target_os = "linux"))]
+pub mod process;
 pub mod queue;
 #[cfg(instrumented)]
 mod rt;

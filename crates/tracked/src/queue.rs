@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::base::park::{WaitQueue, ignore_poison};
-use crate::base::{Kind, Site, Step, Watch};
+use crate::base::{Kind, Part, Signal, Site, Step, Turn, Watch};
 use crate::vocabulary::deadline;
 
 /// There was no room in time. Gives the item back.
@@ -112,10 +112,17 @@ struct Core<S> {
     /// Threads that wait for the last task to be done.
     joiners: WaitQueue,
     watch: Watch,
+    /// What threads wait for: that it has an item, has room, has none left to be done.
+    item: Part,
+    room: Part,
+    done: Part,
 }
 
 struct State<S> {
     items: S,
+    /// Items put and taken so far.
+    put: u64,
+    taken: u64,
     /// Items put for which `task_done` was not called yet.
     unfinished: usize,
 }
@@ -125,13 +132,28 @@ impl<S> Core<S> {
     const fn new(items: S, capacity: usize) -> Core<S> {
         assert!(capacity > 0, "a queue needs room for one item at least");
         Core {
-            state: Mutex::new(State { items, unfinished: 0 }),
+            state: Mutex::new(State { items, put: 0, taken: 0, unfinished: 0 }),
             capacity,
             getters: WaitQueue::new(),
             putters: WaitQueue::new(),
             joiners: WaitQueue::new(),
             watch: Watch::new(Kind::Queue),
+            item: Part::new(),
+            room: Part::new(),
+            done: Part::new(),
         }
+    }
+
+    fn name(&self, name: &str) {
+        self.watch.name(name);
+        for part in [&self.item, &self.room, &self.done] {
+            self.watch.name_part(part, name);
+        }
+    }
+
+    /// Whether there may be too little room.
+    fn is_bounded(&self) -> bool {
+        self.capacity < usize::MAX
     }
 
     fn len<T>(&self) -> usize
@@ -141,15 +163,8 @@ impl<S> Core<S> {
         ignore_poison(self.state.lock()).items.len()
     }
 
-    fn try_put<T>(&self, item: T) -> Result<(), Full<T>>
-    where
-        S: Store<T>,
-    {
-        self.watch.step(Step::Give, None);
-        self.put_now(item)
-    }
-
-    fn put_now<T>(&self, item: T) -> Result<(), Full<T>>
+    /// Gives the number of the item.
+    fn push<T>(&self, item: T) -> Result<u64, Full<T>>
     where
         S: Store<T>,
     {
@@ -157,10 +172,25 @@ impl<S> Core<S> {
         if state.items.len() >= self.capacity {
             return Err(Full(item));
         }
+        // While the state is locked: whoever takes the item comes later.
+        self.watch.part_sends(&self.item);
         state.items.push(item);
         state.unfinished += 1;
+        state.put += 1;
+        let number = state.put - 1;
         drop(state);
         self.getters.tell_one();
+        Ok(number)
+    }
+
+    fn try_put<T>(&self, item: T, site: Site) -> Result<(), Full<T>>
+    where
+        S: Store<T>,
+    {
+        self.watch.step(Step::Give, Some(site));
+        let signal = Signal::about_to();
+        let number = self.push(item)?;
+        self.watch.part_signalled(&self.item, site, &signal, Turn::number(number));
         Ok(())
     }
 
@@ -170,34 +200,68 @@ impl<S> Core<S> {
         S: Store<T>,
     {
         self.watch.step(Step::Give, Some(site));
-        loop {
-            item = match self.put_now(item) {
-                Ok(()) => return Ok(()),
+        let signal = Signal::about_to();
+        let mut waited = false;
+        let number = loop {
+            item = match self.push(item) {
+                Ok(number) => break number,
                 Err(Full(item)) => item,
             };
             let still_full = || self.len() >= self.capacity;
             // Room that is made after this look is told to the ticket.
             let Some(ticket) = self.putters.enqueue_if(still_full) else { continue };
+            if !std::mem::replace(&mut waited, true) {
+                let next = ignore_poison(self.state.lock()).taken;
+                self.watch.part_awaited(&self.room, site, deadline, Turn::number(next));
+            }
             if !self.watch.waiting(site, deadline, || ticket.wait(deadline)) {
                 return Err(Full(item));
             }
+        };
+        if self.is_bounded() {
+            if let (false, Some(before)) = (waited, number.checked_sub(self.capacity as u64)) {
+                self.watch.part_awaited(&self.room, site, deadline, Turn::number(before));
+            }
+            self.watch.part_hears(&self.room);
+        }
+        self.watch.part_signalled(&self.item, site, &signal, Turn::number(number));
+        Ok(())
+    }
+
+    /// Gives the item and its number.
+    fn pop<T>(&self) -> Option<(T, u64)>
+    where
+        S: Store<T>,
+    {
+        let mut state = ignore_poison(self.state.lock());
+        let item = state.items.pop()?;
+        if self.is_bounded() {
+            // While the state is locked: whoever uses the room comes later.
+            self.watch.part_sends(&self.room);
+        }
+        state.taken += 1;
+        let number = state.taken - 1;
+        drop(state);
+        self.putters.tell_one();
+        Some((item, number))
+    }
+
+    /// An item was taken.
+    fn took(&self, site: Site, signal: &Signal, number: u64) {
+        self.watch.part_hears(&self.item);
+        if self.is_bounded() {
+            self.watch.part_signalled(&self.room, site, signal, Turn::number(number));
         }
     }
 
-    fn try_get<T>(&self) -> Option<T>
+    fn try_get<T>(&self, site: Site) -> Option<T>
     where
         S: Store<T>,
     {
-        self.watch.step(Step::Try, None);
-        self.get_now()
-    }
-
-    fn get_now<T>(&self) -> Option<T>
-    where
-        S: Store<T>,
-    {
-        let item = ignore_poison(self.state.lock()).items.pop()?;
-        self.putters.tell_one();
+        self.watch.step(Step::Try, Some(site));
+        let signal = Signal::about_to();
+        let (item, number) = self.pop()?;
+        self.took(site, &signal, number);
         Some(item)
     }
 
@@ -207,37 +271,58 @@ impl<S> Core<S> {
         S: Store<T>,
     {
         self.watch.step(Step::Take, Some(site));
-        loop {
-            if let Some(item) = self.get_now() {
-                return Some(item);
+        let signal = Signal::about_to();
+        let mut waited = false;
+        let (item, number) = loop {
+            if let Some(taken) = self.pop() {
+                break taken;
             }
             let still_empty = || self.len() == 0;
             let Some(ticket) = self.getters.enqueue_if(still_empty) else { continue };
+            if !std::mem::replace(&mut waited, true) {
+                let next = ignore_poison(self.state.lock()).put;
+                self.watch.part_awaited(&self.item, site, deadline, Turn::number(next));
+            }
             if !self.watch.waiting(site, deadline, || ticket.wait(deadline)) {
                 return None;
             }
+        };
+        if !waited {
+            self.watch.part_awaited(&self.item, site, deadline, Turn::number(number));
         }
+        self.took(site, &signal, number);
+        Some(item)
     }
 
-    fn task_done(&self) -> Result<(), TooManyTasksDone> {
-        self.watch.step(Step::Change, None);
+    fn task_done(&self, site: Site) -> Result<(), TooManyTasksDone> {
+        self.watch.step(Step::Change, Some(site));
+        let signal = Signal::about_to();
         let mut state = ignore_poison(self.state.lock());
-        state.unfinished = state.unfinished.checked_sub(1).ok_or(TooManyTasksDone)?;
+        let Some(unfinished) = state.unfinished.checked_sub(1) else {
+            drop(state);
+            self.watch.misused(site, "`task_done` was called more often than items were put");
+            return Err(TooManyTasksDone);
+        };
+        self.watch.part_sends(&self.done);
+        state.unfinished = unfinished;
         let all_done = state.unfinished == 0;
         drop(state);
         if all_done {
             self.joiners.tell_all();
         }
+        self.watch.part_signalled(&self.done, site, &signal, Turn::ALL);
         Ok(())
     }
 
     fn join(&self, site: Site) {
         self.watch.step(Step::Look, Some(site));
         let unfinished = || ignore_poison(self.state.lock()).unfinished > 0;
+        self.watch.part_awaited(&self.done, site, None, Turn::ALL);
         // Told means that all were done at that moment, which is enough, whatever was put since.
         if let Some(ticket) = self.joiners.enqueue_if(unfinished) {
             self.watch.waiting(site, None, || ticket.wait(None));
         }
+        self.watch.part_hears(&self.done);
     }
 }
 
@@ -272,7 +357,7 @@ macro_rules! queue {
             /// Gives the queue a name for reports.
             #[must_use]
             pub fn named(self, name: &str) -> $name<T> {
-                self.core.watch.name(name);
+                self.core.name(name);
                 self
             }
 
@@ -289,8 +374,9 @@ macro_rules! queue {
             /// # Errors
             ///
             /// With the item, if there is none.
+            #[track_caller]
             pub fn try_put(&self, item: T) -> Result<(), Full<T>> {
-                self.core.try_put(item)
+                self.core.try_put(item, Location::caller())
             }
 
             /// Puts an item unless `timeout` passes before there is room.
@@ -311,8 +397,9 @@ macro_rules! queue {
             }
 
             /// Takes the next item if there is one.
+            #[track_caller]
             pub fn try_get(&self) -> Option<T> {
-                self.core.try_get()
+                self.core.try_get(Location::caller())
             }
 
             /// Takes the next item unless `timeout` passes before there is one.
@@ -326,8 +413,9 @@ macro_rules! queue {
             /// # Errors
             ///
             /// If it was called once for each item that was ever put, already.
+            #[track_caller]
             pub fn task_done(&self) -> Result<(), TooManyTasksDone> {
-                self.core.task_done()
+                self.core.task_done(Location::caller())
             }
 
             /// Blocks until the work on every item put so far is done.

@@ -203,6 +203,14 @@ impl<T> JoinHandle<T> {
         }
     }
 
+    /// The run-time's number for the thread.
+    pub(crate) fn watched_as(&self) -> lockcheck_events::ThreadId {
+        match &self.inner {
+            Inner::Own(_, ended) => ended.thread(),
+            Inner::Lent(lent) => lent.thread_id(),
+        }
+    }
+
     /// The thread's handle.
     pub fn thread(&self) -> &Thread {
         match &self.inner {

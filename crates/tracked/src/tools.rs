@@ -13,6 +13,7 @@ use lockcheck_events::{RawSite, Record, TokenId};
 use crate::base::park::WaitQueue;
 use crate::base::{Kind, Watch};
 use crate::rt::context::{Shared, current, current_if_known};
+use crate::rt::messages::Stamp;
 use crate::rt::once::{Gate, Running};
 use crate::rt::registry::{self, ThreadEntry};
 use crate::rt::thread::Ended;
@@ -204,9 +205,42 @@ pub struct Signal {
 }
 
 /// One wait for a [`Signal`], shared between the one that waits and the one that calls.
-#[derive(Default)]
 pub struct Call {
     queue: WaitQueue,
+    messages: Messages,
+}
+
+impl Default for Call {
+    fn default() -> Call {
+        Call { queue: WaitQueue::new(), messages: Messages::new() }
+    }
+}
+
+/// What orders threads without being a lock: a channel, a variable.
+pub struct Messages(Stamp);
+
+impl Messages {
+    /// Nothing sent yet.
+    #[must_use]
+    pub const fn new() -> Messages {
+        Messages(Stamp::new())
+    }
+
+    /// The calling thread sends one. Comes before anybody can receive it.
+    pub fn sent(&self) {
+        current().iter().for_each(|thread| self.0.leave(thread));
+    }
+
+    /// The calling thread comes after all that were sent.
+    pub fn received(&self) {
+        current().iter().for_each(|thread| self.0.take(thread));
+    }
+}
+
+impl Default for Messages {
+    fn default() -> Messages {
+        Messages::new()
+    }
 }
 
 impl Signal {
@@ -222,12 +256,14 @@ impl Signal {
     pub fn wait(&self, at: Place, call: &Call) {
         let ticket = call.queue.enqueue();
         self.watch.waiting(at, None, || ticket.wait(None));
+        call.messages.received();
     }
 }
 
 impl Call {
     /// Ends the wait; `false` if nobody waits.
     pub fn end(&self) -> bool {
+        self.messages.sent();
         self.queue.tell_one()
     }
 }

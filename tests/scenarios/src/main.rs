@@ -7,6 +7,7 @@
 //! Those that really hang are meant for `LOCKCHECK_ON_DEADLOCK=panic`, which ends one side.
 
 mod hang;
+mod messages;
 mod order;
 mod rwlock;
 mod threads;
@@ -18,7 +19,7 @@ use std::process::ExitCode;
 type Scenario = (&'static str, fn());
 
 fn all() -> impl Iterator<Item = &'static Scenario> {
-    [order::ALL, rwlock::ALL, hang::ALL, waits::ALL].into_iter().flatten()
+    [order::ALL, rwlock::ALL, hang::ALL, waits::ALL, messages::ALL].into_iter().flatten()
 }
 
 fn main() -> ExitCode {

@@ -45,6 +45,7 @@ const JOIN: &str = "join-deadlock";
 const LOST: &str = "lost-wakeup";
 const STUCK: &str = "stuck-wait";
 const WAIT: &str = "wait-while-holding";
+const STARVED: &str = "executor-starvation";
 const RECURSION: &str = "rwlock-recursion";
 
 const fn likely(sides: usize) -> Due {
@@ -53,6 +54,10 @@ const fn likely(sides: usize) -> Due {
 
 const fn actual(kind: &'static str, sides: usize) -> Due {
     One { kind, tier: "actual", sides }
+}
+
+const fn foretold(kind: &'static str) -> Due {
+    One { kind, tier: "likely", sides: 2 }
 }
 
 const fn note(kind: &'static str, sides: usize) -> Due {
@@ -146,6 +151,31 @@ const MATRIX: &[(&str, Due)] = &[
     ("join-under-a-lock-the-worker-took", One { kind: JOIN, tier: "likely", sides: 2 }),
     ("scope-under-a-lock-the-worker-took", One { kind: JOIN, tier: "likely", sides: 2 }),
     ("join-under-another-lock", Nothing),
+    ("send-under-a-lock-the-receiver-needs", foretold(WAIT)),
+    ("send-with-room-under-a-lock-the-receiver-needs", Nothing),
+    ("real-send-holding-a-lock", actual(DEADLOCK, 2)),
+    ("recv-under-a-lock-the-sender-needs", foretold(WAIT)),
+    ("recv-under-a-lock-one-sender-needs-not", Nothing),
+    ("recv-then-lock-in-a-loop", Nothing),
+    ("get-under-a-lock-the-putter-needs", foretold(WAIT)),
+    ("put-under-a-lock-the-getter-needs", foretold(WAIT)),
+    ("queue-join-under-a-lock-the-worker-needs", foretold(WAIT)),
+    ("queue-join-worker-died", actual(STUCK, 1)),
+    ("pill-short", actual(STUCK, 1)),
+    ("barrier-under-a-lock-another-needs", foretold(WAIT)),
+    ("barrier-after-the-lock", Nothing),
+    ("event-under-a-lock-after-a-message", Nothing),
+    ("event-under-a-lock-after-an-item", Nothing),
+    ("join-under-a-lock-after-a-message", Nothing),
+    ("result-under-a-lock-the-task-needs", foretold(WAIT)),
+    ("result-under-another-lock", Nothing),
+    // The workers, and the submission of a task that no worker is left for.
+    ("pool-of-1-starved", actual(STARVED, 2)),
+    ("pool-of-2-starved", actual(STARVED, 3)),
+    ("pool-of-2-could-starve", foretold(STARVED)),
+    ("pool-of-3-has-room", Nothing),
+    ("pool-of-2-parents-in-turn", Nothing),
+    ("tasks-wait-for-each-other", actual(DEADLOCK, 2)),
 ];
 
 /// How a scenario ended.

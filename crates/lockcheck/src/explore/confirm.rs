@@ -49,7 +49,6 @@ struct Confirmed {
 
 /// Carries it out.
 pub fn confirm(args: &ConfirmArgs, style: Style) -> Result<Exit> {
-    let judgement = Judgement::new(&args.shared.judge)?;
     let (subject, traces, hung) = match is_trace(&args.target) {
         true => from_trace(args)?,
         false => {
@@ -59,10 +58,11 @@ pub fn confirm(args: &ConfirmArgs, style: Style) -> Result<Exit> {
             (subject, run.traces, run.ending == Ending::Hung)
         }
     };
+    let mut judgement = Judgement::new(&args.shared.judge, subject.package_folder())?;
     let sources = subject.sources(&traces);
     let mut report = traces.report(&subject.target, &sources, &subject.symbols);
     if traces.is_empty() {
-        return nothing_to_control(&subject, style, &judgement);
+        return nothing_to_control(&subject, style, &mut judgement);
     }
     let wanted = wanted(&report, args.id.as_deref())?;
     let mut confirming = Confirming::new(&subject, args);
@@ -76,7 +76,7 @@ pub fn confirm(args: &ConfirmArgs, style: Style) -> Result<Exit> {
     }
     let hang = hung && report.findings.iter().any(is_stuck);
     let facts = Facts { recorded: true, must_record: true, hang, ..Facts::default() };
-    conclude(report, &sources, facts, style, &judgement)
+    conclude(report, &sources, facts, style, &mut judgement)
 }
 
 /// Changes the finding to what it has become; gives what there is to say besides.

@@ -154,6 +154,14 @@ impl Subject {
         })
     }
 
+    /// Where settings are looked for: the package's folder, or that in which the program was started.
+    pub fn package_folder(&self) -> &Path {
+        match &self.source {
+            Source::Package(package) => &package.0.folder,
+            Source::Executable(_, started_in) => started_in,
+        }
+    }
+
     /// Where the sources of a run are.
     pub fn sources(&self, traces: &Traces) -> SourceMap {
         traces.sources(self.hints.iter().cloned())

@@ -6,22 +6,32 @@ use lockcheck_litmus::ast::Kind;
 use lockcheck_litmus::{FindingKind, Judgement, Limits, predict, search};
 
 use super::{Judged, Sketch, findings};
-use crate::exit::Exit;
+use crate::config;
 
 /// Considers all runs within `states` states, or the engine's own limit.
-pub fn judge(sketch: &Sketch, states: Option<usize>, sources: &SourceMap) -> Judged {
+pub fn judge(
+    sketch: &Sketch,
+    states: Option<usize>,
+    sources: &SourceMap,
+    rules: &config::Judgement,
+) -> Judged {
     let mut limits = Limits::default();
     limits.states = states.unwrap_or(limits.states);
     let file = sketch.file();
     let verdict = search(&sketch.program, &limits);
     let judgement = Judgement { file, verdict, prediction: predict(&sketch.program) };
-    let exit = if judgement.has_findings() { Exit::Findings } else { Exit::Clean };
-    Judged {
-        report: report(sketch, &judgement, sources),
-        litmus: litmus(&judgement),
-        story: format!("{}\n", judgement.render(&sketch.bytes)),
-        exit,
+    let assertion = judgement.verdict.findings.iter().any(|found| found.kind == FindingKind::Assertion);
+    let mut report = report(sketch, &judgement, sources);
+    let found = report.findings.clone();
+    rules.suppress(&mut report, false);
+    if report.verdict == Verdict::Findings
+        && !assertion
+        && report.findings.iter().all(|finding| rules.is_known(finding))
+    {
+        report.verdict = Verdict::Clean;
     }
+    let story = format!("{}\n{}", judgement.render(&sketch.bytes), super::suppressed(&report));
+    Judged { report, found, litmus: litmus(&judgement), story, assertion }
 }
 
 /// The flags of the contract, and what the search counted.

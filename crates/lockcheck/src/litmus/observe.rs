@@ -10,7 +10,7 @@ use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use lockcheck_checker::{Report, Tier, Verdict};
+use lockcheck_checker::Report;
 use lockcheck_events::source::SourceMap;
 use lockcheck_litmus::{limits, parse};
 use lockcheck_observe::observe;
@@ -19,9 +19,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Judged, Sketch, raw_site};
 use crate::args::OBSERVE_ONE;
-use crate::config::Style;
+use crate::config::{Judgement, Style};
 use crate::error::{CliError, Result};
 use crate::exit::Exit;
+use crate::outcome::{self, Facts};
 use crate::output;
 
 /// How long one sketch may take. The run itself gives up sooner when a thread does not move.
@@ -68,15 +69,22 @@ fn end_with_parent() {
 }
 
 /// Runs the sketch in a process of its own.
-pub fn judge(sketch: &Sketch, own: &Path, sources: &SourceMap, style: Style) -> Result<Judged> {
+pub fn judge(
+    sketch: &Sketch,
+    own: &Path,
+    sources: &SourceMap,
+    style: Style,
+    judgement: &Judgement,
+) -> Result<Judged> {
     let Observed { predicted, mut report } = run(sketch, own)?;
     report.target = sketch.file();
-    let counts = report.at_least(Tier::Likely).next().is_some();
-    report.verdict = if counts { Verdict::Findings } else { Verdict::Clean };
     let litmus = serde_json::json!({ "file": sketch.file(), "predicted": &predicted });
-    let story = story(sketch, &predicted, &report, sources, style);
-    let exit = if counts { Exit::Findings } else { Exit::Clean };
-    Ok(Judged { report, litmus, story, exit })
+    let found = report.findings.clone();
+    judgement.suppress(&mut report, false);
+    report.verdict = outcome::verdict(&report, Facts { recorded: true, ..Facts::default() }, judgement);
+    let told = output::without_known(&report, judgement);
+    let story = story(sketch, &predicted, &told, sources, style);
+    Ok(Judged { report, found, litmus, story, assertion: false })
 }
 
 fn story(sketch: &Sketch, predicted: &str, report: &Report, sources: &SourceMap, style: Style) -> String {
@@ -91,6 +99,7 @@ fn story(sketch: &Sketch, predicted: &str, report: &Report, sources: &SourceMap,
     if rest > 0 {
         text += &format!("\n{rest} more; `--message-format short` lists them all\n");
     }
+    text += &super::suppressed(report);
     for note in &report.notes {
         text += &format!("note: {note}\n");
     }

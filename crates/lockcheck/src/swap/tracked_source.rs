@@ -27,7 +27,8 @@ pub enum TrackedSource {
 }
 
 impl TrackedSource {
-    /// What the options say; else the sources of this tool, if they are there; else its own version.
+    /// What the options say; else what the environment says; else the sources of this tool, if they are there; else its
+    /// own version.
     pub fn choose(path: Option<&Path>, version: Option<&str>, current: &Path) -> Result<TrackedSource> {
         if let Some(version) = version {
             if cargo_metadata::semver::VersionReq::parse(version).is_err() {
@@ -36,7 +37,9 @@ impl TrackedSource {
             }
             return Ok(TrackedSource::Registry { version: version.to_owned() });
         }
-        if let Some(path) = path {
+        let variable = std::env::var_os("LOCKCHECK_TRACKED_PATH").filter(|value| !value.is_empty());
+        let variable = variable.map(PathBuf::from);
+        if let Some(path) = path.or(variable.as_deref()) {
             let folder = current.join(path);
             if !is_tracked(&folder) {
                 let message = format!("`{}` is not the crate `tracked`", path.display());

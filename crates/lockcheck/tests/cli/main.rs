@@ -7,6 +7,7 @@ mod events;
 mod litmus;
 mod run;
 mod support;
+mod suppressions;
 mod swap;
 mod test;
 mod verify;

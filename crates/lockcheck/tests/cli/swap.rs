@@ -236,3 +236,40 @@ fn without_a_package_there_is_nothing_to_swap() {
     let called = call_in(dir.path(), &["swap", "."]);
     assert!(called.assert_code(2).stderr.contains("there is no Cargo.toml"), "{}", called.stderr);
 }
+
+/// The versions that are locked here, so that nothing is asked of a registry.
+fn with_lock(package: &Package) {
+    let lock = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.lock")).unwrap();
+    package.write("Cargo.lock", &lock);
+}
+
+#[test]
+fn what_cannot_be_swapped_in_a_whole_tree_is_said() {
+    let package = Package::new("", &[("src/main.rs", "fn main() {}\n")]);
+    let say = |arguments: &[&str]| call_in(package.path(), arguments).assert_code(2).stderr.clone();
+    let std = say(&["run", ".", "--swap", "std"]);
+    assert!(std.contains("std is no dependency") && std.contains("lockcheck swap PATH"), "{std}");
+    assert!(say(&["test", "--swap", "std"]).contains("std is no dependency"));
+    assert!(say(&["run", ".", "--swap", "tokio"]).contains("only `parking_lot`"));
+    assert!(say(&["run", "--swap", "parking_lot", "--", "true"]).contains("a command is none"));
+    assert!(
+        say(&["run", ".", "--swap", "parking_lot"])
+            .contains("nothing in the dependency tree uses parking_lot")
+    );
+    assert!(!package.path().join("Cargo.lock").exists(), "nothing of the user's is written to");
+}
+
+#[test]
+fn a_workspace_that_patches_parking_lot_is_not_overruled() {
+    let package = Package::new(
+        "[dependencies]\nparking_lot = '0.12'\n[patch.crates-io.lot]\npackage = 'parking_lot'\npath = 'lot'\n",
+        &[
+            ("src/main.rs", "fn main() {}\n"),
+            ("lot/Cargo.toml", "[package]\nname = 'parking_lot'\nversion = '0.11.0'\n"),
+            ("lot/src/lib.rs", ""),
+        ],
+    );
+    with_lock(&package);
+    let called = call_in(package.path(), &["run", ".", "--swap", "parking_lot"]);
+    assert!(called.assert_code(2).stderr.contains("patches parking_lot itself"), "{}", called.stderr);
+}

@@ -12,11 +12,13 @@ mod watched;
 
 #[cfg(not(instrumented))]
 pub(crate) use plain::{
-    AboutToPark, Point, RawLock, Token, Vigil, Watch, choose_waiter, is_spurious, wait_under_control,
+    AboutToPark, Crew, Part, Point, Post, RawLock, Signal, Token, Turn, Vigil, Watch, choose_waiter,
+    is_spurious, wait_under_control,
 };
 #[cfg(instrumented)]
 pub(crate) use watched::{
-    AboutToPark, Point, RawLock, Token, Vigil, Watch, choose_waiter, is_spurious, wait_under_control,
+    AboutToPark, Crew, Part, Point, Post, RawLock, Signal, Token, Turn, Vigil, Watch, choose_waiter,
+    is_spurious, wait_under_control,
 };
 
 #[cfg(instrumented)]

@@ -126,6 +126,12 @@ impl WaitQueue {
         Some(Ticket { queue: self, parker, left: false, _about_to_park: AboutToPark::now() })
     }
 
+    /// Whether nobody waits.
+    #[cfg_attr(not(instrumented), expect(dead_code, reason = "only the watched condition variable asks"))]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting().is_empty()
+    }
+
     /// Tells the oldest waiter; `false` if nobody waits.
     pub(crate) fn tell_one(&self) -> bool {
         self.tell_one_or(|| ())

@@ -116,6 +116,28 @@ impl Watch {
     #[inline]
     pub(crate) fn passes(&self, _site: Site) {}
 
+    pub(crate) fn name_part(&self, _part: &Part, _name: &str) {}
+
+    #[inline]
+    pub(crate) fn hears(&self) {}
+
+    #[inline]
+    pub(crate) fn sends(&self) {}
+
+    #[inline]
+    pub(crate) fn part_sends(&self, _part: &Part) {}
+
+    #[inline]
+    pub(crate) fn part_signalled(&self, _part: &Part, _site: Site, _signal: &Signal, _turn: Turn) {}
+
+    #[inline]
+    pub(crate) fn part_awaited(&self, _part: &Part, _site: Site, _deadline: Option<Instant>, _turn: Turn) {}
+
+    #[inline]
+    pub(crate) fn part_hears(&self, _part: &Part) {}
+
+    pub(crate) fn misused(&self, _site: Site, _how: &str) {}
+
     #[inline]
     pub(crate) fn unheard(&self, _site: Site) {}
 
@@ -134,8 +156,86 @@ impl Watch {
     }
 
     #[inline]
+    pub(crate) fn waiting_for_work<R>(&self, _site: Site, block: impl FnOnce() -> R) -> R {
+        block()
+    }
+
+    #[inline]
+    pub(crate) fn waiting_for_tasks<R>(
+        &self,
+        _tasks: &[Post],
+        _all: bool,
+        _site: Site,
+        _deadline: Option<Instant>,
+        block: impl FnOnce() -> R,
+    ) -> R {
+        block()
+    }
+
+    #[inline]
     pub(crate) fn waiting<R>(&self, _site: Site, _deadline: Option<Instant>, block: impl FnOnce() -> R) -> R {
         block()
+    }
+}
+
+/// One of several things that an object is waited for: of no interest here.
+pub(crate) struct Part;
+
+impl Part {
+    pub(crate) const fn new() -> Part {
+        Part
+    }
+
+    pub(crate) const fn created_at(_site: Site) -> Part {
+        Part
+    }
+}
+
+/// The workers of a pool: of no interest here.
+#[derive(Default)]
+pub(crate) struct Crew;
+
+impl Crew {
+    pub(crate) fn add(&self, _worker: &super::thread::JoinHandle<()>) {}
+}
+
+/// A task, as those who wait for it see it: of no interest here.
+#[derive(Clone)]
+pub(crate) struct Post;
+
+impl Post {
+    pub(crate) fn submitted(_crew: &Crew, _site: Site) -> Post {
+        Post
+    }
+
+    pub(crate) fn begins(&self) {}
+
+    pub(crate) fn ends(&self) {}
+
+    pub(crate) fn is_settled(&self) {}
+}
+
+/// What a thread needed for a signal: of no interest here.
+pub(crate) struct Signal;
+
+impl Signal {
+    #[inline]
+    pub(crate) fn about_to() -> Signal {
+        Signal
+    }
+}
+
+/// Which signal ends a wait: of no interest here.
+#[derive(Clone, Copy)]
+pub(crate) struct Turn;
+
+impl Turn {
+    pub(crate) const ANY: Turn = Turn;
+    pub(crate) const ALL: Turn = Turn;
+
+    #[inline]
+    pub(crate) fn number(_number: u64) -> Turn {
+        Turn
     }
 }
 

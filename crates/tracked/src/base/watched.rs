@@ -2,18 +2,22 @@
 
 use std::cell::Cell;
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lockcheck_events::{Attempt, LockKind, Mode, TokenId};
+use lockcheck_events::{Attempt, LockKind, Mode, Notice, TokenId};
 use lockcheck_explorer::{Access, OperationKind};
 
 use super::{Guarded, Kind, Site, Step};
 pub(crate) use crate::rt::Token;
+use crate::rt::messages::Stamp;
+use crate::rt::notices;
 use crate::rt::standstill;
 pub(crate) use crate::rt::standstill::Vigil;
 use crate::rt::steer;
-use crate::rt::wait_edges::{self, Told};
-use crate::rt::{self, HeldLock, LostSignal, Meta, Wait, knowledge};
+pub(crate) use crate::rt::wait_edges::Turn;
+use crate::rt::wait_edges::{self, Needs, Told};
+use crate::rt::{self, HeldLock, LostSignal, Meta, Wait, knowledge, operation, pools};
 use crate::sync::raw::RawTracked;
 
 impl Kind {
@@ -129,32 +133,63 @@ pub(crate) struct Watch {
     /// The last signal, if it found nobody.
     lost: LostSignal,
     told: Told,
+    stamp: Stamp,
+}
+
+/// One of several things that an object is waited for: the room in a queue, an item. An object of its own where waits
+/// are compared with what ends them.
+pub(crate) struct Part {
+    meta: Meta,
+    told: Told,
+    stamp: Stamp,
+}
+
+/// What the calling thread needed for a signal it is about to give.
+pub(crate) struct Signal(Option<Needs>);
+
+impl Signal {
+    /// As of this moment: before the thread does anything for it.
+    #[inline]
+    pub(crate) fn about_to() -> Signal {
+        Signal(watched().map(Needs::of))
+    }
+}
+
+/// The calling thread, if it is watched and not under control: then the detector has nothing to learn from it.
+#[inline]
+fn watched() -> Option<&'static rt::Thread> {
+    rt::current().filter(|thread| !thread.is_steered())
 }
 
 impl Watch {
     #[track_caller]
     pub(crate) const fn new(kind: Kind) -> Watch {
-        Watch {
-            meta: Meta::new(std::panic::Location::caller()),
-            kind: kind.lock_kind(),
-            lost: LostSignal::none(),
-            told: Told::nothing(),
-        }
+        Watch::created_at(kind, std::panic::Location::caller())
     }
 
     /// For an object made in a constant: where it comes from is not known.
     #[cfg(all(parking_lot_mirrored, feature = "parking_lot_0_13"))]
     pub(crate) const fn nowhere(kind: Kind) -> Watch {
+        Watch::created_at(kind, Meta::NOWHERE)
+    }
+
+    const fn created_at(kind: Kind, created: Site) -> Watch {
         Watch {
-            meta: Meta::new(Meta::NOWHERE),
+            meta: Meta::new(created),
             kind: kind.lock_kind(),
             lost: LostSignal::none(),
             told: Told::nothing(),
+            stamp: Stamp::new(),
         }
     }
 
     pub(crate) fn name(&self, name: &str) {
         self.meta.name(self.kind, name);
+    }
+
+    /// Gives a part the object's name.
+    pub(crate) fn name_part(&self, part: &Part, name: &str) {
+        part.meta.name(self.kind, name);
     }
 
     /// Takes note that an operation is about to be made that others could notice. Each is counted.
@@ -175,6 +210,13 @@ impl Watch {
         }
     }
 
+    /// As [`step`](Self::step), in a destructor, and only under control.
+    pub(crate) fn step_in_drop(&self) {
+        if let Some((_, thread)) = steer::me() {
+            steer::operations::visible_in_drop(self.meta.id(thread).0, Access::Write);
+        }
+    }
+
     /// The calling thread is about to wait for a signal, letting go of `lock`, which it takes back when it is told.
     /// The wait is counted when it begins.
     pub(crate) fn before_wait(&self, site: Site, lock: Option<u64>) {
@@ -188,37 +230,83 @@ impl Watch {
         if let Some(thread) = rt::current() {
             if thread.is_steered() {
                 let id = self.meta.id(thread).0;
-                return steer::operations::visible(
-                    thread,
-                    OperationKind::Notify,
-                    id,
-                    Access::Write,
-                    Some(site),
-                );
+                let kind = OperationKind::Notify;
+                return steer::operations::visible(thread, kind, id, Access::Write, Some(site));
             }
-            let object = self.wanted(thread, site, Attempt::Try);
-            self.told.signalled(thread, &wait_edges::signalled_at(thread, object, site));
+            let object = wanted(&self.meta, self.kind, thread, site, Attempt::Try);
+            let object = wait_edges::signalled_at(object, site, thread.event());
+            self.told.signalled(thread, &object, &Needs::of(thread), Turn::ANY);
+            self.stamp.leave(thread);
             thread.next_event();
         }
     }
 
     /// Takes note that a wait at `site` is over before it begins.
     pub(crate) fn passes(&self, site: Site) {
-        if let Some(thread) = rt::current().filter(|thread| !thread.is_steered()) {
-            self.told.waited(thread, &self.wanted(thread, site, Attempt::Block));
+        if let Some(thread) = rt::current() {
+            let object = wanted(&self.meta, self.kind, thread, site, Attempt::Block);
+            thread.next_event();
+            if !thread.is_steered() {
+                self.told.waited(thread, &object, Turn::ANY);
+                self.stamp.take(thread);
+            }
         }
     }
 
-    /// The object as one that the calling thread asks for now.
-    fn wanted(&self, thread: &rt::Thread, site: Site, attempt: Attempt) -> HeldLock {
-        HeldLock {
-            id: self.meta.id(thread),
-            site,
-            created: self.meta.created(),
-            event: thread.event(),
-            mode: Mode::Exclusive,
-            attempt,
-            kind: self.kind,
+    /// What is done from here on comes after all that was signalled so far.
+    pub(crate) fn hears(&self) {
+        if let Some(thread) = watched() {
+            self.stamp.take(thread);
+        }
+    }
+
+    /// Takes note of a message that others may come after. Comes before anybody can receive it.
+    pub(crate) fn sends(&self) {
+        if let Some(thread) = watched() {
+            self.stamp.leave(thread);
+        }
+    }
+
+    /// The same for a message by a part of the object. Comes before anybody can receive it.
+    pub(crate) fn part_sends(&self, part: &Part) {
+        if let Some(thread) = watched() {
+            part.stamp.leave(thread);
+        }
+    }
+
+    /// Takes note of the signal just given by a part.
+    pub(crate) fn part_signalled(&self, part: &Part, site: Site, signal: &Signal, turn: Turn) {
+        if let (Some(thread), Some(needs)) = (rt::current(), &signal.0) {
+            let object = wanted(&part.meta, self.kind, thread, site, Attempt::Try);
+            let object = wait_edges::signalled_at(object, site, thread.event());
+            part.told.signalled(thread, &object, needs, turn);
+        }
+    }
+
+    /// Takes note that a wait for a part begins, or is over before it does.
+    pub(crate) fn part_awaited(&self, part: &Part, site: Site, deadline: Option<Instant>, turn: Turn) {
+        if let Some(thread) = rt::current() {
+            let object = wanted(&part.meta, self.kind, thread, site, attempt(deadline));
+            thread.next_event();
+            if !thread.is_steered() {
+                part.told.waited(thread, &object, turn);
+            }
+        }
+    }
+
+    /// Takes note that a wait for a part is over.
+    pub(crate) fn part_hears(&self, part: &Part) {
+        if let Some(thread) = watched() {
+            part.stamp.take(thread);
+        }
+    }
+
+    /// The calling thread does what it has no right to.
+    #[cold]
+    pub(crate) fn misused(&self, site: Site, how: &str) {
+        if let Some(thread) = rt::current() {
+            let object = wanted(&self.meta, self.kind, thread, site, Attempt::Try);
+            notices::notice(thread, Notice::NotTheOwner, &object, how);
         }
     }
 
@@ -248,11 +336,51 @@ impl Watch {
         guarded: Guarded,
         block: impl FnOnce() -> R,
     ) -> R {
+        if let Some(thread) = watched() {
+            let object = wanted(&self.meta, self.kind, thread, site, attempt(deadline));
+            self.told.waited(thread, &object, Turn::ANY);
+        }
         let wait = |wanted| match guarded {
             Guarded::Yes => Wait::for_anyone(wanted),
             Guarded::Unknown => Wait::for_anyone(wanted).after(&self.lost),
         };
-        self.in_sight(site, deadline, wait, block)
+        let result = self.in_sight(site, deadline, wait, block);
+        self.hears();
+        result
+    }
+
+    /// As [`waiting`](Self::waiting), for something to do.
+    pub(crate) fn waiting_for_work<R>(&self, site: Site, block: impl FnOnce() -> R) -> R {
+        self.in_sight(site, None, Wait::for_work, block)
+    }
+
+    /// As [`waiting`](Self::waiting), for all or any of these tasks, which only those who run them can end.
+    pub(crate) fn waiting_for_tasks<R>(
+        &self,
+        tasks: &[Post],
+        all: bool,
+        site: Site,
+        deadline: Option<Instant>,
+        block: impl FnOnce() -> R,
+    ) -> R {
+        let Some(thread) = rt::current() else { return block() };
+        let wanted = wanted(&self.meta, self.kind, thread, site, attempt(deadline));
+        thread.next_event();
+        if thread.is_steered() {
+            let tasks: Vec<_> = tasks.iter().map(|task| Arc::clone(&task.0)).collect();
+            let busy = thread.enter();
+            let ticket = pools::Ticket::new(tasks, all);
+            drop(busy);
+            return steer::operations::in_sight(Wait::for_tasks(wanted, ticket.number()), block);
+        }
+        let tasks: Vec<_> = tasks.iter().map(|task| Arc::clone(&task.0)).collect();
+        pools::about_to_wait(thread, &wanted, &tasks);
+        let busy = thread.enter();
+        let ticket = pools::Ticket::new(tasks, all);
+        drop(busy);
+        let result = operation::wait_in_sight(thread, Wait::for_tasks(wanted, ticket.number()), block);
+        thread.wait_slot().set_anchor(thread);
+        result
     }
 
     fn in_sight<R>(
@@ -263,15 +391,12 @@ impl Watch {
         block: impl FnOnce() -> R,
     ) -> R {
         let Some(thread) = rt::current() else { return block() };
+        let attempt = attempt(deadline);
+        let wanted = wanted(&self.meta, self.kind, thread, site, attempt);
+        thread.next_event();
         if thread.is_steered() {
-            let attempt = if deadline.is_some() { Attempt::Timed } else { Attempt::Block };
-            let wanted = HeldLock { event: thread.next_event(), ..self.wanted(thread, site, attempt) };
             return steer::operations::in_sight(wait(wanted), block);
         }
-        let attempt = if deadline.is_some() { Attempt::Timed } else { Attempt::Block };
-        let wanted = self.wanted(thread, site, attempt);
-        thread.next_event();
-        self.told.waited(thread, &wanted);
         let published = rt::publish(thread, wait(wanted));
         if attempt == Attempt::Block && ABOUT_TO_PARK.with(Cell::get) == 0 {
             // It will sleep in somebody else's code, where it cannot look.
@@ -285,6 +410,73 @@ impl Watch {
     }
 }
 
+/// The workers of a pool.
+#[derive(Default)]
+pub(crate) struct Crew(Arc<pools::Crew>);
+
+impl Crew {
+    /// One more.
+    pub(crate) fn add(&self, worker: &crate::watched_thread::JoinHandle<()>) {
+        self.0.join(worker.watched_as());
+    }
+}
+
+/// A task, as those who wait for it see it.
+#[derive(Clone)]
+pub(crate) struct Post(Arc<pools::Post>);
+
+impl Post {
+    /// The calling thread submits a task.
+    pub(crate) fn submitted(crew: &Crew, site: Site) -> Post {
+        Post(Arc::new(pools::Post::submitted(rt::current(), &crew.0, site)))
+    }
+
+    /// The calling thread begins to run it.
+    pub(crate) fn begins(&self) {
+        if let Some(thread) = rt::current() {
+            self.0.begins(thread);
+        }
+    }
+
+    /// The calling thread has run it.
+    pub(crate) fn ends(&self) {
+        pools::Post::ends();
+    }
+
+    /// Nobody needs to wait for it any more.
+    pub(crate) fn is_settled(&self) {
+        self.0.is_settled();
+    }
+}
+
+impl Part {
+    #[track_caller]
+    pub(crate) const fn new() -> Part {
+        Part::created_at(std::panic::Location::caller())
+    }
+
+    pub(crate) const fn created_at(site: Site) -> Part {
+        Part { meta: Meta::new(site), told: Told::nothing(), stamp: Stamp::new() }
+    }
+}
+
+fn attempt(deadline: Option<Instant>) -> Attempt {
+    if deadline.is_some() { Attempt::Timed } else { Attempt::Block }
+}
+
+/// The object as one that the calling thread asks for now.
+fn wanted(meta: &Meta, kind: LockKind, thread: &rt::Thread, site: Site, attempt: Attempt) -> HeldLock {
+    HeldLock {
+        id: meta.id(thread),
+        site,
+        created: meta.created(),
+        event: thread.event(),
+        mode: Mode::Exclusive,
+        attempt,
+        kind,
+    }
+}
+
 /// A point in a thread's life that others come after.
 #[derive(Clone, Copy)]
 pub(crate) struct Point(Option<TokenId>);
@@ -292,7 +484,7 @@ pub(crate) struct Point(Option<TokenId>);
 impl Point {
     /// This point of the calling thread's.
     pub(crate) fn here() -> Point {
-        Point(rt::current().filter(|thread| !thread.is_steered()).map(knowledge::before))
+        Point(watched().map(knowledge::before))
     }
 
     /// What the calling thread does from here on comes after it.

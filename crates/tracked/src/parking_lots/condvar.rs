@@ -7,7 +7,7 @@ use std::time::Instant;
 use lockcheck_events::LockKind;
 
 use crate::base::park::{WaitQueue, ignore_poison};
-use crate::base::{Kind, Site, Watch};
+use crate::base::{Guarded, Kind, Site, Watch};
 use crate::rt::Token;
 use crate::sync::raw::RawTracked;
 
@@ -59,12 +59,14 @@ impl Waiters {
         token: Option<Token>,
         site: Site,
         deadline: Option<Instant>,
+        guarded: Guarded,
     ) -> (bool, Token) {
         let address = std::ptr::from_ref(mutex).addr();
         let ticket = {
             let mut with = ignore_poison(self.with.lock());
             if with.1 > 0 && with.0 != address {
                 drop(with);
+                self.watch.misused(site, "others wait for it with another mutex");
                 panic!("attempted to use a condition variable with more than one mutex");
             }
             *with = (address, with.1 + 1);
@@ -73,7 +75,7 @@ impl Waiters {
         // SAFETY: the caller's promise.
         unsafe { mutex.unlock_anywhere(token, false) };
         let mut take_back = TakeBack(Some(mutex));
-        let told = self.watch.waiting(site, deadline, || ticket.wait(deadline));
+        let told = self.watch.waiting_for_signal(site, deadline, guarded, || ticket.wait(deadline));
         if !told {
             ignore_poison(self.with.lock()).1 -= 1;
         }
@@ -83,18 +85,33 @@ impl Waiters {
     }
 
     /// Wakes the thread that has waited longest; `false` if none waits.
-    pub(crate) fn notify_one(&self) -> bool {
+    pub(crate) fn notify_one(&self, site: Site) -> bool {
+        self.watch.signals(site);
         let mut with = ignore_poison(self.with.lock());
-        let told = self.queue.tell_one();
+        let told = self.queue.tell_one_or(|| self.watch.unheard(site));
         with.1 -= usize::from(told);
+        drop(with);
+        if told {
+            self.watch.heard();
+        }
         told
     }
 
+    /// What is waited for is so already.
+    pub(crate) fn hears(&self) {
+        self.watch.hears();
+    }
+
     /// Wakes all who wait; gives their number.
-    pub(crate) fn notify_all(&self) -> usize {
+    pub(crate) fn notify_all(&self, site: Site) -> usize {
+        self.watch.signals(site);
         let mut with = ignore_poison(self.with.lock());
-        let told = self.queue.tell_all();
+        let told = self.queue.tell_all_or(|| self.watch.unheard(site));
         with.1 -= told;
+        drop(with);
+        if told > 0 {
+            self.watch.heard();
+        }
         told
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 pub use lock_api;
 
 use crate::Named;
-use crate::base::{Site, thread_token};
+use crate::base::{Guarded, Site, thread_token};
 use crate::parking_lots::Waiters;
 pub use crate::parking_lots::raw_0_12::{RawFairMutex, RawMutex, RawRwLock};
 pub use crate::parking_lots::{Once, OnceState};
@@ -136,13 +136,15 @@ impl Condvar {
     }
 
     /// Wakes the thread that has waited longest; `false` if none waits.
+    #[track_caller]
     pub fn notify_one(&self) -> bool {
-        self.waiters.notify_one()
+        self.waiters.notify_one(Location::caller())
     }
 
     /// Wakes every thread that waits; gives their number.
+    #[track_caller]
     pub fn notify_all(&self) -> usize {
-        self.waiters.notify_all()
+        self.waiters.notify_all(Location::caller())
     }
 
     /// Lets go of the mutex until notified.
@@ -152,7 +154,7 @@ impl Condvar {
     /// If other threads wait here with another mutex.
     #[track_caller]
     pub fn wait<T: ?Sized>(&self, mutex_guard: &mut MutexGuard<'_, T>) {
-        self.wait_at(mutex_guard, Location::caller(), None);
+        self.wait_at(mutex_guard, Location::caller(), None, Guarded::Unknown);
     }
 
     /// As [`wait`](Self::wait), until `timeout` at the most.
@@ -162,7 +164,7 @@ impl Condvar {
         mutex_guard: &mut MutexGuard<'_, T>,
         timeout: Instant,
     ) -> WaitTimeoutResult {
-        self.wait_at(mutex_guard, Location::caller(), Some(timeout))
+        self.wait_at(mutex_guard, Location::caller(), Some(timeout), Guarded::Unknown)
     }
 
     /// As [`wait`](Self::wait), for `timeout` at the most.
@@ -172,7 +174,7 @@ impl Condvar {
         mutex_guard: &mut MutexGuard<'_, T>,
         timeout: Duration,
     ) -> WaitTimeoutResult {
-        self.wait_at(mutex_guard, Location::caller(), Instant::now().checked_add(timeout))
+        self.wait_at(mutex_guard, Location::caller(), Instant::now().checked_add(timeout), Guarded::Unknown)
     }
 
     /// Waits as long as `condition` says so of the data.
@@ -220,12 +222,13 @@ impl Condvar {
         guard: &mut MutexGuard<'_, T>,
         site: Site,
         deadline: Option<Instant>,
+        guarded: Guarded,
     ) -> WaitTimeoutResult {
         // SAFETY: the guard proves that the mutex is held. It is borrowed exclusively, and the mutex is taken back
         // before the guard can be used again.
         let (told, _) = unsafe {
             let mutex = MutexGuard::mutex(guard).raw();
-            self.waiters.wait(&mutex.0, None, site, deadline)
+            self.waiters.wait(&mutex.0, None, site, deadline, guarded)
         };
         WaitTimeoutResult(!told)
     }
@@ -239,8 +242,10 @@ impl Condvar {
     ) -> WaitTimeoutResult {
         let mut result = WaitTimeoutResult(false);
         while !result.timed_out() && condition(&mut **guard) {
-            result = self.wait_at(guard, site, deadline);
+            result = self.wait_at(guard, site, deadline, Guarded::Yes);
         }
+        // What it asks for may have been so from the start, and was made so by one who signalled.
+        self.waiters.hears();
         result
     }
 }

@@ -10,7 +10,7 @@ pub use lock_api::WaitTimeoutResult;
 pub use lock_api_0_5 as lock_api;
 
 use crate::Named;
-use crate::base::{Site, thread_token};
+use crate::base::{Guarded, Site, thread_token};
 use crate::parking_lots::Waiters;
 use crate::parking_lots::raw_0_13::Held;
 pub use crate::parking_lots::raw_0_13::{RawFairMutex, RawMutex, RawRwLock, RawRwLockRecursive};
@@ -103,8 +103,9 @@ pub struct RawCondvar {
 }
 
 thread_local! {
-    /// The line that waits: lock_api does not pass it on to the raw part.
-    static SITE: Cell<Option<Site>> = const { Cell::new(None) };
+    /// The line that waits or notifies, and whether it has asked its predicate: lock_api does not pass that on to the raw
+    /// part.
+    static SITE: Cell<Option<(Site, Guarded)>> = const { Cell::new(None) };
 }
 
 impl RawCondvar {
@@ -118,9 +119,9 @@ impl RawCondvar {
         otherwise: Site,
         deadline: Option<Instant>,
     ) -> bool {
-        let site = SITE.take().unwrap_or(otherwise);
+        let (site, guarded) = SITE.take().unwrap_or((otherwise, Guarded::Unknown));
         // SAFETY: the caller's promise.
-        let (told, token) = unsafe { self.waiters.wait(&mutex.0, guard.token(), site, deadline) };
+        let (told, token) = unsafe { self.waiters.wait(&mutex.0, guard.token(), site, deadline, guarded) };
         guard.renew(token);
         !told
     }
@@ -138,12 +139,16 @@ unsafe impl lock_api::RawCondvar for RawCondvar {
         unsafe { self.wait_at(mutex, guard, Location::caller(), None) };
     }
 
+    #[track_caller]
     fn notify_one(&self) -> bool {
-        self.waiters.notify_one()
+        let site = SITE.take().map_or(Location::caller(), |(site, _)| site);
+        self.waiters.notify_one(site)
     }
 
+    #[track_caller]
     fn notify_all(&self) -> usize {
-        self.waiters.notify_all()
+        let site = SITE.take().map_or(Location::caller(), |(site, _)| site);
+        self.waiters.notify_all(site)
     }
 }
 
@@ -193,12 +198,16 @@ impl Condvar {
     }
 
     /// Wakes the thread that has waited longest; `false` if none waits.
+    #[track_caller]
     pub fn notify_one(&self) -> bool {
+        SITE.set(Some((Location::caller(), Guarded::Unknown)));
         self.inner.notify_one()
     }
 
     /// Wakes every thread that waits; gives their number.
+    #[track_caller]
     pub fn notify_all(&self) -> usize {
+        SITE.set(Some((Location::caller(), Guarded::Unknown)));
         self.inner.notify_all()
     }
 
@@ -209,7 +218,7 @@ impl Condvar {
     /// If other threads wait here with another mutex.
     #[track_caller]
     pub fn wait<T: ?Sized>(&self, mutex_guard: &mut MutexGuard<'_, T>) {
-        SITE.set(Some(Location::caller()));
+        SITE.set(Some((Location::caller(), Guarded::Unknown)));
         self.inner.wait(mutex_guard);
     }
 
@@ -220,7 +229,7 @@ impl Condvar {
         mutex_guard: &mut MutexGuard<'_, T>,
         timeout: Instant,
     ) -> WaitTimeoutResult {
-        SITE.set(Some(Location::caller()));
+        SITE.set(Some((Location::caller(), Guarded::Unknown)));
         self.inner.wait_until(mutex_guard, timeout)
     }
 
@@ -231,7 +240,7 @@ impl Condvar {
         mutex_guard: &mut MutexGuard<'_, T>,
         timeout: Duration,
     ) -> WaitTimeoutResult {
-        SITE.set(Some(Location::caller()));
+        SITE.set(Some((Location::caller(), Guarded::Unknown)));
         self.inner.wait_for(mutex_guard, timeout)
     }
 
@@ -285,7 +294,7 @@ impl Condvar {
         // The site must be set anew for each round: the condition may wait elsewhere.
         let condition = |data: &mut T| {
             let wait = condition(data);
-            SITE.set(wait.then_some(site));
+            SITE.set(wait.then_some((site, Guarded::Yes)));
             wait
         };
         let result = match deadline {
@@ -294,6 +303,8 @@ impl Condvar {
             None => self.inner.wait_while_for(guard, condition, Duration::MAX),
         };
         SITE.set(None);
+        // What it asks for may have been so from the start, and was made so by one who signalled.
+        self.inner.raw().waiters.hears();
         result
     }
 }

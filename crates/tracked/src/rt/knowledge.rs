@@ -11,12 +11,15 @@ use std::time::Duration;
 
 use lockcheck_checker::{Finding, Judge, News, Report, Tier, Verdict, stale};
 use lockcheck_events::trace_file::TraceWriter;
-use lockcheck_events::{Attempt, Hold, LockId, Record, Refuted, Request, SiteId, StackId, ThreadId, TokenId};
+use lockcheck_events::{
+    Attempt, Heard, Hold, LockId, Record, Refuted, Request, SiteId, StackId, ThreadId, TokenId,
+};
 use parking_lot::Mutex;
 
 use super::context::{HELD_MAX, HeldLock, HoldSet, Thread, current_if_known};
 use super::names::Names;
 use super::operation::Meta;
+use super::wait_edges::Turn;
 use super::{intent, mode, output, reaction, registry, stack};
 
 /// Longest wait for the knowledge mutex.
@@ -193,8 +196,15 @@ pub(crate) fn learned(thread: &Thread, key: u64, records: Vec<Record>) -> Vec<Ne
     found.unwrap_or_default()
 }
 
-/// The signal of an object by `thread`, who asked for `needs` first, with the records that must stand before it.
-pub(crate) fn signal(thread: ThreadId, object: &HeldLock, needs: &[HeldLock]) -> Vec<Record> {
+/// The signal of an object by `thread`, who asked for `needs` first, having `heard` so much, with the records that must
+/// stand before it.
+pub(crate) fn signal(
+    thread: ThreadId,
+    object: &HeldLock,
+    needs: &[HeldLock],
+    turn: Turn,
+    heard: Heard,
+) -> Vec<Record> {
     let mut records = Vec::new();
     announce(needs.iter().copied().chain([*object]), &mut records);
     let request = Request {
@@ -208,7 +218,7 @@ pub(crate) fn signal(thread: ThreadId, object: &HeldLock, needs: &[HeldLock]) ->
         holds: needs.iter().map(describe).collect(),
     };
     announce_sites(&request, &mut records);
-    records.push(Record::Signal(request));
+    records.push(Record::Signal { request, ends: turn.ends, turn: turn.number, heard });
     records
 }
 
@@ -265,6 +275,20 @@ fn announce(locks: impl Iterator<Item = HeldLock>, records: &mut Vec<Record>) {
             });
         }
     }
+}
+
+/// Files what must be known of an object before somebody outside hears of it, and whatever `more` says of it.
+#[cfg(all(feature = "process", target_os = "linux"))]
+pub(crate) fn introduce(thread: &Thread, object: &HeldLock, more: Option<Record>) {
+    let _busy = thread.enter();
+    let mut records = Vec::new();
+    announce([*object].into_iter(), &mut records);
+    let site = registry::site(object.site);
+    if registry::announce_site(site) {
+        site_record(site, &mut records);
+    }
+    records.extend(more);
+    file_all(records);
 }
 
 fn site_record(site: lockcheck_events::SiteId, records: &mut Vec<Record>) {

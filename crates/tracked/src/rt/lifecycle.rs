@@ -81,8 +81,23 @@ fn enlist(thread: &'static Thread, origin: Option<Origin>) {
     thread.watch();
 }
 
-/// The name std knows; the main thread has one too.
+/// What the main thread goes by, where the whole process has a name.
+static PROCESS_NAME: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+
+/// Names the process, in whose main thread this is, before anything of it is watched.
+#[cfg(all(feature = "process", target_os = "linux"))]
+pub(crate) fn name_process(name: &str) {
+    // The second name of a process would be as good as the first.
+    let _ = PROCESS_NAME.set(name.to_owned());
+}
+
+/// The name std knows; the main thread has one too, that of the process if it was given one.
 fn own_name() -> Option<String> {
+    if let Some(name) = PROCESS_NAME.get()
+        && os_id() == u64::from(std::process::id())
+    {
+        return Some(name.clone());
+    }
     std::thread::current().name().map(str::to_owned)
 }
 

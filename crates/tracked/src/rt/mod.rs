@@ -16,6 +16,8 @@
 //! - The locks of the run-time are taken in the order waits, knowledge, registry, and knowledge only for a bounded
 //!   time: a watched program whose allocator uses tracked locks can hold one of those while it waits for us.
 
+#[cfg(all(feature = "process", target_os = "linux"))]
+pub(crate) mod board;
 pub(crate) mod context;
 pub(crate) mod dump;
 mod familiar;
@@ -25,12 +27,15 @@ mod hash;
 pub(crate) mod intent;
 pub(crate) mod knowledge;
 pub(crate) mod lifecycle;
+pub(crate) mod messages;
 pub(crate) mod mode;
 pub(crate) mod modules;
 pub(crate) mod names;
+pub(crate) mod notices;
 pub(crate) mod once;
 pub(crate) mod operation;
 pub(crate) mod output;
+pub(crate) mod pools;
 pub(crate) mod reaction;
 pub(crate) mod registry;
 pub(crate) mod scope;

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use lockcheck_events::{Attempt, LockId, LockKind, Mode};
 
 use super::context::{HeldLock, Place, Thread, Token, current, current_if_idle, current_if_nesting};
-use super::standstill::Vigil;
+use super::standstill::{self, Vigil};
 use super::waits::{self, Circle, Wait};
 use super::{intent, knowledge, reaction, registry, steer, strays};
 
@@ -30,6 +30,8 @@ const YIELDS: u32 = 10;
 
 /// A tracked lock without data: the real lock and what the run-time keeps beside it.
 pub(crate) trait Raw {
+    /// Whether another process may hold it: then nobody here knows who could end a wait for it.
+    const BETWEEN_PROCESSES: bool = false;
     /// The identity.
     fn meta(&self) -> &Meta;
     /// The owner hint.
@@ -425,9 +427,19 @@ pub(crate) fn upgrade<R: Raw>(target: Target<'_, R>) -> Token {
 
 /// Blocks until the real lock is there.
 fn block<R: Raw>(target: Target<'_, R>, thread: &Thread, published: Wait) {
+    let published = if R::BETWEEN_PROCESSES { published.ended_from_outside() } else { published };
     let wait = waits::publish(thread, published);
+    let for_good = || {
+        standstill::in_slices(|until| match until {
+            Some(until) => target.lock.acquire_until(target.manner.mode, until).then_some(()),
+            None => {
+                target.lock.acquire(target.manner.mode);
+                Some(())
+            }
+        });
+    };
     if !waits::may_close_a_circle(thread, target.lock.owner()) {
-        return target.lock.acquire(target.manner.mode);
+        return for_good();
     }
     if let Some(suspicion) = waits::circle(thread) {
         if target.lock.acquire_until(target.manner.mode, Instant::now() + CONFIRM) {
@@ -436,7 +448,7 @@ fn block<R: Raw>(target: Target<'_, R>, thread: &Thread, published: Wait) {
         if waits::circle(thread).as_ref() == Some(&suspicion) {
             reaction::deadlock(thread, suspicion, wait);
             let _wait = waits::publish(thread, published);
-            return target.lock.acquire(target.manner.mode);
+            return for_good();
         }
     }
     let mut vigil = Vigil::of_blocked();
@@ -446,7 +458,8 @@ fn block<R: Raw>(target: Target<'_, R>, thread: &Thread, published: Wait) {
         }
         vigil.look();
     }
-    target.lock.acquire(target.manner.mode);
+    drop(vigil);
+    for_good();
 }
 
 /// Runs `block`, visible to others as `wait`, after looking whether it closes a circle.

@@ -28,8 +28,12 @@ pub(crate) enum OnDeadlock {
 
 /// What `LOCKCHECK_ON_DEADLOCK` asks for; without it a test fails and any other program is left alone.
 fn on_deadlock(thread: ThreadId) -> OnDeadlock {
+    choice().unwrap_or_else(|| if scope::is_in_open(thread) { OnDeadlock::Panic } else { OnDeadlock::Report })
+}
+
+fn choice() -> Option<OnDeadlock> {
     static CHOICE: OnceLock<Option<OnDeadlock>> = OnceLock::new();
-    let choice = *CHOICE.get_or_init(|| match std::env::var("LOCKCHECK_ON_DEADLOCK").as_deref() {
+    *CHOICE.get_or_init(|| match std::env::var("LOCKCHECK_ON_DEADLOCK").as_deref() {
         Ok("report") => Some(OnDeadlock::Report),
         Ok("panic") => Some(OnDeadlock::Panic),
         Ok("abort") => Some(OnDeadlock::Abort),
@@ -40,8 +44,29 @@ fn on_deadlock(thread: ThreadId) -> OnDeadlock {
             ));
             None
         }
-    });
-    choice.unwrap_or_else(|| if scope::is_in_open(thread) { OnDeadlock::Panic } else { OnDeadlock::Report })
+    })
+}
+
+/// Whether any thread may have to panic out of a wait that never ends: a look that costs next to nothing.
+#[inline]
+pub(crate) fn somebody_may_give_way() -> bool {
+    match choice() {
+        None => scope::ever_opened(),
+        choice => choice == Some(OnDeadlock::Panic),
+    }
+}
+
+/// Whether the thread may have to.
+pub(crate) fn may_give_way(thread: ThreadId) -> bool {
+    somebody_may_give_way() && on_deadlock(thread) == OnDeadlock::Panic
+}
+
+/// All threads of the process wait for ever, one of them should panic, and all do so in places that cannot be left.
+pub(crate) fn nobody_can_give_way() -> ! {
+    output::print(
+        "lockcheck: every thread waits for ever, and in places that a panic cannot leave: aborting\n",
+    );
+    std::process::abort()
 }
 
 /// A new problem in the lock order. Notes are kept for reports that ask for them.

@@ -3,6 +3,8 @@
 //!
 //! In a scope the thread goes by another id, so that what it did before and does after is not the scope's.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use lockcheck_checker::{Finding, Tier};
 use lockcheck_events::{Record, ThreadId};
 use parking_lot::Mutex;
@@ -13,6 +15,15 @@ use super::{knowledge, lifecycle};
 
 /// The names of the scopes that are open.
 static OPEN: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Whether a scope was ever opened. Relaxed: a thread that has not heard of it yet began to wait before.
+static EVER_OPENED: AtomicBool = AtomicBool::new(false);
+
+/// Whether a scope was ever opened.
+#[inline]
+pub(crate) fn ever_opened() -> bool {
+    EVER_OPENED.load(Ordering::Relaxed)
+}
 
 /// An open scope. It belongs to the thread that opened it.
 pub(crate) struct Scope {
@@ -46,6 +57,7 @@ impl Scope {
             knowledge::after(thread, token);
             Inside { thread, id, outside }
         });
+        EVER_OPENED.store(true, Ordering::Relaxed);
         OPEN.lock().push(name.to_owned());
         Scope { inside, name: name.to_owned() }
     }

@@ -41,6 +41,9 @@ const FIRST_LOOK: Duration = Duration::from_millis(1);
 /// Looks of one vigil. The distance doubles from the second on: the last is a second after the first.
 const LOOKS: u32 = 11;
 
+/// Why it may not be a standstill: the thread that waits for the tests looks at the clock now and then.
+const HARNESS: &str = "the test harness can";
+
 /// The slot number of the thread that keeps vigil; 0: none does.
 ///
 /// Sequentially consistent, as are the fences beside it: a thread that goes off watch and then finds that everybody
@@ -141,6 +144,42 @@ fn waiting() -> Option<&'static Thread> {
     current_if_known().filter(|thread| thread.wait_slot().is_waiting_for_good())
 }
 
+/// How long a wait that nobody can rouse goes on before its thread looks whether it is to give way. Longer than the
+/// first looks of a vigil, for which the thread must seem to sleep all the time.
+const SLICE: Duration = Duration::from_millis(300);
+
+/// Runs `wait` until it says that the wait is over. The calling thread cannot be roused meanwhile: where it may have
+/// to give way, it waits for a slice at a time, until the moment it is given; else for as long as it takes (`None`).
+pub(crate) fn in_slices<R>(mut wait: impl FnMut(Option<Instant>) -> Option<R>) -> R {
+    let thread = reaction::somebody_may_give_way().then(waiting).flatten().filter(|thread| {
+        let _busy = thread.enter();
+        reaction::may_give_way(thread.id())
+    });
+    if let Some(slot) = thread.map(Thread::wait_slot) {
+        slot.seat().lock().looks_up = true;
+    }
+    let _seat = thread.map(|thread| OutOfSeat(thread.wait_slot()));
+    loop {
+        if let Some(result) = wait(thread.map(|_| Instant::now() + SLICE)) {
+            return result;
+        }
+        if let Some(thread) = thread {
+            let text = thread.wait_slot().seat().lock().give_way.take();
+            text.into_iter().for_each(|text| give_way(thread, text));
+        }
+    }
+}
+
+/// Whoever sits there leaves when this is dropped.
+struct OutOfSeat(&'static WaitSlot);
+
+impl Drop for OutOfSeat {
+    fn drop(&mut self) {
+        // Freed when the lock is free again.
+        let _old = std::mem::take(&mut *self.0.seat().lock());
+    }
+}
+
 /// The thread ends its wait by a panic.
 fn give_way(thread: &Thread, text: String) {
     thread.wait_slot().retract();
@@ -211,14 +250,15 @@ impl Watch {
             }
             let text = reaction::standstill(stuck, &locks, doubt.map(str::to_owned), self.began);
             let Some(text) = text else { continue };
-            for side in sides {
+            let taken = sides.into_iter().any(|side| {
                 if side == self.thread.id() {
-                    own = Some(text);
-                    break;
+                    own = Some(text.clone());
+                    return true;
                 }
-                if make_give_way(side, &text) {
-                    break;
-                }
+                make_give_way(side, &text)
+            });
+            if !taken && own.is_none() && doubt.is_none_or(|doubt| doubt == HARNESS) {
+                reaction::nobody_can_give_way();
             }
         }
         own.map_or(Outlook::Done, Outlook::GiveWay)
@@ -245,11 +285,13 @@ fn make_give_way(thread: ThreadId, text: &str) -> bool {
     registry::for_each_thread(|shared, _| {
         if shared.id() == thread {
             let mut seat = shared.wait.seat().lock();
-            if let Some(parker) = seat.parker.clone() {
+            let parker = seat.parker.clone();
+            if parker.is_some() || seat.looks_up {
                 seat.give_way = Some(text.to_owned());
-                parker.poke();
                 done = true;
             }
+            drop(seat);
+            parker.iter().for_each(|parker| parker.poke());
         }
     });
     done
@@ -299,9 +341,10 @@ impl Look {
         for &task in all.iter().filter(|&&task| task != own) {
             let asleep = tasks::sleep(task, &all)?;
             let is_known = waits.iter().any(|(_, _, known)| *known == task);
-            if asleep.timed {
-                let is_harness = !is_known && task == std::process::id() && family::in_test_harness();
-                look.doubt = Some(is_harness.then_some("the test harness can")?);
+            // One that is known waits for good, and sleeps in slices.
+            if asleep.timed && !is_known {
+                let is_harness = task == std::process::id() && family::in_test_harness();
+                look.doubt = Some(is_harness.then_some(HARNESS)?);
             }
             if asleep.shared && !is_known {
                 look.doubt = look.doubt.or(Some("another process can"));

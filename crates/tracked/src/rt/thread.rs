@@ -10,11 +10,13 @@ use lockcheck_checker::Context;
 use lockcheck_events::{LockId, LockKind, ThreadId, TokenId};
 use parking_lot::Mutex;
 
-use super::context::{HeldLock, Place, Thread, current, current_if_known};
+use super::context::{Place, Thread, current, current_if_known};
 use super::lifecycle::{self, Origin};
+use super::messages::{self, Clock};
 use super::names::Names;
+use super::wait_edges::{self, Needs};
 use super::waits::{self, Wait};
-use super::{knowledge, mode, operation, registry, standstill, wait_edges};
+use super::{knowledge, mode, operation, registry, standstill};
 use crate::base::park::WaitQueue;
 
 /// The end of a thread, known to those who may join it.
@@ -30,8 +32,11 @@ struct State {
     /// Whether its closure has ended. Set before the waiters are told, so that whoever queues and finds it unset will
     /// be told.
     over: AtomicBool,
-    /// What it asked for before its closure ended, since the last point that orders it after others.
-    needs: Mutex<Vec<HeldLock>>,
+    /// What it asked for before its closure ended, since the last point that orders it after others; until somebody
+    /// who joins it has compared.
+    needs: Mutex<Option<Needs>>,
+    /// What comes after its end comes after this; empty as long as its closure runs.
+    heard: Mutex<Clock>,
     /// The point at which its closure ended; 0 as long as that runs.
     returned: AtomicU32,
     /// The point at which its last thread-local was gone; 0 before.
@@ -57,6 +62,8 @@ impl Drop for State {
 pub(crate) struct Child {
     origin: Option<Origin>,
     ended: Ended,
+    /// What its parent had come after.
+    heard: Option<Clock>,
 }
 
 impl Child {
@@ -70,7 +77,8 @@ impl Child {
             end: parent.map_or(LockId(0), Thread::next_lock_id),
             started: Location::caller(),
             over: AtomicBool::new(false),
-            needs: Mutex::new(Vec::new()),
+            needs: Mutex::new(None),
+            heard: Mutex::new(Clock::new()),
             returned: AtomicU32::new(0),
             gone: AtomicU32::new(0),
             waiters: WaitQueue::new(),
@@ -82,7 +90,8 @@ impl Child {
             let token = knowledge::before(parent);
             Origin { id, parent: parent.id(), token, scope, name, ended: ended.clone() }
         });
-        (Child { origin, ended: ended.clone() }, ended)
+        let heard = parent.map(messages::passed_on);
+        (Child { origin, ended: ended.clone(), heard }, ended)
     }
 
     /// Runs the thread's closure, in the new thread.
@@ -90,6 +99,9 @@ impl Child {
         let _returned = Returned(self.ended);
         if let Some(origin) = self.origin {
             lifecycle::start(origin);
+        }
+        if let (Some(thread), Some(heard)) = (current_if_known(), &self.heard) {
+            messages::come_after(thread, heard);
         }
         f()
     }
@@ -103,7 +115,8 @@ impl Drop for Returned {
         let state = &self.0.0;
         if let Some(thread) = current_if_known() {
             let busy = thread.enter();
-            *state.needs.lock() = wait_edges::asked_for(thread);
+            *state.needs.lock() = Some(Needs::of(thread));
+            *state.heard.lock() = messages::passed_on(thread);
             drop(busy);
             // Release pairs with the Acquire in `order`: who sees the point sees it filed.
             state.returned.store(knowledge::before(thread).0, Ordering::Release);
@@ -149,9 +162,14 @@ impl Ended {
         if let Some(thread) = current().filter(|thread| self.is_known() && thread.held_len() > 0) {
             let end = waits::join_hold(thread, self.0.end, self.0.started, site);
             self.name_end(thread);
-            let needs = std::mem::take(&mut *self.0.needs.lock());
-            wait_edges::joined(thread, end, self.0.id, &needs);
+            let needs = self.0.needs.lock().take();
+            needs.iter().for_each(|needs| wait_edges::joined(thread, end, self.0.id, needs));
         }
+    }
+
+    /// The thread, from before it starts.
+    pub(crate) fn thread(&self) -> ThreadId {
+        self.0.id
     }
 
     /// Whether the end will be told.
@@ -172,6 +190,7 @@ impl Ended {
             && let Some(thread) = current()
         {
             knowledge::after(thread, TokenId(token));
+            messages::come_after(thread, &self.0.heard.lock());
         }
     }
 
@@ -206,8 +225,8 @@ pub(crate) fn parked(site: &'static Location<'static>, deadline: Option<Instant>
     }
     block();
     drop(wait);
-    // Whoever ended the wait may have done things first that this thread now comes after.
-    thread.wait_slot().set_anchor(thread);
+    // Whoever unparked it is not known, and may have done things first that this thread now comes after.
+    messages::heard_from_anyone(thread);
 }
 
 /// The children of each scope that runs, by the scope's address.

@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 
 use super::context::{Held, HeldLock, HoldSet, Place, Shared, Thread};
 use super::operation::Owner;
-use super::{knowledge, lifecycle, registry, stack, strays};
+use super::{knowledge, lifecycle, pools, registry, stack, strays};
 use crate::base::park::Parker;
 
 /// Threads that an owner hint can name; the owners of locks beyond are looked for the slow way. A process with more
@@ -75,6 +75,8 @@ const ENDERS_HOLDERS: u32 = 0;
 const ENDERS_END_OF: u32 = 1;
 const ENDERS_ANYONE: u32 = 2;
 const ENDERS_OTHER_HOLDERS: u32 = 3;
+const ENDERS_TASKS: u32 = 4;
+const ENDERS_WORK: u32 = 5;
 
 /// What a thread waits for, as others may read it.
 #[repr(align(128))]
@@ -82,9 +84,9 @@ pub(crate) struct WaitSlot {
     /// Odd: the thread waits, and nothing below changes until it is even again.
     sequence: AtomicU32,
     enders: AtomicU32,
-    /// The wait ends by itself one day.
+    /// The wait ends by itself one day, or another process could end it.
     timed: AtomicBool,
-    /// The thread whose end is awaited, if `enders` says so.
+    /// The thread whose end is awaited, or the number of the wait for tasks, if `enders` says so.
     target: AtomicU32,
     /// The last signal before the wait, if that found nobody and the wait may be one that did not make sure.
     lost: LostSignal,
@@ -104,6 +106,8 @@ pub(crate) struct WaitSlot {
 pub(crate) struct Seat {
     /// Who sits there.
     pub parker: Option<Arc<Parker>>,
+    /// Nobody can rouse it, but it looks up by itself before long.
+    pub looks_up: bool,
     /// What it is to panic with when it looks up.
     pub give_way: Option<String>,
 }
@@ -159,27 +163,44 @@ pub(crate) struct Wait {
     enders: u32,
     target: ThreadId,
     lost: Option<(ThreadId, u32, Place)>,
+    /// Another process could end it.
+    outside: bool,
 }
 
 impl Wait {
     /// For a lock's holders.
     pub(crate) fn for_lock(wanted: HeldLock) -> Wait {
-        Wait { wanted, enders: ENDERS_HOLDERS, target: ThreadId(0), lost: None }
+        Wait { wanted, enders: ENDERS_HOLDERS, target: ThreadId(0), lost: None, outside: false }
     }
 
     /// For a lock's other holders, by one that holds it upgradable.
     pub(crate) fn for_upgrade(wanted: HeldLock) -> Wait {
-        Wait { wanted, enders: ENDERS_OTHER_HOLDERS, target: ThreadId(0), lost: None }
+        Wait { wanted, enders: ENDERS_OTHER_HOLDERS, target: ThreadId(0), lost: None, outside: false }
     }
 
     /// For the end of a thread.
     pub(crate) fn for_thread(wanted: HeldLock, target: ThreadId) -> Wait {
-        Wait { wanted, enders: ENDERS_END_OF, target, lost: None }
+        Wait { wanted, enders: ENDERS_END_OF, target, lost: None, outside: false }
     }
 
     /// For a signal, a permit, an item: whatever any thread could do.
     pub(crate) fn for_anyone(wanted: HeldLock) -> Wait {
-        Wait { wanted, enders: ENDERS_ANYONE, target: ThreadId(0), lost: None }
+        Wait { wanted, enders: ENDERS_ANYONE, target: ThreadId(0), lost: None, outside: false }
+    }
+
+    /// The same wait, which another process could end: nothing in this one can say that nobody will.
+    pub(crate) fn ended_from_outside(self) -> Wait {
+        Wait { outside: true, ..self }
+    }
+
+    /// For tasks, by the number of the wait.
+    pub(crate) fn for_tasks(wanted: HeldLock, number: u32) -> Wait {
+        Wait { wanted, enders: ENDERS_TASKS, target: ThreadId(number), lost: None, outside: false }
+    }
+
+    /// For something to do: whatever any thread could give.
+    pub(crate) fn for_work(wanted: HeldLock) -> Wait {
+        Wait { wanted, enders: ENDERS_WORK, target: ThreadId(0), lost: None, outside: false }
     }
 
     /// What is waited for.
@@ -194,7 +215,7 @@ impl Wait {
 
     /// Who could end it.
     pub(crate) fn enders(&self) -> Enders {
-        enders(self.enders, self.wanted.kind, self.target)
+        enders(self.enders, &self.wanted, self.target)
     }
 
     /// The signal that has gone by, as evidence.
@@ -224,7 +245,7 @@ impl WaitSlot {
             target: AtomicU32::new(0),
             lost: LostSignal::none(),
             task: AtomicU32::new(0),
-            seat: Mutex::new(Seat { parker: None, give_way: None }),
+            seat: Mutex::new(Seat { parker: None, looks_up: false, give_way: None }),
             anchor: AtomicU32::new(0),
             stack: AtomicU32::new(0),
             wanted: Held::EMPTY,
@@ -268,6 +289,13 @@ impl WaitSlot {
         self.task.load(Ordering::Relaxed)
     }
 
+    /// What the calling thread has published on its own slot, and the stack of it.
+    #[cfg(all(feature = "process", target_os = "linux"))]
+    pub(crate) fn own_wait(&self) -> Option<(HeldLock, StackId)> {
+        let wanted = self.wanted.read().filter(|_| self.is_waiting())?;
+        Some((wanted, StackId(self.stack.load(Ordering::Relaxed))))
+    }
+
     /// As the field says; the thread asks for itself.
     pub(crate) fn anchor(&self) -> u32 {
         self.anchor.load(Ordering::Relaxed)
@@ -306,7 +334,7 @@ impl Drop for Published {
 pub(crate) fn publish(thread: &Thread, wait: Wait) -> Published {
     let slot = thread.wait_slot();
     slot.enders.store(wait.enders, Ordering::Relaxed);
-    slot.timed.store(wait.wanted.attempt != Attempt::Block, Ordering::Relaxed);
+    slot.timed.store(wait.wanted.attempt != Attempt::Block || wait.outside, Ordering::Relaxed);
     slot.target.store(wait.target.0, Ordering::Relaxed);
     slot.lost.write(wait.lost);
     slot.task.store(own_task(), Ordering::Relaxed);
@@ -441,7 +469,7 @@ fn read(other: &Shared, holds: &HoldSet) -> Option<(Waiting, u32, HeldLock)> {
     }
     let wanted = slot.wanted.read()?;
     let target = ThreadId(slot.target.load(Ordering::Relaxed));
-    let enders = enders(slot.enders.load(Ordering::Relaxed), wanted.kind, target);
+    let enders = enders(slot.enders.load(Ordering::Relaxed), &wanted, target);
     let stack = StackId(slot.stack.load(Ordering::Relaxed));
     let mut request = knowledge::request(other.id(), holds, &wanted, stack);
     strays::leave_out(&mut request.holds);
@@ -453,17 +481,22 @@ fn read(other: &Shared, holds: &HoldSet) -> Option<(Waiting, u32, HeldLock)> {
 }
 
 /// The word for those who could end a wait, as the checker knows it.
-fn enders(word: u32, kind: LockKind, target: ThreadId) -> Enders {
+fn enders(word: u32, wanted: &HeldLock, target: ThreadId) -> Enders {
     match word {
-        ENDERS_HOLDERS => Enders::Holders(kind),
-        ENDERS_OTHER_HOLDERS => Enders::OtherHolders(kind),
+        ENDERS_HOLDERS => Enders::Holders(wanted.kind),
+        ENDERS_OTHER_HOLDERS => Enders::OtherHolders(wanted.kind),
         ENDERS_END_OF => Enders::EndOf(target),
+        ENDERS_WORK => Enders::Work,
+        ENDERS_TASKS => {
+            let awaited = pools::awaited(target.0, wanted);
+            awaited.map_or(Enders::Anyone, |(tasks, all)| Enders::Tasks { tasks, all })
+        }
         _ => Enders::Anyone,
     }
 }
 
 /// A signal, as evidence: an operation on the object that does not wait.
-fn signal(thread: ThreadId, event: u32, site: Place, object: &HeldLock) -> Request {
+pub(crate) fn signal(thread: ThreadId, event: u32, site: Place, object: &HeldLock) -> Request {
     Request {
         thread,
         event,

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{LockResult, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,8 @@ use crate::base::{Guarded, Kind, Site, Watch};
 pub struct Condvar {
     waiters: WaitQueue,
     watch: Watch,
+    /// The mutex that the last waiter used, by address. Relaxed: only compared.
+    mutex: AtomicUsize,
 }
 
 impl UnwindSafe for Condvar {}
@@ -38,7 +41,7 @@ impl Condvar {
     #[must_use]
     #[track_caller]
     pub const fn new() -> Condvar {
-        Condvar { waiters: WaitQueue::new(), watch: Watch::new(Kind::Condition) }
+        Condvar { waiters: WaitQueue::new(), watch: Watch::new(Kind::Condition), mutex: AtomicUsize::new(0) }
     }
 
     /// Gives the condition variable a name for reports.
@@ -76,6 +79,8 @@ impl Condvar {
         while condition(&mut *guard) {
             guard = self.wait_until(guard, site, None, Guarded::Yes).0?;
         }
+        // What it asks for may have been so from the start, and was made so by one who signalled.
+        self.watch.hears();
         Ok(guard)
     }
 
@@ -141,6 +146,7 @@ impl Condvar {
         let mut is_over = false;
         loop {
             if !condition(&mut *guard) {
+                self.watch.hears();
                 return Ok((guard, WaitTimeoutResult(false)));
             }
             if is_over || deadline.is_some_and(|deadline| deadline <= Instant::now()) {
@@ -165,6 +171,11 @@ impl Condvar {
         guarded: Guarded,
     ) -> (LockResult<MutexGuard<'a, T>>, bool) {
         self.watch.before_wait(site, guard.key());
+        let mutex = guard.address();
+        let other = self.mutex.swap(mutex, Ordering::Relaxed);
+        if other != mutex && other != 0 && !self.waiters.is_empty() {
+            self.watch.misused(site, "others wait for it with another mutex");
+        }
         let ticket = self.waiters.enqueue();
         guard.unlocked(site, || {
             self.watch.waiting_for_signal(site, deadline, guarded, || ticket.wait_for_signal(deadline))

@@ -1,23 +1,30 @@
 //! The mirror of `std::sync::mpsc`: std's channels inside. What would block is tried first, and only a real wait is
 //! made visible to others. The errors are std's own types.
+//!
+//! Under control of an exploration nobody blocks in std's channels: who finds a channel full or empty waits for it to
+//! change and tries again. A channel without room, where sender and receiver meet, has room for one message there, and
+//! its sender waits until that is taken.
 
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc as std_mpsc;
 use std::time::{Duration, Instant};
 
 pub use std::sync::mpsc::{RecvError, RecvTimeoutError, SendError, TryRecvError, TrySendError};
 
-use crate::base::{Kind, Watch};
+use crate::base::{Kind, Part, Signal, Site, Step, Turn, Watch, wait_under_control};
+use crate::rt::standstill::in_slices;
+use crate::rt::steer;
 
 /// A channel without a bound; see [`std::sync::mpsc::channel`]. The calling line is its creation site.
 #[must_use]
 #[track_caller]
 pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
     let (sender, receiver) = std_mpsc::channel();
-    let watch = Arc::new(Watch::new(Kind::Queue));
-    (Sender { inner: sender, watch: Arc::clone(&watch) }, Receiver { inner: receiver, watch })
+    let core = Arc::new(Core::new(None));
+    (Sender { inner: sender, core: Arc::clone(&core) }, Receiver { inner: receiver, core })
 }
 
 /// A channel with room for so many messages; see [`std::sync::mpsc::sync_channel`]. The calling line is its creation
@@ -25,27 +32,161 @@ pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
 #[must_use]
 #[track_caller]
 pub fn sync_channel<T>(bound: usize) -> (SyncSender<T>, Receiver<T>) {
-    let (sender, receiver) = std_mpsc::sync_channel(bound);
-    let watch = Arc::new(Watch::new(Kind::Queue));
-    (SyncSender { inner: sender, watch: Arc::clone(&watch) }, Receiver { inner: receiver, watch })
+    let meets = bound == 0 && steer::me().is_some();
+    let (sender, receiver) = std_mpsc::sync_channel(if meets { 1 } else { bound });
+    let core = Arc::new(Core::new(Some(bound)));
+    (SyncSender { inner: sender, core: Arc::clone(&core) }, Receiver { inner: receiver, core })
+}
+
+/// What the two sides of a channel share, besides std's part.
+struct Core {
+    watch: Watch,
+    /// What threads wait for: a message, and the room for one.
+    message: Part,
+    room: Part,
+    /// Messages that the channel holds at the most.
+    bound: Option<usize>,
+    /// Messages sent and received. Counted beside std's channel: with several senders a number may be another's,
+    /// which changes what is compared, and nothing else.
+    sent: AtomicU64,
+    received: AtomicU64,
+    control: Control,
+}
+
+/// What is known of a channel under control. Relaxed throughout: threads under control run one at a time, and handing
+/// on orders them.
+struct Control {
+    /// The channel was made under control, and has no room.
+    meets: bool,
+    /// Moves whenever somebody under control does something to the channel.
+    changes: AtomicU64,
+    /// Messages that were put into it, and taken out.
+    put: AtomicU64,
+    taken: AtomicU64,
+    /// Receivers that wait.
+    receiving: AtomicU64,
+}
+
+impl Control {
+    fn of(bound: Option<usize>) -> Control {
+        Control {
+            meets: bound == Some(0) && steer::me().is_some(),
+            changes: AtomicU64::new(0),
+            put: AtomicU64::new(0),
+            taken: AtomicU64::new(0),
+            receiving: AtomicU64::new(0),
+        }
+    }
+
+    fn changed(&self) {
+        self.changes.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Core {
+    /// As `changed`, where the caller may not be under control, whose business it is not.
+    fn changed_under_control(&self) {
+        if steer::me().is_some() {
+            self.control.changed();
+        }
+    }
+
+    /// Under control, blocks until `ready` or until the deadline, and says whether it was the former.
+    fn wait(&self, site: Site, deadline: Option<Instant>, ready: &(dyn Fn() -> bool + Sync)) -> bool {
+        self.watch.waiting(site, deadline, || wait_under_control(deadline, ready)) == Some(true)
+    }
+
+    /// As `wait`, until something is done to the channel.
+    fn wait_for_change(&self, site: Site, deadline: Option<Instant>) -> bool {
+        let changes = &self.control.changes;
+        let seen = changes.load(Ordering::Relaxed);
+        self.wait(site, deadline, &|| changes.load(Ordering::Relaxed) != seen)
+    }
+
+    /// An end of the channel is about to be dropped.
+    fn dropped(&self) {
+        if steer::me().is_some() {
+            self.watch.step_in_drop();
+            self.control.changed();
+        }
+    }
+}
+
+impl Core {
+    #[track_caller]
+    fn new(bound: Option<usize>) -> Core {
+        let (watch, message, room) = (Watch::new(Kind::Queue), Part::new(), Part::new());
+        let (sent, received) = (AtomicU64::new(0), AtomicU64::new(0));
+        Core { watch, message, room, bound, sent, received, control: Control::of(bound) }
+    }
+
+    fn name(&self, name: &str) {
+        self.watch.name(name);
+        self.watch.name_part(&self.message, name);
+        self.watch.name_part(&self.room, name);
+    }
+
+    /// A message was sent.
+    fn sent(&self, site: Site, signal: &Signal) {
+        // Relaxed, here and below: the numbers carry nothing but themselves.
+        let number = self.sent.fetch_add(1, Ordering::Relaxed);
+        if self.bound.is_some() {
+            self.watch.part_hears(&self.room);
+        }
+        self.watch.part_signalled(&self.message, site, signal, Turn::number(number));
+    }
+
+    /// A message is about to be sent, or to be waited for with the room for it.
+    fn sends(&self, site: Site) {
+        if let Some(bound) = self.bound {
+            let number = self.sent.load(Ordering::Relaxed);
+            if let Some(before) = number.checked_sub(bound as u64) {
+                self.watch.part_awaited(&self.room, site, None, Turn::number(before));
+            }
+        }
+        self.watch.part_sends(&self.message);
+    }
+
+    /// A message is about to be received, or to be waited for.
+    fn receives(&self, site: Site, deadline: Option<Instant>) {
+        let number = self.received.load(Ordering::Relaxed);
+        self.watch.part_awaited(&self.message, site, deadline, Turn::number(number));
+        self.may_receive();
+    }
+
+    /// Whoever uses the room that may be made from here on comes later.
+    fn may_receive(&self) {
+        if self.bound.is_some() {
+            self.watch.part_sends(&self.room);
+        }
+    }
+
+    /// A message was received.
+    fn received(&self, site: Site, signal: &Signal) {
+        let number = self.received.fetch_add(1, Ordering::Relaxed);
+        self.watch.part_hears(&self.message);
+        if self.bound.is_some() {
+            self.watch.part_signalled(&self.room, site, signal, Turn::number(number));
+        }
+    }
 }
 
 /// The sending side of an unbounded channel; see [`std::sync::mpsc::Sender`].
 pub struct Sender<T> {
     inner: std_mpsc::Sender<T>,
-    watch: Arc<Watch>,
+    core: Arc<Core>,
 }
 
 /// The sending side of a bounded channel; see [`std::sync::mpsc::SyncSender`].
 pub struct SyncSender<T> {
     inner: std_mpsc::SyncSender<T>,
-    watch: Arc<Watch>,
+    core: Arc<Core>,
 }
 
 /// The receiving side of a channel; see [`std::sync::mpsc::Receiver`].
 pub struct Receiver<T> {
     inner: std_mpsc::Receiver<T>,
-    watch: Arc<Watch>,
+    core: Arc<Core>,
 }
 
 macro_rules! named {
@@ -54,7 +195,7 @@ macro_rules! named {
             /// Gives the channel a name for reports.
             #[must_use]
             pub fn named(self, name: &str) -> $type<T> {
-                self.watch.name(name);
+                self.core.name(name);
                 self
             }
         }
@@ -71,13 +212,45 @@ named!(Sender SyncSender Receiver);
 
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Sender<T> {
-        Sender { inner: self.inner.clone(), watch: Arc::clone(&self.watch) }
+        Sender { inner: self.inner.clone(), core: Arc::clone(&self.core) }
     }
 }
 
 impl<T> Clone for SyncSender<T> {
     fn clone(&self) -> SyncSender<T> {
-        SyncSender { inner: self.inner.clone(), watch: Arc::clone(&self.watch) }
+        SyncSender { inner: self.inner.clone(), core: Arc::clone(&self.core) }
+    }
+}
+
+/// Receives, and lets the thread look up now and then where it may have to give way.
+fn patiently_receive<T>(inner: &std_mpsc::Receiver<T>) -> Result<T, RecvError> {
+    in_slices(|until| match until {
+        None => Some(inner.recv()),
+        Some(until) => match inner.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Ok(t) => Some(Ok(t)),
+            Err(RecvTimeoutError::Disconnected) => Some(Err(RecvError)),
+            Err(RecvTimeoutError::Timeout) => None,
+        },
+    })
+}
+
+macro_rules! the_last_word {
+    ($($type:ident)*) => {$(
+        impl<T> Drop for $type<T> {
+            fn drop(&mut self) {
+                // The receiver comes after the end of all senders.
+                self.core.watch.part_sends(&self.core.message);
+                self.core.dropped();
+            }
+        }
+    )*};
+}
+
+the_last_word!(Sender SyncSender);
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        self.core.dropped();
     }
 }
 
@@ -87,8 +260,14 @@ impl<T> Sender<T> {
     /// # Errors
     ///
     /// With the message, if the receiver is gone.
+    #[track_caller]
     pub fn send(&self, t: T) -> Result<(), SendError<T>> {
-        self.inner.send(t)
+        self.core.watch.step(Step::Give, Some(Location::caller()));
+        let (site, signal) = (Location::caller(), Signal::about_to());
+        self.core.sends(site);
+        let sent = self.inner.send(t).inspect(|()| self.core.sent(site, &signal));
+        self.core.changed_under_control();
+        sent
     }
 }
 
@@ -100,11 +279,18 @@ impl<T> SyncSender<T> {
     /// With the message, if the receiver is gone.
     #[track_caller]
     pub fn send(&self, t: T) -> Result<(), SendError<T>> {
-        match self.inner.try_send(t) {
+        self.core.watch.step(Step::Give, Some(Location::caller()));
+        if steer::me().is_some() {
+            return self.send_under_control(t, Location::caller());
+        }
+        let (site, signal) = (Location::caller(), Signal::about_to());
+        self.core.sends(site);
+        let sent = match self.inner.try_send(t) {
             Ok(()) => Ok(()),
             Err(TrySendError::Disconnected(t)) => Err(SendError(t)),
-            Err(TrySendError::Full(t)) => self.watch.waiting(Location::caller(), None, || self.inner.send(t)),
-        }
+            Err(TrySendError::Full(t)) => self.core.watch.waiting(site, None, || self.inner.send(t)),
+        };
+        sent.inspect(|()| self.core.sent(site, &signal))
     }
 
     /// Sends if that is possible at once.
@@ -112,8 +298,39 @@ impl<T> SyncSender<T> {
     /// # Errors
     ///
     /// With the message, if there is no room or the receiver is gone.
+    #[track_caller]
     pub fn try_send(&self, t: T) -> Result<(), TrySendError<T>> {
-        self.inner.try_send(t)
+        self.core.watch.step(Step::Try, Some(Location::caller()));
+        let control = &self.core.control;
+        if control.meets && control.receiving.load(Ordering::Relaxed) == 0 {
+            return Err(TrySendError::Full(t));
+        }
+        let (site, signal) = (Location::caller(), Signal::about_to());
+        self.core.watch.part_sends(&self.core.message);
+        let sent = self.inner.try_send(t).inspect(|()| self.core.sent(site, &signal));
+        self.core.changed_under_control();
+        sent
+    }
+
+    fn send_under_control(&self, mut t: T, site: Site) -> Result<(), SendError<T>> {
+        let Core { control, .. } = &*self.core;
+        loop {
+            t = match self.inner.try_send(t) {
+                Ok(()) => break,
+                Err(TrySendError::Disconnected(t)) => return Err(SendError(t)),
+                Err(TrySendError::Full(t)) => t,
+            };
+            if !self.core.wait_for_change(site, None) {
+                // The run is over.
+                return Err(SendError(t));
+            }
+        }
+        control.changed();
+        if control.meets {
+            let own = control.put.fetch_add(1, Ordering::Relaxed) + 1;
+            self.core.wait(site, None, &|| control.taken.load(Ordering::Relaxed) >= own);
+        }
+        Ok(())
     }
 }
 
@@ -123,8 +340,47 @@ impl<T> Receiver<T> {
     /// # Errors
     ///
     /// If there is none, now or for ever.
+    #[track_caller]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
-        self.inner.try_recv()
+        self.core.watch.step(Step::Try, Some(Location::caller()));
+        let (site, signal) = (Location::caller(), Signal::about_to());
+        self.core.may_receive();
+        let received = self.inner.try_recv();
+        if received.is_ok() && steer::me().is_some() {
+            self.took();
+        }
+        match &received {
+            Ok(_) => self.core.received(site, &signal),
+            // That there are no senders left is a message too.
+            Err(_) => self.core.watch.part_hears(&self.core.message),
+        }
+        received
+    }
+
+    /// A message was taken, under control.
+    fn took(&self) {
+        self.core.control.taken.fetch_add(1, Ordering::Relaxed);
+        self.core.control.changed();
+    }
+
+    fn recv_under_control(&self, deadline: Option<Instant>, site: Site) -> Result<T, RecvTimeoutError> {
+        loop {
+            match self.inner.try_recv() {
+                Ok(t) => {
+                    self.took();
+                    return Ok(t);
+                }
+                Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
+                Err(TryRecvError::Empty) => {}
+            }
+            let receiving = &self.core.control.receiving;
+            receiving.fetch_add(1, Ordering::Relaxed);
+            let changed = self.core.wait_for_change(site, deadline);
+            receiving.fetch_sub(1, Ordering::Relaxed);
+            if !changed {
+                return Err(RecvTimeoutError::Timeout);
+            }
+        }
     }
 
     /// Receives, blocking until there is a message.
@@ -134,11 +390,24 @@ impl<T> Receiver<T> {
     /// If there will never be one: all senders are gone.
     #[track_caller]
     pub fn recv(&self) -> Result<T, RecvError> {
-        match self.inner.try_recv() {
+        self.core.watch.step(Step::Take, Some(Location::caller()));
+        if steer::me().is_some() {
+            return self.recv_under_control(None, Location::caller()).map_err(|_| RecvError);
+        }
+        let (site, signal) = (Location::caller(), Signal::about_to());
+        self.core.receives(site, None);
+        let received = match self.inner.try_recv() {
             Ok(t) => Ok(t),
             Err(TryRecvError::Disconnected) => Err(RecvError),
-            Err(TryRecvError::Empty) => self.watch.waiting(Location::caller(), None, || self.inner.recv()),
+            Err(TryRecvError::Empty) => {
+                self.core.watch.waiting(site, None, || patiently_receive(&self.inner))
+            }
+        };
+        match &received {
+            Ok(_) => self.core.received(site, &signal),
+            Err(RecvError) => self.core.watch.part_hears(&self.core.message),
         }
+        received
     }
 
     /// Receives, blocking for `timeout` at the most.
@@ -148,15 +417,27 @@ impl<T> Receiver<T> {
     /// If it passed, or if all senders are gone.
     #[track_caller]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
-        match self.inner.try_recv() {
+        self.core.watch.step(Step::Take, Some(Location::caller()));
+        if steer::me().is_some() {
+            let deadline = Instant::now().checked_add(timeout);
+            return self.recv_under_control(deadline, Location::caller());
+        }
+        let (site, signal) = (Location::caller(), Signal::about_to());
+        self.core.may_receive();
+        let received = match self.inner.try_recv() {
             Ok(t) => Ok(t),
             Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
             Err(TryRecvError::Empty) => {
                 // A deadline past the clock's range means for ever, to std as well.
                 let deadline = Instant::now().checked_add(timeout);
-                self.watch.waiting(Location::caller(), deadline, || self.inner.recv_timeout(timeout))
+                self.core.watch.waiting(site, deadline, || self.inner.recv_timeout(timeout))
             }
+        };
+        match &received {
+            Ok(_) => self.core.received(site, &signal),
+            Err(_) => self.core.watch.part_hears(&self.core.message),
         }
+        received
     }
 
     /// The messages to come, until all senders are gone.

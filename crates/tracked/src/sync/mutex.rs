@@ -130,6 +130,11 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
         self.lock.raw.key()
     }
 
+    /// The mutex, by address.
+    pub(super) fn address(&self) -> usize {
+        std::ptr::from_ref(self.lock).cast::<()>().addr()
+    }
+
     /// Lets go of the lock for the time of `wait` and takes it back, at `site`.
     pub(super) fn unlocked<R>(
         self,

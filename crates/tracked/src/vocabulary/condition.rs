@@ -141,6 +141,8 @@ impl<T: ?Sized> ConditionGuard<'_, T> {
         while unready(self) {
             self.wait_until(site, None, Guarded::Yes);
         }
+        // What it asks for may have been so from the start, and was made so by one who signalled.
+        self.condition.watch.hears();
     }
 
     /// As [`Condition::notify_one`].

@@ -50,7 +50,11 @@ impl Event {
     /// Whether it is set.
     pub fn is_set(&self) -> bool {
         self.watch.step(Step::Look, None);
-        *ignore_poison(self.set.lock())
+        let set = *ignore_poison(self.set.lock());
+        if set {
+            self.watch.hears();
+        }
+        set
     }
 
     /// Blocks until it is set.

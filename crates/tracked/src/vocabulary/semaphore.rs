@@ -53,6 +53,8 @@ impl Semaphore {
         self.watch.step(Step::Try, None);
         let mut permits = ignore_poison(self.permits.lock());
         *permits = permits.checked_sub(1)?;
+        drop(permits);
+        self.watch.hears();
         Some(Permit { semaphore: self })
     }
 
@@ -66,6 +68,7 @@ impl Semaphore {
     /// Adds a permit, whether or not one was taken: for permits without a guard, see [`Permit::forget`].
     pub fn release(&self) {
         self.watch.step(Step::Give, None);
+        self.watch.sends();
         *ignore_poison(self.permits.lock()) += 1;
         self.waiters.tell_one();
     }
@@ -81,6 +84,8 @@ impl Semaphore {
             let mut permits = ignore_poison(self.permits.lock());
             if let Some(rest) = permits.checked_sub(1) {
                 *permits = rest;
+                drop(permits);
+                self.watch.hears();
                 return true;
             }
             let ticket = self.waiters.enqueue();
@@ -174,10 +179,14 @@ impl BoundedSemaphore {
     /// # Errors
     ///
     /// If no permit is out; nothing changes then.
+    #[track_caller]
     pub fn release(&self) -> Result<(), OverRelease> {
         self.inner.watch.step(Step::Give, None);
+        self.inner.watch.sends();
         let mut permits = ignore_poison(self.inner.permits.lock());
         if *permits >= self.bound {
+            drop(permits);
+            self.inner.watch.misused(Location::caller(), "all permits were there already");
             return Err(OverRelease { bound: self.bound });
         }
         *permits += 1;

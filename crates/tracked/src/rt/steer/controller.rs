@@ -13,7 +13,7 @@
 
 use std::collections::HashMap;
 use std::panic::Location;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -54,6 +54,8 @@ pub(crate) struct Controller {
     state: Mutex<State>,
     /// Somebody has come back from outside.
     returned: Condvar,
+    /// In this run, somebody has stood before an attempt. Relaxed: handing on orders it.
+    tried: AtomicBool,
 }
 
 /// What stands in the way of a worker.
@@ -313,6 +315,7 @@ impl Controller {
                 program: false,
             }),
             returned: Condvar::new(),
+            tried: AtomicBool::new(false),
         })
     }
 
@@ -327,6 +330,7 @@ impl Controller {
             return false;
         }
         state.reset(spurious);
+        self.tried.store(false, Ordering::Relaxed);
         state.enrol(first, Worker(0));
         state.pending[0].readiness = Readiness::Ready;
         true
@@ -352,9 +356,17 @@ impl Controller {
         }
     }
 
+    /// Whether a release could change the outcome of somebody's attempt.
+    pub(super) fn may_be_tried(&self) -> bool {
+        self.tried.load(Ordering::Relaxed)
+    }
+
     /// The worker stands before an operation. Gives what it is to do.
     pub(super) fn stop(&self, me: u32, seat: &Seat, stand: Stand) -> Order {
         let mut state = self.state();
+        if matches!(stand.kind, OperationKind::TryLock | OperationKind::TimedLock) {
+            self.tried.store(true, Ordering::Relaxed);
+        }
         state.stand(me, stand);
         let next = state.next(me);
         self.pass(state, Some((me, seat)), next)

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::panic::resume_unwind;
 use std::time::{Duration, Instant};
 
-use lockcheck_events::{Mode, StackId};
+use lockcheck_events::{LockKind, Mode, StackId};
 use lockcheck_explorer::{Access, Draw, Object, OperationKind};
 
 use super::controller::{Obstacle, Stand, key_of};
@@ -24,6 +24,8 @@ thread_local! {
     static GOING_HOME: Cell<bool> = const { Cell::new(false) };
     /// What the next park waits for, as evidence.
     static AWAITED: Cell<Option<Wait>> = const { Cell::new(None) };
+    /// A park has taken a lock back, which is asked for next.
+    static TOOK_BACK: Cell<bool> = const { Cell::new(false) };
     /// The lock that the next park takes back.
     static TAKES_BACK: Cell<Option<(u64, Mode)>> = const { Cell::new(None) };
 }
@@ -33,6 +35,7 @@ pub(super) fn begin() {
     GOING_HOME.set(false);
     AWAITED.set(None);
     TAKES_BACK.set(None);
+    TOOK_BACK.set(false);
 }
 
 /// Whether the calling worker is being sent home.
@@ -115,7 +118,7 @@ pub(crate) fn acquire<R: Raw>(
     timeout: Option<Duration>,
 ) -> bool {
     let Some(me) = own() else { return acquire_for_real(target, timeout) };
-    if me.controller().state().was_granted(me.worker, key_of(&hold)) {
+    if TOOK_BACK.replace(false) && me.controller().state().was_granted(me.worker, key_of(&hold)) {
         return settle(me, thread, target, hold, Order::Go);
     }
     let heard = Cell::new(false);
@@ -126,7 +129,9 @@ pub(crate) fn acquire<R: Raw>(
         heard.get()
     };
     let order = stop(me, thread, &|| before_lock(&hold, upgrade, timeout), &hear);
-    count_silent_steps(me, thread);
+    if hold.kind == LockKind::RwLock {
+        count_silent_steps(me, thread);
+    }
     if heard.get() {
         let mut state = me.controller().state();
         state.clear_claims(key_of(&hold));
@@ -211,6 +216,9 @@ pub(crate) fn releases(thread: &Thread, id: u64) {
     if std::thread::panicking() || GOING_HOME.get() {
         return;
     }
+    if !me.controller().may_be_tried() {
+        return;
+    }
     let busy = thread.enter();
     if me.controller().state().is_tried(me.worker, id) {
         let stand = Stand::new(OperationKind::Unlock, thread.next_event(), None).on(id, Access::Release);
@@ -220,6 +228,20 @@ pub(crate) fn releases(thread: &Thread, id: u64) {
         }
     }
     drop(busy);
+}
+
+/// As [`visible`], in a destructor: one who is sent home there goes at the next operation.
+pub(crate) fn visible_in_drop(key: u64, access: Access) {
+    let Some((me, thread)) = super::me() else { return };
+    if std::thread::panicking() || GOING_HOME.get() {
+        return;
+    }
+    let index = thread.next_event();
+    let _busy = thread.enter();
+    let stand = Stand::new(OperationKind::Other, index, None).on(key, access);
+    if me.controller().stop(me.worker, me.seat(), stand) == Order::Unwind {
+        GOING_HOME.set(true);
+    }
 }
 
 /// A hold was given up.
@@ -308,6 +330,7 @@ pub(crate) fn wait_until(
         stand.until(ready, relock)
     };
     stop(me, thread, &make, &|| ready());
+    TOOK_BACK.set(takes_back.is_some());
     // One that is late may have been told all the same; one that is going home, or the last one left, was not.
     ready()
 }

@@ -1,0 +1,57 @@
+//! Fixtures of more than one process, as `lockcheck run` reports them: what they print, how many processes were
+//! watched, and the verdict on the family.
+
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::command::{BUILD, RUN, Running, lockcheck, run, target_dir};
+use crate::contract::{self, list, text};
+
+/// The name of a fixture, a line that it prints, and how many processes it is.
+const CLEAN: [(&str, &str, u64); 10] = [
+    ("executor_map", "on processes: [0, 1, 4, 9, 16,", 5),
+    ("gil_processes", "4 parts, total", 5),
+    ("process_executor", "waiting for the other", 5),
+    ("process_pipe", "5 replies: [0, 20, 40, 60, 80]", 2),
+    ("process_pool", "8 results", 5),
+    ("process_pool_calls", "starmap: [2, 7, 14,", 5),
+    ("process_queue", "20 items consumed, total 950", 5),
+    ("processes", "4 processes of one parent", 5),
+    ("right_tool", "10 tasks waited at the same time", 5),
+    ("shared_memory", "counter: 100000", 15),
+];
+
+#[test]
+fn clean_families_are_clean_and_do_their_work() {
+    for (name, line, processes) in CLEAN {
+        let mut command = lockcheck();
+        command.args(["run", "--message-format", "json"]).arg(format!("fixtures/{name}"));
+        let ran = run(&mut command, BUILD).expect_code(0);
+        assert!(ran.stdout.contains(line), "expected `{line}`\n{ran}");
+        let report = ran.json();
+        contract::check(&report);
+        assert_eq!(text(&report, "verdict"), "clean", "{report}");
+        assert_eq!(report["program"], json!({ "code": 0, "signal": null }));
+        assert_eq!(list(&report, "findings"), [] as [serde_json::Value; 0]);
+        assert_eq!(report["stats"]["processes"], processes, "{report}");
+    }
+}
+
+/// Interrupted from outside, by way of the command, and by itself.
+#[test]
+fn an_interrupt_ends_every_worker() {
+    let ran = run(lockcheck().args(["run", "fixtures/graceful_shutdown"]), BUILD).expect_code(0);
+    assert!(ran.stdout.ends_with("all 3 workers have ended\n"), "{ran}");
+    let program = target_dir().join("lockcheck/debug/graceful_shutdown");
+    let mut command = lockcheck();
+    command.args(["run", "--message-format", "json", "--"]).arg(program).arg("--wait");
+    let mut running = Running::start(&mut command);
+    running.until(RUN, |running| running.stdout().contains("press Ctrl-C"));
+    running.signal(Signal::INT);
+    let ran = running.end(RUN).expect_code(0);
+    assert!(ran.stdout.contains("all 3 workers have ended\n"), "{ran}");
+    let report = ran.json();
+    contract::check(&report);
+    assert_eq!(text(&report, "verdict"), "clean", "{report}");
+    assert_eq!(report["program"], json!({ "code": 0, "signal": null }));
+}
