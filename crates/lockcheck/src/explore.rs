@@ -48,9 +48,12 @@ fn is_stuck(finding: &Finding) -> bool {
 
 /// The deadlocks of a run.
 fn stuck_findings(subject: &Subject, run: &Run) -> Vec<Finding> {
-    let sources = subject.sources(&run.traces);
-    let report = run.traces.report(&subject.target, &sources, &subject.symbols);
-    report.findings.into_iter().filter(is_stuck).collect()
+    report_of(subject, run).findings.into_iter().filter(is_stuck).collect()
+}
+
+/// What a run's traces say.
+fn report_of(subject: &Subject, run: &Run) -> Report {
+    run.traces.report(&subject.target, &subject.sources(&run.traces), &subject.symbols)
 }
 
 /// What a search came upon.
@@ -147,8 +150,10 @@ pub fn explore(args: &ExploreArgs, style: Style) -> Result<Exit> {
     let began = Instant::now();
     let mut runs = 0_u64;
     let mut stopped_early = false;
+    let mut report = Report::empty(&subject.target);
     while !stopped_early && search.begin() {
-        let run = subject.run(&mut search, Voice::Silent, Wanted::Findings)?;
+        let wanted = if runs == 0 { Wanted::Traces } else { Wanted::Findings };
+        let run = subject.run(&mut search, Voice::Silent, wanted)?;
         runs += 1;
         if run.ending == Ending::NotControlled {
             return nothing_to_control(&subject, style, &mut judgement);
@@ -156,9 +161,11 @@ pub fn explore(args: &ExploreArgs, style: Style) -> Result<Exit> {
         if let Some(trouble) = trouble(&subject, &run) {
             return found(&subject, &trouble, search.schedule(), run, runs, style, &mut judgement);
         }
+        if runs == 1 {
+            report.stats = report_of(&subject, &run).stats;
+        }
         stopped_early = began.elapsed() >= args.time;
     }
-    let mut report = Report::empty(&subject.target);
     report.notes.push(match search.strategy().coverage() {
         Some(coverage) if coverage.complete => format!("{coverage}: clean"),
         Some(coverage) => format!("{coverage}; clean so far"),

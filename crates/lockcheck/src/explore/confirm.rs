@@ -87,10 +87,13 @@ fn tell(finding: &mut Finding, fate: Fate) -> Option<String> {
             let Confirmed { schedule, runs, deadlock } = *confirmed;
             let runs = if runs == 1 { "1 run".to_owned() } else { format!("{runs} runs") };
             let note = format!("{kind} {id}: confirmed in {runs}: {}", deadlock.message);
-            finding.tier = Tier::Confirmed;
+            finding.tier = finding.tier.max(Tier::Confirmed);
             finding.schedule = Some(schedule.to_string());
             Some(note)
         }
+        Fate::Refuted(_) | Fate::Diverged | Fate::Unconfirmed if finding.tier == Tier::Actual => Some(
+            format!("{kind} {id}: it happened, but not again under control: there is no schedule for it"),
+        ),
         Fate::Refuted(why) => {
             let note = format!("{kind} {id}: refuted: {why}");
             finding.tier = Tier::Order;
@@ -104,13 +107,15 @@ fn tell(finding: &mut Finding, fate: Fate) -> Option<String> {
     }
 }
 
-/// Where the findings to settle stand: those that are predicted or likely, or those that are named.
+/// Where the findings to settle stand: what is predicted or likely, deadlocks that happened, or what is named.
 fn wanted(report: &Report, id: Option<&str>) -> Result<Vec<usize>> {
-    let is_open =
-        |finding: &Finding| !finding.code.is_lint() && matches!(finding.tier, Tier::Likely | Tier::Predicted);
+    let is_open = |finding: &Finding| {
+        is_stuck(finding)
+            || (!finding.code.is_lint() && matches!(finding.tier, Tier::Likely | Tier::Predicted))
+    };
     let is_named = |finding: &Finding, id: &str| finding.fingerprint.starts_with(id);
     let wants = |finding: &Finding| match id {
-        Some(id) => is_named(finding, id) && finding.tier < Tier::Confirmed,
+        Some(id) => is_named(finding, id),
         None => is_open(finding),
     };
     let places = report.findings.iter().enumerate().filter(|(_, finding)| wants(finding));

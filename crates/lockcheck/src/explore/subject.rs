@@ -5,7 +5,7 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -29,6 +29,8 @@ use crate::traces::{self, Traces};
 
 /// The socket in the folder of traces.
 const STEER: &str = "steer";
+/// The socket in the same folder on which a process says that it is stuck.
+const NOTIFY: &str = "notify";
 /// How often a process that ends is looked at.
 const GLANCE: Duration = Duration::from_millis(1);
 
@@ -182,12 +184,37 @@ impl Subject {
     pub fn observe(&self, patience: Duration) -> Result<Run> {
         let mut command = self.command();
         command.env("LOCKCHECK", "check").env("LOCKCHECK_OUT", self.folder.path());
+        let socket = self.folder.path().join(NOTIFY);
+        let notify =
+            UnixDatagram::bind(&socket).map_err(|error| CliError::io("make the socket", &socket, &error))?;
         let mut process = Process::start(command, Voice::Silent)?;
-        let status = process.wait(patience);
-        let ending = if status.is_some() { Ending::Gone } else { Ending::Hung };
+        let (ending, status) = self.await_end_or_word(&mut process, &notify, patience);
         drop(process);
+        let _ = std::fs::remove_file(socket);
         let (traces, records) = self.take_traces(Wanted::Traces)?;
         Ok(Run { ending, status, traces, records })
+    }
+
+    /// Waits until the program has ended, or says that it is stuck, or takes too long.
+    fn await_end_or_word(
+        &self,
+        process: &mut Process,
+        notify: &UnixDatagram,
+        patience: Duration,
+    ) -> (Ending, Option<ProgramStatus>) {
+        let deadline = Instant::now() + patience;
+        let _ = notify.set_read_timeout(Some(GLANCE * 5));
+        while Instant::now() < deadline {
+            if let Some(status) = process.status() {
+                return (Ending::Gone, Some(status));
+            }
+            let word = notify.recv(&mut [0; 8]).is_ok();
+            let paths = traces::in_folder(self.folder.path()).unwrap_or_default();
+            if word && Traces::read(&paths).is_ok_and(|traces| traces.stuck() > 0) {
+                break;
+            }
+        }
+        (Ending::Hung, None)
     }
 
     /// One run under a strategy whose `begin` has said yes.
