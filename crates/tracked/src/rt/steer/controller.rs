@@ -130,6 +130,8 @@ pub(crate) struct Member {
     silent_steps: u32,
     /// Whether it has ended, for those who wait for that.
     pub over: Arc<AtomicBool>,
+    /// The right to go on from a park. Relaxed: threads under control run one at a time.
+    pub token: Arc<AtomicBool>,
     /// The panic that ended it.
     pub panic: Option<(String, Option<String>)>,
     /// Somebody has looked at how it ended.
@@ -872,6 +874,15 @@ impl State {
         strategy.draw(&moment, Worker(me), draw, options).min(options - 1)
     }
 
+    /// The live worker that this thread serves.
+    pub(super) fn serving(&self, thread: &std::thread::Thread) -> Option<&Member> {
+        let serves = |member: &&Member| {
+            !matches!(member.obstacle, Obstacle::Over)
+                && member.seat.thread().is_some_and(|other| other.id() == thread.id())
+        };
+        self.members.iter().find(serves)
+    }
+
     /// Whether the worker was already given the lock that it asks for now.
     pub(super) fn was_granted(&mut self, me: u32, key: u64) -> bool {
         if self.members[me as usize].granted.is_none() {
@@ -895,6 +906,11 @@ impl State {
     pub(super) fn claim(&mut self, me: u32, key: u64, mode: Mode) {
         let object = self.object(key);
         self.claims[object as usize].holders.push((me, mode));
+        self.succeeded(me);
+    }
+
+    /// The worker got what it tried to: it does not spin.
+    pub(super) fn succeeded(&mut self, me: u32) {
         let member = &mut self.members[me as usize];
         member.repeated.2 = 0;
         member.reads.0 = 0;
@@ -1202,6 +1218,7 @@ impl Member {
             granted: None,
             silent_steps: 0,
             over: Arc::new(AtomicBool::new(false)),
+            token: Arc::new(AtomicBool::new(false)),
             panic: None,
             joined: false,
         }

@@ -3,21 +3,26 @@
 
 use std::cell::Cell;
 use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use lockcheck_events::{LockKind, Mode, StackId};
 use lockcheck_explorer::{Access, Draw, Object, OperationKind};
 
 use super::controller::{Obstacle, Stand, key_of};
-use super::seat::Order;
+use super::seat::{Order, Seat};
 use super::{Me, SentHome, own};
 use crate::rt::context::{HeldLock, Place, Thread};
 use crate::rt::operation::{Raw, Target};
 use crate::rt::stack;
-use crate::rt::waits::Wait;
+use crate::rt::waits::{self, Wait};
 
 /// How long a real lock is waited for that somebody has who is not under control, before the others go on.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long a thread that seems to be parked for ever is given to find a real token.
+const TOKEN_PATIENCE: Duration = Duration::from_millis(50);
 
 thread_local! {
     /// The worker is being sent home.
@@ -342,6 +347,27 @@ pub(crate) enum Touched {
     Fixed(Object, Access),
 }
 
+/// Whether the calling thread is under control: a look at its word, which meets nobody.
+#[inline]
+pub(crate) fn is_under_control() -> bool {
+    crate::rt::context::is_steered()
+}
+
+/// An operation on what lies at this address is about to be made; counts it.
+pub(crate) fn on_address(address: usize, kind: OperationKind, access: Access, site: Place) {
+    if let Some((_, thread)) = super::me() {
+        visible(thread, kind, address as u64 | 1 << 63, access, Some(site));
+    }
+}
+
+/// What the worker tried has succeeded: it does not spin.
+pub(crate) fn succeeded() {
+    if let Some((me, thread)) = super::me() {
+        let _busy = thread.enter();
+        me.controller().state().succeeded(me.worker);
+    }
+}
+
 /// Which of so many waiters is told.
 pub(crate) fn choose_waiter(waiters: usize) -> usize {
     draw(Draw::Notified, waiters)
@@ -365,6 +391,51 @@ pub(crate) fn draw(draw: Draw, options: usize) -> usize {
     let _busy = thread.enter();
     let options = u32::try_from(options).unwrap_or(u32::MAX);
     me.controller().draw(me.worker, draw, options) as usize
+}
+
+/// What the parks of whoever sits there are known by.
+fn parks_of(seat: &Seat) -> u64 {
+    std::ptr::from_ref(seat).addr() as u64 | 1 << 63
+}
+
+/// Blocks until the worker's token is there, and takes it.
+pub(crate) fn park((me, thread): (Me, &Thread), site: Place, timeout: Option<Duration>) {
+    let busy = thread.enter();
+    let token = Arc::clone(&me.controller().state().members[me.worker as usize].token);
+    drop(busy);
+    let wanted = waits::park_hold(thread, site, timeout.is_some());
+    let is_there = || token.load(Ordering::Relaxed);
+    let make = || Stand {
+        timeout,
+        wait: Some(Wait::for_anyone(wanted)),
+        ..Stand::new(OperationKind::Park, wanted.event, Some(site))
+            .on(parks_of(me.seat()), Access::Write)
+            .until(&is_there, None)
+    };
+    let hear = || {
+        // Somebody may have used std's own handle, or not be under control: then the real token is there.
+        let began = Instant::now();
+        std::thread::park_timeout(TOKEN_PATIENCE);
+        is_there() || began.elapsed() < TOKEN_PATIENCE / 2
+    };
+    stop(me, thread, &make, &hear);
+    token.store(false, Ordering::Relaxed);
+}
+
+/// Gives the worker that this thread serves its token; `false`: it serves none, as far as is known.
+pub(crate) fn unpark(target: &std::thread::Thread, site: Place) -> bool {
+    let Some((me, thread)) = super::me() else { return false };
+    let busy = thread.enter();
+    let seat = me.controller().state().serving(target).map(|member| Arc::clone(&member.seat));
+    drop(busy);
+    let Some(seat) = seat else { return false };
+    visible(thread, OperationKind::Unpark, parks_of(&seat), Access::Write, Some(site));
+    let _busy = thread.enter();
+    // It may have ended meanwhile, which is as good.
+    if let Some(member) = me.controller().state().serving(target) {
+        member.token.store(true, Ordering::Relaxed);
+    }
+    true
 }
 
 /// A number below `options`, for the program; an operation of its own.
