@@ -24,7 +24,7 @@ Examples:
   lockcheck analyze run.std                races and deadlocks that another order of a trace's events reaches
   lockcheck explain LC0001                 what a finding means and what to do about it
 
-Environment: LOCKCHECK=off|check, LOCKCHECK_OUT, LOCKCHECK_BACKTRACE=0|1|full, LOCKCHECK_ON_DEADLOCK=report|panic|abort.
+Environment: LOCKCHECK=off|check|record, LOCKCHECK_OUT, LOCKCHECK_BACKTRACE=0|1|full, LOCKCHECK_ON_DEADLOCK=report|panic|abort.
 ";
 
 /// Finds deadlocks in Rust programs, also those that did not happen in this run.
@@ -120,6 +120,11 @@ pub struct RunArgs {
 
     #[command(flatten)]
     pub tree: TreeArgs,
+    /// Record every event of the tracked objects (LOCKCHECK=record), and judge what other orders of them reach.
+    ///
+    /// Up to 1 GiB of each process, about 65 million events; beyond, it is only checked, and the report says so.
+    #[arg(long, help_heading = "Watching")]
+    pub record: bool,
 
     /// Take the program for hung when no thread of it or its children has run for this long (`30`, `500ms`, `2m`),
     /// report which calls they wait in, and end it.
@@ -190,6 +195,10 @@ pub struct TestArgs {
     pub rest: Vec<OsString>,
 
     /// As for `run`.
+    #[arg(long, help_heading = "Watching")]
+    pub record: bool,
+
+    /// As for `run`.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, help_heading = "Watching")]
     pub hang_after: Option<Duration>,
 
@@ -253,9 +262,10 @@ pub struct SwapArgs {
 /// `lockcheck analyze`.
 #[derive(Debug, Args)]
 pub struct AnalyzeArgs {
-    /// Traces, or folders with traces (`.lctrace` and `.std`, directly in them).
+    /// Traces, or folders with traces (`.lctrace`, `.lcevents` and `.std`, directly in them).
     ///
-    /// `.lctrace` is what a watched process leaves; those of one run are judged together. `.std` is STD text, one
+    /// `.lctrace` is what a watched process leaves; those of one run are judged together. `.lcevents`
+    /// beside it are its events, if they were recorded. `.std` is STD text, one
     /// event per line: `thread|op(arg)|location`. `.rapid`, `.data` and `.bin` are the published binary form, 8 bytes
     /// an event. A file with another extension is taken for what its content is.
     #[arg(value_name = "TRACE", required = true)]

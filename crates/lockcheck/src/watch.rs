@@ -11,9 +11,11 @@ use lockcheck_checker::Report;
 use lockcheck_events::source::SourceMap;
 use tempfile::TempDir;
 
-use crate::args::OnDeadlock;
+use crate::analyze;
+use crate::args::{OnDeadlock, RaceRule};
 use crate::config::{Judgement, Style};
 use crate::error::{CliError, Result};
+use crate::event_trace::Rules;
 use crate::exit::Exit;
 use crate::family;
 use crate::outcome::{self, Facts};
@@ -43,6 +45,8 @@ pub struct Job {
     pub hang_after: Option<Duration>,
     /// What to do about a deadlock.
     pub on_deadlock: OnDeadlock,
+    /// Whether it is to record its events.
+    pub record: bool,
 }
 
 /// Where the family writes its traces, and where it sends word. The socket goes with it.
@@ -126,6 +130,9 @@ pub fn watch(
 ) -> Result<Exit> {
     let folder = TraceFolder::new(judgement.out.as_deref())?;
     job.command.env("LOCKCHECK_OUT", &folder.path);
+    if job.record {
+        job.command.env("LOCKCHECK", "record");
+    }
     let symbols = Symbols::default();
     if let Some(executable) = job.executable.as_deref().and_then(Path::to_str) {
         symbols.preload(executable);
@@ -177,6 +184,13 @@ impl Run<'_> {
     fn report(&self, traces: &Traces, facts: Facts, whole: bool) -> (Report, SourceMap) {
         let sources = traces.sources(self.job.hints.iter().cloned());
         let mut report = traces.report(&self.job.target, &sources, &self.symbols);
+        let rules = Rules { race: RaceRule::All, format: self.style.format };
+        // What is reported early is what has happened; predictions can wait for the end.
+        if facts.status.is_some()
+            && let Err(error) = analyze::predict(&traces.recorded(), traces, &sources, rules, &mut report)
+        {
+            report.notes.push(error.message);
+        }
         report.notes.extend(self.notes.iter().cloned());
         report.program = facts.status;
         self.judgement.suppress(&mut report, whole);

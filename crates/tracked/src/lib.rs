@@ -90,6 +90,16 @@ pub use unexplored::{explore, external, replay};
 #[cfg(not(instrumented))]
 pub fn dump() {}
 
+/// Runs `f` as a region that is meant to be atomic: as if no other thread did anything from its beginning to its end.
+///
+/// It takes no lock. With `LOCKCHECK=record`, `lockcheck analyze` says where other threads came in between so that no
+/// order of whole regions gives what happened. Regions nest; the outermost one counts.
+#[track_caller]
+pub fn atomic_region<R>(name: &str, f: impl FnOnce() -> R) -> R {
+    let _region = base::Region::begin(name, std::panic::Location::caller());
+    f()
+}
+
 #[cfg(instrumented)]
 pub use lockcheck_checker::{Code, Finding, Report, Tier};
 pub use std::thread_local;

@@ -416,7 +416,7 @@ where
         children = watch::wait_for_scope(scope.address(), site);
         result
     });
-    watch::scope_ended(children);
+    watch::scope_ended(children, site);
     result
 }
 

@@ -83,6 +83,9 @@ impl RawLock {
     }
 
     pub(crate) fn name(&self, _name: &str) {}
+
+    #[inline(always)]
+    pub(crate) fn touched(&self, _token: Token, _write: bool, _site: Site) {}
 }
 
 /// What a guard remembers of its acquisition: nothing.
@@ -236,6 +239,29 @@ impl Turn {
     #[inline]
     pub(crate) fn number(_number: u64) -> Turn {
         Turn
+    }
+}
+
+/// The identity of data whose accesses are recorded: of no interest here.
+pub(crate) struct Datum;
+
+impl Datum {
+    pub(crate) const fn new() -> Datum {
+        Datum
+    }
+
+    pub(crate) fn name(&self, _name: &str) {}
+
+    #[inline(always)]
+    pub(crate) fn accessed(&self, _write: bool, _site: Site) {}
+}
+
+/// A region that is meant to be atomic: of no interest here.
+pub(crate) struct Region;
+
+impl Region {
+    pub(crate) fn begin(_name: &str, _site: Site) -> Region {
+        Region
     }
 }
 

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use lockcheck_events::event_file::EventKind;
 use lockcheck_events::{Attempt, LockKind, Mode, Notice, TokenId};
 use lockcheck_explorer::{Access, OperationKind};
 
@@ -17,7 +18,7 @@ pub(crate) use crate::rt::standstill::Vigil;
 use crate::rt::steer;
 pub(crate) use crate::rt::wait_edges::Turn;
 use crate::rt::wait_edges::{self, Needs, Told};
-use crate::rt::{self, HeldLock, LostSignal, Meta, Wait, knowledge, operation, pools};
+use crate::rt::{self, HeldLock, LostSignal, Meta, Wait, knowledge, operation, pools, record};
 use crate::sync::raw::RawTracked;
 
 impl Kind {
@@ -82,6 +83,12 @@ impl RawLock {
 
     pub(crate) fn is_locked(&self) -> bool {
         self.raw.is_locked()
+    }
+
+    /// Takes note that the data is read or may be written, by the acquisition that gave `token`.
+    #[inline(always)]
+    pub(crate) fn touched(&self, token: Token, write: bool, site: Site) {
+        self.raw.touched(token, write, site);
     }
 
     pub(crate) fn name(&self, name: &str) {
@@ -151,14 +158,8 @@ impl Signal {
     /// As of this moment: before the thread does anything for it.
     #[inline]
     pub(crate) fn about_to() -> Signal {
-        Signal(watched().map(Needs::of))
+        Signal(learner().map(Needs::of))
     }
-}
-
-/// The calling thread, if it is watched and not under control: then the detector has nothing to learn from it.
-#[inline]
-fn watched() -> Option<&'static rt::Thread> {
-    rt::current().filter(|thread| !thread.is_steered())
 }
 
 impl Watch {
@@ -229,11 +230,12 @@ impl Watch {
     pub(crate) fn signals(&self, site: Site) {
         if let Some(thread) = rt::current() {
             if thread.is_steered() {
-                let id = self.meta.id(thread).0;
-                let kind = OperationKind::Notify;
+                let (kind, id) = (OperationKind::Notify, self.meta.id(thread).0);
                 return steer::operations::visible(thread, kind, id, Access::Write, Some(site));
             }
             let object = wanted(&self.meta, self.kind, thread, site, Attempt::Try);
+            let notifies = self.kind == LockKind::Condition;
+            record::left(thread, if notifies { EventKind::Notify } else { EventKind::Signal }, &object);
             let object = wait_edges::signalled_at(object, site, thread.event());
             self.told.signalled(thread, &object, &Needs::of(thread), Turn::ANY);
             self.stamp.leave(thread);
@@ -243,40 +245,44 @@ impl Watch {
 
     /// Takes note that a wait at `site` is over before it begins.
     pub(crate) fn passes(&self, site: Site) {
-        if let Some(thread) = rt::current() {
+        if let Some(thread) = learner() {
             let object = wanted(&self.meta, self.kind, thread, site, Attempt::Block);
-            thread.next_event();
-            if !thread.is_steered() {
-                self.told.waited(thread, &object, Turn::ANY);
-                self.stamp.take(thread);
-            }
+            record::received(thread, EventKind::Await, &object);
+            self.told.waited(thread, &object, Turn::ANY);
+            self.stamp.take(thread);
         }
     }
 
-    /// What is done from here on comes after all that was signalled so far.
+    /// What is done from here on comes after all that was signalled so far. For a condition, that is so because of
+    /// the lock that goes with it.
     pub(crate) fn hears(&self) {
-        if let Some(thread) = watched() {
+        if let Some(thread) = learner() {
+            if self.kind != LockKind::Condition {
+                self.meta.records(thread, EventKind::Await, self.kind);
+            }
             self.stamp.take(thread);
         }
     }
 
     /// Takes note of a message that others may come after. Comes before anybody can receive it.
     pub(crate) fn sends(&self) {
-        if let Some(thread) = watched() {
+        if let Some(thread) = learner() {
+            self.meta.records(thread, EventKind::Signal, self.kind);
             self.stamp.leave(thread);
         }
     }
 
     /// The same for a message by a part of the object. Comes before anybody can receive it.
     pub(crate) fn part_sends(&self, part: &Part) {
-        if let Some(thread) = watched() {
+        if let Some(thread) = learner() {
+            part.meta.records(thread, EventKind::Signal, self.kind);
             part.stamp.leave(thread);
         }
     }
 
     /// Takes note of the signal just given by a part.
     pub(crate) fn part_signalled(&self, part: &Part, site: Site, signal: &Signal, turn: Turn) {
-        if let (Some(thread), Some(needs)) = (rt::current(), &signal.0) {
+        if let (Some(thread), Some(needs)) = (learner(), &signal.0) {
             let object = wanted(&part.meta, self.kind, thread, site, Attempt::Try);
             let object = wait_edges::signalled_at(object, site, thread.event());
             part.told.signalled(thread, &object, needs, turn);
@@ -285,18 +291,16 @@ impl Watch {
 
     /// Takes note that a wait for a part begins, or is over before it does.
     pub(crate) fn part_awaited(&self, part: &Part, site: Site, deadline: Option<Instant>, turn: Turn) {
-        if let Some(thread) = rt::current() {
+        if let Some(thread) = learner() {
             let object = wanted(&part.meta, self.kind, thread, site, attempt(deadline));
-            thread.next_event();
-            if !thread.is_steered() {
-                part.told.waited(thread, &object, turn);
-            }
+            part.told.waited(thread, &object, turn);
         }
     }
 
     /// Takes note that a wait for a part is over.
     pub(crate) fn part_hears(&self, part: &Part) {
-        if let Some(thread) = watched() {
+        if let Some(thread) = learner() {
+            part.meta.records(thread, EventKind::Await, self.kind);
             part.stamp.take(thread);
         }
     }
@@ -336,7 +340,7 @@ impl Watch {
         guarded: Guarded,
         block: impl FnOnce() -> R,
     ) -> R {
-        if let Some(thread) = watched() {
+        if let Some(thread) = learner() {
             let object = wanted(&self.meta, self.kind, thread, site, attempt(deadline));
             self.told.waited(thread, &object, Turn::ANY);
         }
@@ -345,7 +349,9 @@ impl Watch {
             Guarded::Unknown => Wait::for_anyone(wanted).after(&self.lost),
         };
         let result = self.in_sight(site, deadline, wait, block);
-        self.hears();
+        if let Some(thread) = learner() {
+            self.stamp.take(thread);
+        }
         result
     }
 
@@ -391,19 +397,24 @@ impl Watch {
         block: impl FnOnce() -> R,
     ) -> R {
         let Some(thread) = rt::current() else { return block() };
-        let attempt = attempt(deadline);
-        let wanted = wanted(&self.meta, self.kind, thread, site, attempt);
+        let wanted = wanted(&self.meta, self.kind, thread, site, attempt(deadline));
         thread.next_event();
         if thread.is_steered() {
             return steer::operations::in_sight(wait(wanted), block);
         }
         let published = rt::publish(thread, wait(wanted));
-        if attempt == Attempt::Block && ABOUT_TO_PARK.with(Cell::get) == 0 {
+        if wanted.attempt == Attempt::Block && ABOUT_TO_PARK.with(Cell::get) == 0 {
             // It will sleep in somebody else's code, where it cannot look.
             standstill::rouse_another(thread);
         }
+        if thread.is_recording() {
+            record::received(thread, EventKind::Wait, &wanted);
+        }
         let result = block();
         drop(published);
+        if thread.is_recording() {
+            record::received(thread, EventKind::Await, &wanted);
+        }
         // Whoever ended the wait may have done things first that this thread now comes after.
         thread.wait_slot().set_anchor(thread);
         result
@@ -460,6 +471,25 @@ impl Part {
     }
 }
 
+impl Meta {
+    /// Records that the thread leaves something at the object (`Signal`), or receives something there (`Await`).
+    #[inline]
+    fn records(&self, thread: &rt::Thread, event: EventKind, kind: LockKind) {
+        if thread.is_recording() {
+            let object = record::object(self, thread, kind, self.created());
+            match event {
+                EventKind::Signal => record::left(thread, event, &object),
+                _ => record::received(thread, event, &object),
+            }
+        }
+    }
+}
+
+/// The calling thread, if what it does is learned from: under control, nothing is foretold but what happens is seen.
+fn learner() -> Option<&'static rt::Thread> {
+    rt::current().filter(|thread| !thread.is_steered())
+}
+
 fn attempt(deadline: Option<Instant>) -> Attempt {
     if deadline.is_some() { Attempt::Timed } else { Attempt::Block }
 }
@@ -477,6 +507,53 @@ fn wanted(meta: &Meta, kind: LockKind, thread: &rt::Thread, site: Site, attempt:
     }
 }
 
+/// The identity of data whose accesses are recorded.
+pub(crate) struct Datum {
+    meta: Meta,
+}
+
+impl Datum {
+    #[track_caller]
+    pub(crate) const fn new() -> Datum {
+        Datum { meta: Meta::new(std::panic::Location::caller()) }
+    }
+
+    pub(crate) fn name(&self, name: &str) {
+        self.meta.name(LockKind::Mutex, name);
+    }
+
+    /// Takes note that the data is read, or may be written.
+    #[inline(always)]
+    pub(crate) fn accessed(&self, write: bool, site: Site) {
+        if let Some(thread) = rt::current()
+            && thread.is_recording()
+        {
+            let kind = if write { EventKind::Write } else { EventKind::Read };
+            record::accessed(thread, self.meta.id(thread), self.meta.created(), kind, site);
+        }
+    }
+}
+
+/// A region that is meant to be atomic, as long as it lives.
+pub(crate) struct Region;
+
+impl Region {
+    pub(crate) fn begin(name: &str, site: Site) -> Region {
+        if let Some(thread) = rt::current() {
+            record::region_begins(thread, name, site);
+        }
+        Region
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        if let Some(thread) = rt::current() {
+            record::region_ends(thread);
+        }
+    }
+}
+
 /// A point in a thread's life that others come after.
 #[derive(Clone, Copy)]
 pub(crate) struct Point(Option<TokenId>);
@@ -484,13 +561,18 @@ pub(crate) struct Point(Option<TokenId>);
 impl Point {
     /// This point of the calling thread's.
     pub(crate) fn here() -> Point {
-        Point(watched().map(knowledge::before))
+        Point(rt::current().filter(|thread| !thread.is_steered()).map(|thread| {
+            let token = knowledge::before(thread);
+            record::point(thread, token);
+            token
+        }))
     }
 
     /// What the calling thread does from here on comes after it.
     pub(crate) fn precedes(self) {
         if let (Some(token), Some(thread)) = (self.0, rt::current()) {
             knowledge::after(thread, token);
+            record::after_point(thread, token);
         }
     }
 }

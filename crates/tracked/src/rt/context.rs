@@ -16,6 +16,7 @@ use lockcheck_events::{Attempt, LockId, LockKind, Mode, ThreadId};
 use super::hash::fold;
 use super::intent::Intents;
 use super::knowledge::Known;
+use super::record::{self, Recorder};
 use super::stack::Captured;
 use super::thread::Ended;
 use super::waits::WaitSlot;
@@ -56,7 +57,7 @@ pub(crate) struct HeldLock {
 
 const MODES: [Mode; 4] = [Mode::Exclusive, Mode::Shared, Mode::SharedRecursive, Mode::Upgradable];
 const ATTEMPTS: [Attempt; 3] = [Attempt::Block, Attempt::Try, Attempt::Timed];
-const KINDS: [LockKind; 14] = [
+const KINDS: [LockKind; 15] = [
     LockKind::Mutex,
     LockKind::Reentrant,
     LockKind::RwLock,
@@ -71,6 +72,7 @@ const KINDS: [LockKind; 14] = [
     LockKind::Gate,
     LockKind::Pipe,
     LockKind::Process,
+    LockKind::Variable,
 ];
 
 /// Packs what a hold says besides its lock and places; the discriminants index the tables above.
@@ -178,6 +180,8 @@ const UNSEEN: u64 = 1 << 17;
 const STEERED: u64 = 1 << 19;
 /// The program states something about what the thread does now (see `intent`): no quick way.
 const STATED: u64 = 1 << 18;
+/// The thread records what it does, which none of the quick ways does.
+const RECORDING: u64 = 1 << 20;
 /// The bits of a thread's word that count its holds.
 const LEN: u64 = 0xffff;
 /// All but the operations: zero for a thread that is watched and holds nothing.
@@ -191,6 +195,8 @@ pub(crate) struct HoldSet {
     word: AtomicU64,
     /// Entries past the inline ones, `HELD_MAX - HELD_INLINE` of them, allocated on the first need.
     overflow: AtomicPtr<Held>,
+    /// The number of the thread's last recorded event. Relaxed: others look at it only to number theirs above it.
+    pub(super) stamp: AtomicU32,
     inline: [Held; HELD_INLINE],
 }
 
@@ -308,6 +314,8 @@ impl Token {
     const INDEX: u32 = 0xffff;
     /// A bit for the guard's own use.
     const MARK: u32 = 1 << 31;
+    /// The acquisition was recorded: so is what is done with the data.
+    const RECORDED: u32 = 1 << 30;
 
     #[inline(always)]
     fn index(self) -> u32 {
@@ -317,7 +325,18 @@ impl Token {
     /// The same, with the guard's bit.
     #[inline(always)]
     pub(crate) fn with_mark(self, mark: bool) -> Token {
-        Token(self.0 & Token::INDEX | if mark { Token::MARK } else { 0 })
+        Token(self.0 & !Token::MARK | if mark { Token::MARK } else { 0 })
+    }
+
+    /// The same, of an acquisition that was recorded.
+    pub(crate) fn recorded(self) -> Token {
+        Token(self.0 | Token::RECORDED)
+    }
+
+    /// Whether the acquisition was recorded.
+    #[inline(always)]
+    pub(crate) fn is_recorded(self) -> bool {
+        self.0 & Token::RECORDED != 0
     }
 
     /// The guard's bit.
@@ -350,6 +369,8 @@ pub(crate) struct Thread {
     captured: ManuallyDrop<UnsafeCell<Option<Captured>>>,
     /// Where the thread's end is to be noted, if anybody may join it.
     ended: ManuallyDrop<Cell<Option<Ended>>>,
+    /// Where it records; null unless `RECORDING`.
+    recorder: Cell<*mut Recorder>,
     /// What others see of the thread; null before its first and after its last operation.
     shared: Cell<*const Shared>,
 }
@@ -495,6 +516,7 @@ impl Thread {
             holds: HoldSet {
                 word: AtomicU64::new(BUSY | UNSEEN),
                 overflow: AtomicPtr::new(ptr::null_mut()),
+                stamp: AtomicU32::new(0),
                 inline: [Held::EMPTY; HELD_INLINE],
             },
             slot: Cell::new(0),
@@ -504,6 +526,7 @@ impl Thread {
             intents: ManuallyDrop::new(UnsafeCell::new(Intents::new())),
             captured: ManuallyDrop::new(UnsafeCell::new(None)),
             ended: ManuallyDrop::new(Cell::new(None)),
+            recorder: Cell::new(ptr::null_mut()),
             shared: Cell::new(ptr::null()),
         }
     }
@@ -548,6 +571,7 @@ impl Thread {
             registry::hide(shared);
         }
         self.shared.set(ptr::null());
+        self.set_recorder(None);
         self.holds.shrink();
         *self.known() = Known::new();
         *self.intents() = Intents::new();
@@ -598,6 +622,37 @@ impl Thread {
     /// Never looks at the thread's operations again.
     pub(crate) fn stay_busy(&self) {
         self.holds.set_word(self.holds.word() | BUSY);
+    }
+
+    /// Whether what the thread does now is to be recorded.
+    #[inline(always)]
+    pub(crate) fn is_recording(&self) -> bool {
+        self.holds.word() & (RECORDING | BUSY) == RECORDING
+    }
+
+    /// Where it records, if what it does now is to be recorded.
+    #[inline(always)]
+    pub(super) fn recorder(&self) -> Option<&Recorder> {
+        // SAFETY: the flag says that the pointer is one that `set_recorder` made; only the thread itself takes it
+        // back, at its end.
+        self.is_recording().then(|| unsafe { &*self.recorder.get() })
+    }
+
+    /// From here on the thread records there, or no longer does.
+    pub(super) fn set_recorder(&self, recorder: Option<Box<Recorder>>) {
+        let flag = if recorder.is_some() { RECORDING } else { 0 };
+        let new = recorder.map_or(ptr::null_mut(), Box::into_raw);
+        self.holds.set_word(self.holds.word() & !RECORDING | flag);
+        let old = self.recorder.replace(new);
+        if !old.is_null() {
+            // SAFETY: made by `Box::into_raw` above; nobody has it any more, for nothing keeps it across this.
+            drop(unsafe { Box::from_raw(old) });
+        }
+    }
+
+    /// Stops recording, while the recorder may be in use.
+    pub(super) fn stop_recording(&self) {
+        self.holds.set_word(self.holds.word() & !RECORDING);
     }
 
     /// The index of the operation about to be made.
@@ -779,6 +834,11 @@ impl Thread {
         let len = holds.len();
         let is_it = |&index: &usize| holds.entry(index).id.load(Ordering::Relaxed) == id;
         let Some(index) = (0..len).rev().find(is_it) else { return false };
+        if self.is_recording()
+            && let Some(hold) = holds.entry(index).read()
+        {
+            record::released(self, &hold);
+        }
         self.remove(index);
         true
     }

@@ -13,7 +13,7 @@ use lockcheck_events::{Record, ThreadId, TokenId};
 use super::context::{Thread, current_if_known, newcomer};
 use super::registry::ThreadEntry;
 use super::thread::Ended;
-use super::{family, knowledge, mode, registry, standstill, steer, strays};
+use super::{family, knowledge, mode, record, registry, standstill, steer, strays};
 
 /// What a thread that was started through the tracked API knows of its start.
 #[derive(Clone)]
@@ -78,6 +78,7 @@ fn enlist(thread: &'static Thread, origin: Option<Origin>) {
         knowledge::after(thread, token);
         knowledge::forget(&[token]);
     }
+    record::arrive(thread, parent.is_some());
     thread.watch();
 }
 
@@ -136,6 +137,7 @@ extern "C" fn exiting() {
     if mode::watching() {
         steer::program::exiting();
         knowledge::finish();
+        record::finish();
     }
 }
 
@@ -155,6 +157,7 @@ fn call_on_exit() {
 unsafe extern "C" fn leave(_: *mut c_void) {
     let Some(thread) = current_if_known() else { return };
     let id = thread.id();
+    record::leave(thread);
     if mode::watching() {
         let busy = thread.enter();
         if let Some(ended) = thread.take_ended() {

@@ -37,6 +37,7 @@ pub(crate) mod operation;
 pub(crate) mod output;
 pub(crate) mod pools;
 pub(crate) mod reaction;
+pub(crate) mod record;
 pub(crate) mod registry;
 pub(crate) mod scope;
 pub(crate) mod stack;

@@ -17,7 +17,7 @@ use lockcheck_events::{Attempt, LockId, LockKind, Mode};
 use super::context::{HeldLock, Place, Thread, Token, current, current_if_idle, current_if_nesting};
 use super::standstill::{self, Vigil};
 use super::waits::{self, Circle, Wait};
-use super::{intent, knowledge, reaction, registry, steer, strays};
+use super::{intent, knowledge, reaction, record, registry, steer, strays};
 
 /// How long a suspected deadlock is watched before it is called one. The thread that does so is blocked anyway; a
 /// real deadlock is still there afterwards.
@@ -138,8 +138,13 @@ impl Meta {
     /// As [`name`](Self::name), for a lock that was created at another line than it says.
     pub(crate) fn name_at(&self, kind: LockKind, name: &str, created: Place) {
         let Some(thread) = current() else { return };
+        let recording = thread.is_recording();
         let _busy = thread.enter();
         registry::name_lock(self.id(thread), kind, created, name);
+        if recording {
+            // It may take part in no nesting, by which the trace would hear of it.
+            knowledge::announce_one(&record::object(self, thread, kind, created));
+        }
     }
 }
 
@@ -202,7 +207,8 @@ impl<R: Raw> Target<'_, R> {
     #[inline(always)]
     fn taken(&self, thread: &Thread, hold: HeldLock) -> Token {
         self.owned(thread);
-        thread.push(hold)
+        let token = thread.push(hold);
+        if thread.is_recording() { record::acquired(thread, &hold, token) } else { token }
     }
 
     #[inline(always)]
@@ -378,6 +384,7 @@ pub(super) fn learn(thread: &Thread, wanted: &HeldLock) {
 #[cold]
 #[inline(never)]
 fn lock_contended<R: Raw>(target: Target<'_, R>, thread: &Thread, hold: HeldLock) -> Token {
+    record::requested(thread, &hold);
     if let Some(own) = thread.hold_against(&hold) {
         reaction::self_deadlock(thread, &hold, &own);
     } else if spin(target) {
@@ -412,6 +419,7 @@ pub(crate) fn upgrade<R: Raw>(target: Target<'_, R>) -> Token {
     let upgradable = thread.take(hold.id, Mode::Upgradable);
     learn(thread, &hold);
     if !target.lock.try_acquire(target.manner.mode) {
+        record::requested(thread, &hold);
         if let Some(own) = thread.hold_against(&hold) {
             reaction::self_deadlock(thread, &hold, &own);
         }
@@ -502,5 +510,6 @@ pub(crate) fn downgraded<R: Raw>(target: Target<'_, R>, from: Mode, token: Token
         steer::operations::released(thread, &HeldLock { mode: from, ..hold });
         steer::operations::granted(thread, &hold);
     }
-    thread.change(from, hold).unwrap_or_else(|| thread.push(hold))
+    let token = thread.change(from, hold).unwrap_or_else(|| thread.push(hold));
+    record::downgraded(thread, &hold, token)
 }

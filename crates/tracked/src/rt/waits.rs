@@ -215,7 +215,7 @@ impl Wait {
 
     /// Who could end it.
     pub(crate) fn enders(&self) -> Enders {
-        enders(self.enders, &self.wanted, self.target)
+        enders(self.enders, self.target, &self.wanted)
     }
 
     /// The signal that has gone by, as evidence.
@@ -469,7 +469,7 @@ fn read(other: &Shared, holds: &HoldSet) -> Option<(Waiting, u32, HeldLock)> {
     }
     let wanted = slot.wanted.read()?;
     let target = ThreadId(slot.target.load(Ordering::Relaxed));
-    let enders = enders(slot.enders.load(Ordering::Relaxed), &wanted, target);
+    let enders = enders(slot.enders.load(Ordering::Relaxed), target, &wanted);
     let stack = StackId(slot.stack.load(Ordering::Relaxed));
     let mut request = knowledge::request(other.id(), holds, &wanted, stack);
     strays::leave_out(&mut request.holds);
@@ -481,7 +481,7 @@ fn read(other: &Shared, holds: &HoldSet) -> Option<(Waiting, u32, HeldLock)> {
 }
 
 /// The word for those who could end a wait, as the checker knows it.
-fn enders(word: u32, wanted: &HeldLock, target: ThreadId) -> Enders {
+fn enders(word: u32, target: ThreadId, wanted: &HeldLock) -> Enders {
     match word {
         ENDERS_HOLDERS => Enders::Holders(wanted.kind),
         ENDERS_OTHER_HOLDERS => Enders::OtherHolders(wanted.kind),

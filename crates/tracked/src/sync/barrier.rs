@@ -13,7 +13,7 @@ use lockcheck_events::{ThreadId, TokenId};
 
 use crate::base::park::ignore_poison;
 use crate::base::{Kind, Part, Signal, Site, Step, Turn, Watch, wait_under_control};
-use crate::rt::{self, knowledge, steer};
+use crate::rt::{self, knowledge, record, steer};
 
 /// A watched meeting point of several threads; see [`std::sync::Barrier`].
 pub struct Barrier {
@@ -115,6 +115,7 @@ impl Barrier {
             self.watch.part_awaited(&self.all, site, None, Turn::ALL);
             self.watch.part_signalled(&self.all, site, &signal, Turn::ALL);
             knowledge::before_at(thread, token);
+            record::point(thread, token);
             Some(token)
         });
         self.watch.part_sends(&self.all);
@@ -122,6 +123,7 @@ impl Barrier {
         self.watch.part_hears(&self.all);
         if let (Some(thread), Some(token)) = (rt::current(), token) {
             knowledge::after(thread, token);
+            record::after_point(thread, token);
         }
         BarrierWaitResult(result.is_leader())
     }

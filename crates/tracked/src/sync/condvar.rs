@@ -170,12 +170,12 @@ impl Condvar {
         deadline: Option<Instant>,
         guarded: Guarded,
     ) -> (LockResult<MutexGuard<'a, T>>, bool) {
-        self.watch.before_wait(site, guard.key());
         let mutex = guard.address();
         let other = self.mutex.swap(mutex, Ordering::Relaxed);
         if other != mutex && other != 0 && !self.waiters.is_empty() {
             self.watch.misused(site, "others wait for it with another mutex");
         }
+        self.watch.before_wait(site, guard.key());
         let ticket = self.waiters.enqueue();
         guard.unlocked(site, || {
             self.watch.waiting_for_signal(site, deadline, guarded, || ticket.wait_for_signal(deadline))

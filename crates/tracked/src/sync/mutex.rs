@@ -125,14 +125,14 @@ impl<T: ?Sized> Mutex<T> {
 }
 
 impl<'a, T: ?Sized> MutexGuard<'a, T> {
-    /// What the lock is known by in an exploration.
-    pub(super) fn key(&self) -> Option<u64> {
-        self.lock.raw.key()
-    }
-
     /// The mutex, by address.
     pub(super) fn address(&self) -> usize {
         std::ptr::from_ref(self.lock).cast::<()>().addr()
+    }
+
+    /// What the lock is known by in an exploration.
+    pub(super) fn key(&self) -> Option<u64> {
+        self.lock.raw.key()
     }
 
     /// Lets go of the lock for the time of `wait` and takes it back, at `site`.
@@ -162,7 +162,9 @@ impl<T: ?Sized> Deref for MutexGuard<'_, T> {
     type Target = T;
 
     #[inline]
+    #[track_caller]
     fn deref(&self) -> &T {
+        self.lock.raw.touched(self.token, false, Location::caller());
         // SAFETY: the guard proves that the lock is held.
         unsafe { &*self.lock.data.get() }
     }
@@ -170,7 +172,9 @@ impl<T: ?Sized> Deref for MutexGuard<'_, T> {
 
 impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
     #[inline]
+    #[track_caller]
     fn deref_mut(&mut self) -> &mut T {
+        self.lock.raw.touched(self.token, true, Location::caller());
         // SAFETY: as above, and the guard is borrowed exclusively.
         unsafe { &mut *self.lock.data.get() }
     }

@@ -87,6 +87,14 @@ impl RawTracked {
         rt::steer::me().map(|(_, thread)| self.meta.id(thread).0)
     }
 
+    /// Takes note that the data is read or may be written, by the acquisition that gave `token`.
+    #[inline(always)]
+    pub(crate) fn touched(&self, token: Token, write: bool, site: Place) {
+        if token.is_recorded() {
+            rt::record::guarded(&self.meta, write, site);
+        }
+    }
+
     pub(crate) fn name(&self, kind: LockKind, name: &str) {
         self.meta.name(kind, name);
     }
@@ -207,6 +215,14 @@ impl RawTrackedRw {
 
     pub(crate) fn name(&self, name: &str) {
         self.meta.name(LockKind::RwLock, name);
+    }
+
+    /// Takes note that the data is read or may be written, by the acquisition that gave `token`.
+    #[inline(always)]
+    pub(crate) fn touched(&self, token: Token, write: bool, site: Place) {
+        if token.is_recorded() {
+            rt::record::guarded(&self.meta, write, site);
+        }
     }
 }
 

@@ -170,14 +170,18 @@ impl<T: ?Sized> Drop for ConditionGuard<'_, T> {
 impl<T: ?Sized> Deref for ConditionGuard<'_, T> {
     type Target = T;
 
+    #[track_caller]
     fn deref(&self) -> &T {
+        self.condition.raw.touched(self.token, false, Location::caller());
         // SAFETY: the guard proves that the lock is held.
         unsafe { &*self.condition.data.get() }
     }
 }
 
 impl<T: ?Sized> DerefMut for ConditionGuard<'_, T> {
+    #[track_caller]
     fn deref_mut(&mut self) -> &mut T {
+        self.condition.raw.touched(self.token, true, Location::caller());
         // SAFETY: as above, and the guard is borrowed exclusively.
         unsafe { &mut *self.condition.data.get() }
     }
