@@ -8,6 +8,7 @@ mod architecture;
 mod command;
 mod contract;
 mod exit_codes;
+mod explore;
 mod feature_off;
 mod fixtures;
 mod hangs;

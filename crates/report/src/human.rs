@@ -270,7 +270,7 @@ fn footer(finding: &Finding) -> Vec<Element<'static>> {
     }
     notes.push(certainty(finding));
     if let Some(schedule) = &finding.schedule {
-        notes.push(format!("replay with `lockcheck replay {schedule}`"));
+        notes.push(format!("the schedule `{schedule}` replays it"));
     }
     let code = finding.code;
     notes.push(format!(

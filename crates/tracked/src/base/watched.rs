@@ -169,6 +169,12 @@ impl Signal {
     }
 }
 
+/// The calling thread, if it is watched and not under control: from one under control the detector learns nothing.
+#[inline]
+fn watched() -> Option<&'static rt::Thread> {
+    rt::current().filter(|thread| !thread.is_steered())
+}
+
 impl Watch {
     #[track_caller]
     pub(crate) const fn new(kind: Kind) -> Watch {
@@ -513,12 +519,6 @@ impl Part {
     pub(crate) const fn created_at(site: Site) -> Part {
         Part { meta: Meta::new(site), told: Told::nothing(), stamp: Stamp::new() }
     }
-}
-
-/// The calling thread, if it is watched and not under control: then the detector has nothing to learn from it.
-#[inline]
-fn watched() -> Option<&'static rt::Thread> {
-    rt::current().filter(|thread| !thread.is_steered())
 }
 
 fn attempt(deadline: Option<Instant>) -> Attempt {

@@ -286,6 +286,10 @@ fn lock_slowly<R: Raw>(lock: &R, site: Place, manner: Manner) -> Token {
     };
     let hold = target.next_hold(thread, Attempt::Block);
     if thread.is_steered() {
+        if steer::program::is_under_control() {
+            // A whole program leaves a trace, by which predictions find their places in runs under control.
+            learn(thread, &hold);
+        }
         steer::operations::acquire(target, thread, hold, false, None);
         return target.taken(thread, hold);
     }
