@@ -179,6 +179,18 @@ pub(crate) fn file(record: Record) {
     with(|knowledge| knowledge.file(&record));
 }
 
+/// Where the trace is, if one is written.
+pub(crate) fn trace_path() -> Option<std::path::PathBuf> {
+    with(|knowledge| knowledge.trace.as_ref().map(|trace| trace.path().to_owned())).flatten()
+}
+
+/// Files what an object is, unless that was done.
+pub(crate) fn announce_one(object: &HeldLock) {
+    let mut records = Vec::new();
+    announce([*object].into_iter(), &mut records);
+    file_all(records);
+}
+
 /// Files these, in their order; gives what they bring to light.
 pub(crate) fn file_all(records: Vec<Record>) -> Vec<News> {
     if records.is_empty() {
@@ -367,6 +379,18 @@ pub(crate) fn learn(thread: &Thread, wanted: &HeldLock, key: u64) {
     for news in found.unwrap_or_default() {
         reaction::found(thread, &news);
     }
+}
+
+/// Learns that the calling thread accesses a datum, which the mode of `access` says how, and marks `key` as known.
+#[cfg(all(feature = "process", target_os = "linux"))]
+pub(crate) fn learn_access(thread: &Thread, access: &HeldLock, key: u64) {
+    let busy = thread.enter();
+    let (request, mut records) = prepare(thread, access);
+    let writes = access.mode == lockcheck_events::Mode::Exclusive;
+    records.push(Record::Access { request, writes });
+    let found = learned(thread, key, records);
+    drop(busy);
+    found.iter().for_each(|news| reaction::found(thread, news));
 }
 
 /// Files a stuck set, or what may be one, with everything it refers to: `locks` are what its members hold and want.
