@@ -20,6 +20,7 @@ pub const ALL: &[Scenario] = &[
     ("read-then-write", read_then_write),
     ("write-then-read", write_then_read),
     ("two-readers-upgrade", two_readers_upgrade),
+    ("two-upgraders", two_upgraders),
     ("read-read-while-a-writer-waits", read_read_while_a_writer_waits),
     ("read-read-while-a-writer-waits-written-before", read_read_after_somebody_wrote),
     ("real-rwlock-abba", real_rwlock_abba),
@@ -307,4 +308,22 @@ fn join_each_other() {
     while tracked::report().findings.is_empty() {
         thread::yield_now();
     }
+}
+
+/// One holds an upgradable read and asks to write; the other reads, and asks for an upgradable read to do the same.
+fn two_upgraders() {
+    use tracked::parking_lot::{RwLock, RwLockUpgradableReadGuard};
+    let (shared, both) = (RwLock::new(0), Barrier::new(2));
+    together(vec![
+        Box::new(|| {
+            let read = shared.upgradable_read();
+            both.wait();
+            *RwLockUpgradableReadGuard::upgrade(read) += 1;
+        }),
+        Box::new(|| {
+            let _read = shared.read();
+            both.wait();
+            *RwLockUpgradableReadGuard::upgrade(shared.upgradable_read()) += 1;
+        }),
+    ]);
 }

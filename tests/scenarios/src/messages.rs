@@ -16,7 +16,6 @@ use crate::threads::{in_turn, lock, mutex, one_then_the_other, together};
 pub const ALL: &[Scenario] = &[
     ("send-under-a-lock-the-receiver-needs", send_under_a_lock_the_receiver_needs),
     ("send-with-room-under-a-lock-the-receiver-needs", send_with_room_under_a_lock_the_receiver_needs),
-    ("real-send-holding-a-lock", real_send_holding_a_lock),
     ("recv-under-a-lock-the-sender-needs", recv_under_a_lock_the_sender_needs),
     ("recv-under-a-lock-one-sender-needs-not", recv_under_a_lock_one_sender_needs_not),
     ("recv-then-lock-in-a-loop", recv_then_lock_in_a_loop),
@@ -78,26 +77,6 @@ fn send_with_room_under_a_lock_the_receiver_needs() {
             sender.send(1).expect("there is room");
         },
     );
-}
-
-/// Both have what the other needs, or has to do.
-fn real_send_holding_a_lock() {
-    let a = mutex();
-    let held = Unwatched::new(2);
-    let (sender, receiver) = sync_channel(0);
-    together(vec![
-        Box::new(|| {
-            let _held = lock(&a);
-            held.wait();
-            let _ = sender.send(());
-        }),
-        Box::new(|| {
-            let receiver = receiver;
-            held.wait();
-            drop(lock(&a));
-            let _ = receiver.recv();
-        }),
-    ]);
 }
 
 fn recv_under_a_lock_the_sender_needs() {

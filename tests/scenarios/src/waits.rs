@@ -1,9 +1,10 @@
 //! Waits that are not for locks: conditions, channels. Those that hang do so always.
 
-use std::sync::mpsc::{channel, sync_channel};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
+use tracked::sync::mpsc::sync_channel;
 use tracked::{Condition, Condvar, Event, Semaphore, thread};
 
 use crate::Scenario;

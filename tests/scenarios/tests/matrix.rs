@@ -1,8 +1,5 @@
 //! The table of cases that other tools were measured by, and what is due here for each: one process a case, with a
 //! bounded wait. Which problem, how sure, how often; never luck.
-//!
-//! Cases that the run-time cannot tell yet stand in the table as well, marked as still to come: their names are in
-//! the output, and one that has begun to work fails the test until it is entered as due.
 
 use std::io::Read;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -34,11 +31,9 @@ enum Due {
     Lint { kind: &'static str, at_least: usize },
     /// As `One`, and so many sets of locks show it.
     Counted { kind: &'static str, tier: &'static str, instances: u64 },
-    /// One day this; the run-time cannot tell it yet.
-    ToCome(&'static str),
 }
 
-use Due::{Counted, Lint, Nothing, NothingThatCounts, One, OneThatCounts, ToCome, Two};
+use Due::{Counted, Lint, Nothing, NothingThatCounts, One, OneThatCounts, Two};
 
 const CYCLE: &str = "lock-order-cycle";
 const DEADLOCK: &str = "deadlock";
@@ -95,7 +90,7 @@ const MATRIX: &[(&str, Due)] = &[
     ("read-then-write", actual(SELF, 1)),
     ("write-then-read", actual(SELF, 1)),
     ("two-readers-upgrade", actual(SELF, 1)),
-    ("two-upgraders", ToCome("an upgradable lock: the mirror of parking_lot has it")),
+    ("two-upgraders", actual(DEADLOCK, 2)),
     ("try-on-one-side", Nothing),
     ("timed-on-both-sides", One { kind: "masked-by-timeout", tier: "order", sides: 2 }),
     ("timed-on-one-side", NothingThatCounts),
@@ -135,7 +130,7 @@ const MATRIX: &[(&str, Due)] = &[
     ("semaphore-as-a-gate", likely(2)),
     ("lost-wakeup", actual(LOST, 2)),
     ("wait-holding-what-the-notifier-needs", actual(DEADLOCK, 2)),
-    ("send-holding-a-lock", ToCome("channels are watched")),
+    ("send-holding-a-lock", actual(DEADLOCK, 2)),
     ("event-nobody-sets", actual(STUCK, 1)),
     ("event-nobody-sets-last-one-leaves", actual(STUCK, 1)),
     ("event-nobody-sets-beside-an-unwatched-sleeper", actual(STUCK, 1)),
@@ -158,7 +153,6 @@ const MATRIX: &[(&str, Due)] = &[
     ("join-under-another-lock", Nothing),
     ("send-under-a-lock-the-receiver-needs", foretold(WAIT)),
     ("send-with-room-under-a-lock-the-receiver-needs", Nothing),
-    ("real-send-holding-a-lock", actual(DEADLOCK, 2)),
     ("recv-under-a-lock-the-sender-needs", foretold(WAIT)),
     ("recv-under-a-lock-one-sender-needs-not", Nothing),
     ("recv-then-lock-in-a-loop", Nothing),
@@ -343,30 +337,12 @@ fn for_each(
 
 #[test]
 fn every_scenario_gives_what_is_due() {
-    let due: Vec<_> = MATRIX.iter().copied().filter(|(_, due)| !matches!(due, ToCome(_))).collect();
-    let wrong = for_each(&due, |name, due| {
+    let wrong = for_each(MATRIX, |name, due| {
         let outcome = wait(start(name, "panic"), PATIENCE);
         let result = findings(&outcome).and_then(|findings| judge(due, &findings));
         result.err().map(|complaint| format!("{complaint}\n{}", outcome.stderr))
     });
     assert!(wrong.is_empty(), "{wrong}");
-}
-
-/// Says which cases are still to come, and that they are: nothing is found in them yet.
-#[test]
-fn what_is_still_to_come_is_listed() {
-    let to_come: Vec<_> = MATRIX.iter().copied().filter(|(_, due)| matches!(due, ToCome(_))).collect();
-    let listed = for_each(&to_come, |name, due| {
-        let ToCome(with) = due else { return None };
-        let outcome = wait(start(name, "panic"), SHORT_PATIENCE);
-        let found = match findings(&outcome) {
-            Ok(findings) => describe(&findings),
-            Err(complaint) => complaint,
-        };
-        Some(format!("still to come, when {with} (today: {found})"))
-    });
-    println!("{listed}");
-    assert!(!listed.contains("actual"), "a case that works now must be entered as due:\n{listed}");
 }
 
 /// Left alone, a deadlocked program goes on hanging, and says so once.
@@ -450,7 +426,7 @@ fn every_scenario_is_in_the_table_once() {
     for name in &names {
         assert_eq!(MATRIX.iter().filter(|(known, _)| known == name).count(), 1, "{name}");
     }
-    for (name, due) in MATRIX {
-        assert!(names.contains(name) || matches!(due, ToCome(_)), "{name}");
+    for (name, _) in MATRIX {
+        assert!(names.contains(name), "{name}");
     }
 }

@@ -254,8 +254,9 @@ impl Watch {
             let notifies = self.kind == LockKind::Condition;
             record::left(thread, if notifies { EventKind::Notify } else { EventKind::Signal }, &object);
             self.told.signalled(thread, &object, &Needs::of(thread), self.turn());
-            self.stamp.leave(thread);
+            // Whoever hears of it comes after this operation.
             thread.next_event();
+            self.stamp.leave(thread);
         }
     }
 
