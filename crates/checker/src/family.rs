@@ -191,6 +191,10 @@ impl FamilyJudge {
                 let request = self.request(index, request);
                 self.judge.feed(&Record::Request(request));
             }
+            Record::Access { request, writes } => {
+                let request = self.request(index, request);
+                self.judge.feed(&Record::Access { request, writes: *writes });
+            }
             Record::Intent(intent) => {
                 let intent = self.intent(index, intent);
                 self.judge.feed(&Record::Intent(intent));

@@ -56,7 +56,7 @@ pub(crate) struct HeldLock {
 
 const MODES: [Mode; 4] = [Mode::Exclusive, Mode::Shared, Mode::SharedRecursive, Mode::Upgradable];
 const ATTEMPTS: [Attempt; 3] = [Attempt::Block, Attempt::Try, Attempt::Timed];
-const KINDS: [LockKind; 14] = [
+const KINDS: [LockKind; 15] = [
     LockKind::Mutex,
     LockKind::Reentrant,
     LockKind::RwLock,
@@ -71,6 +71,7 @@ const KINDS: [LockKind; 14] = [
     LockKind::Gate,
     LockKind::Pipe,
     LockKind::Process,
+    LockKind::Variable,
 ];
 
 /// Packs what a hold says besides its lock and places; the discriminants index the tables above.
