@@ -4,6 +4,7 @@
 //! findings, byte for byte, on any machine.
 
 pub mod code;
+pub mod declared;
 pub mod family;
 pub mod finding;
 mod ignores;

@@ -208,7 +208,7 @@ pub fn deed(side: &Evidence, label: &str) -> Option<String> {
 
 /// Whether the side asks for what others hold, rather than for what they do.
 pub fn asks_for_a_lock(side: &Evidence) -> bool {
-    !matches!(side.action.as_str(), "join" | "wait" | "notify" | "recv" | "send" | "submit")
+    !matches!(side.action.as_str(), "join" | "wait" | "notify" | "submit" | "recv" | "send")
 }
 
 /// The hold that links side `index` to the side before: the lock that one waits for, if it is one.

@@ -18,6 +18,7 @@ mod expectations;
 mod explain;
 mod family;
 mod litmus;
+mod order;
 mod outcome;
 mod output;
 mod package;
@@ -77,6 +78,7 @@ fn call(arguments: &[OsString]) -> error::Result<Exit> {
         Command::Analyze(args) => analyze::analyze(args, style),
         Command::Convert(args) => convert::convert(args, style),
         Command::Graph { traces } => analyze::graph(traces),
+        Command::Order(args) => order::order(args, style),
         Command::Litmus(args) => litmus::litmus(args, style),
         Command::ObserveOne { name } => litmus::observe_one(name),
         Command::Verify(args) => verify::verify(args, style),

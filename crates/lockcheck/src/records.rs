@@ -84,6 +84,11 @@ impl Records {
         }
     }
 
+    /// Where the lock was created and what it is called, as ids go.
+    pub fn lock(&self, lock: LockId) -> Option<(SiteId, Option<&str>)> {
+        self.locks.get(&lock).map(|known| (known.created, known.name.as_deref()))
+    }
+
     /// The tables with what is needed to make names of them. `index` is the process's position in the family.
     pub fn context<'a>(
         &'a self,

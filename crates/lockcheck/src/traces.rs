@@ -8,12 +8,13 @@ use std::time::{Duration, SystemTime};
 
 use lockcheck_checker::family::{self, Source};
 use lockcheck_checker::{Context, Finding, Judge, Report, Stats, stale};
+use lockcheck_events::event_file;
 use lockcheck_events::source::SourceMap;
 use lockcheck_events::trace_file::{EXTENSION, TraceError, TraceReader};
 use lockcheck_events::{Frame, Site, wait_board};
 
 use crate::error::{CliError, Result};
-use crate::event_trace::TEXT_EXTENSION;
+use crate::event_trace::{EventFile, Form, TEXT_EXTENSION};
 use crate::records::Records;
 use crate::symbols::Symbols;
 
@@ -67,6 +68,18 @@ impl Traces {
     /// Whether no process was watched.
     pub fn is_empty(&self) -> bool {
         self.processes.is_empty()
+    }
+
+    /// What is known of the process whose trace this is, and its position.
+    pub fn process(&self, path: &Path) -> Option<(u32, &Records)> {
+        let index = self.processes.iter().position(|judged| judged.path == path)?;
+        Some((index as u32, &self.processes[index].records))
+    }
+
+    /// The recorded events of these processes, of those that recorded any.
+    pub fn recorded(&self) -> Vec<EventFile> {
+        let paths = self.processes.iter().map(|judged| judged.path.with_extension(event_file::EXTENSION));
+        paths.filter(|path| path.exists()).map(|path| (path, Form::Recorded)).collect()
     }
 
     /// How many stuck sets the processes have reported.
@@ -211,12 +224,12 @@ pub fn add(sum: &mut Stats, stats: &Stats) {
 }
 
 /// The traces that these paths mean: files as they are, of folders every trace that lies directly in them, those of
-/// processes (`.lctrace`) and STD text.
+/// processes (`.lctrace`, `.lcevents`) and STD text.
 pub fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for path in paths {
         if path.is_dir() {
-            found.extend(with_extension(path, &[EXTENSION, TEXT_EXTENSION])?);
+            found.extend(with_extension(path, &[EXTENSION, TEXT_EXTENSION, event_file::EXTENSION])?);
         } else if path.exists() {
             found.push(path.clone());
         } else {

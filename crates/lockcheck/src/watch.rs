@@ -12,9 +12,11 @@ use lockcheck_checker::{Code, Finding, Report, Tier};
 use lockcheck_events::source::SourceMap;
 use tempfile::TempDir;
 
-use crate::args::OnDeadlock;
+use crate::analyze;
+use crate::args::{OnDeadlock, RaceRule};
 use crate::config::{Judgement, Style};
 use crate::error::{CliError, Result};
+use crate::event_trace::Rules;
 use crate::exit::Exit;
 use crate::family;
 use crate::outcome::{self, Facts};
@@ -45,6 +47,8 @@ pub struct Job {
     pub hang_after: Option<Duration>,
     /// What to do about a deadlock.
     pub on_deadlock: OnDeadlock,
+    /// Whether it is to record its events.
+    pub record: bool,
 }
 
 /// Where the family writes its traces, and where it sends word. The socket goes with it.
@@ -132,6 +136,9 @@ pub fn watch(
 ) -> Result<Exit> {
     let folder = TraceFolder::new(judgement.out.as_deref())?;
     job.command.env("LOCKCHECK_OUT", &folder.path);
+    if job.record {
+        job.command.env("LOCKCHECK", "record");
+    }
     let symbols = Symbols::default();
     if let Some(executable) = job.executable.as_deref().and_then(Path::to_str) {
         symbols.preload(executable);
@@ -223,6 +230,13 @@ impl Run<'_> {
     fn report(&self, traces: &Traces, facts: Facts, whole: bool) -> (Report, SourceMap) {
         let sources = traces.sources(self.job.hints.iter().cloned());
         let mut report = traces.report(&self.job.target, &sources, &self.symbols);
+        let rules = Rules { race: RaceRule::All, format: self.style.format };
+        // What is reported early is what has happened; predictions can wait for the end.
+        if facts.status.is_some()
+            && let Err(error) = analyze::predict(&traces.recorded(), traces, &sources, rules, &mut report)
+        {
+            report.notes.push(error.message);
+        }
         report.findings.retain(|finding| !self.from_outside.iter().any(|actual| comes_true(finding, actual)));
         report.findings.extend(self.from_outside.iter().cloned());
         report.findings.sort_by(|one, other| one.fingerprint.cmp(&other.fingerprint));

@@ -296,7 +296,7 @@ fn certainty(finding: &Finding) -> String {
             "unordered by happens-before in this run, which is no proof; not yet confirmed"
         }
         _ if words::is_breach(finding) => {
-            "the program states an order of these locks, and this is another one; whether they can deadlock is not asked"
+            "an order of these locks is stated, and this is another one; whether they can deadlock is not asked"
         }
         Tier::Likely if finding.evidence.iter().all(|side| side.action == "enter") => {
             "it happened in this run that the gate was no gate; whether harm comes of it is not asked"

@@ -121,6 +121,20 @@ pub(super) struct ThreadState {
     joined: bool,
 }
 
+/// What threads left in an object for others: in happens-before and in schedulable happens-before, the last of each
+/// thread.
+#[derive(Default)]
+struct Signals(LockStamps, LockStamps);
+
+/// What carries a signal.
+#[derive(Clone, Copy)]
+enum Carrier {
+    /// A condition, or anything else that threads wait for.
+    Condition,
+    /// An atomic.
+    Atomic,
+}
+
 /// The analysis of one trace.
 #[derive(Default)]
 pub struct Analysis {
@@ -156,6 +170,10 @@ pub struct Analysis {
     pub(super) updates: Updates,
     /// By condition: threads that wait now.
     waiters: Vec<Vec<u32>>,
+    /// By condition: what was left in it.
+    signals: Vec<Signals>,
+    /// By atomic: what its stores pass on.
+    stores: Vec<Signals>,
     /// Events so far.
     pub(super) events: u32,
     /// Whether a read or write was seen.
@@ -200,6 +218,11 @@ impl Analysis {
             Op::Join => self.join(&event, index, line),
             Op::Wait => self.wait(&event),
             Op::Notify | Op::NotifyAll => self.notify(&event, index),
+            Op::Signal | Op::Before => self.signal(&event, index, Carrier::Condition),
+            Op::Await => self.receive(&event, index, Carrier::Condition, false),
+            Op::After => self.receive(&event, index, Carrier::Condition, true),
+            Op::AtomicRead | Op::AtomicWrite | Op::AtomicUpdate => self.atomic(&event, index, line),
+            Op::Fence => self.fence(&event, index),
             Op::Begin | Op::End | Op::Branch => {}
         }
         Ok(())
@@ -458,11 +481,90 @@ impl Analysis {
     /// A condition is notified: whoever waits now may owe its wake-up to that.
     fn notify(&mut self, event: &Event, index: u32) {
         let thread = event.thread;
-        self.threads[thread as usize].segment += 1;
+        self.signal(event, index, Carrier::Condition);
         let Some(waiters) = self.waiters.get(event.target as usize) else { return };
         for &waiter in waiters {
             let stamps = (self.hb.stamp(thread, index), self.shb.stamp(thread, index));
             self.threads[waiter as usize].wakeups.push(stamps);
+        }
+    }
+
+    /// Something is left in an object: whoever receives from it later comes after this.
+    fn signal(&mut self, event: &Event, index: u32, carrier: Carrier) {
+        let (thread, at) = (event.thread, event.target as usize);
+        self.threads[thread as usize].segment += 1;
+        let all = match carrier {
+            Carrier::Condition => &mut self.signals,
+            Carrier::Atomic => &mut self.stores,
+        };
+        if all.len() <= at {
+            all.resize_with(at + 1, Signals::default);
+        }
+        // As readers of a lock leave their mark: the last of each thread.
+        all[at].0.release(&mut self.hb, thread, index, true);
+        all[at].1.release(&mut self.shb, thread, index, true);
+    }
+
+    /// Something was received from an object: this comes after all that was left in it so far, in this run and in
+    /// every run that is predicted; `certainly` also where only fork and join count.
+    fn receive(&mut self, event: &Event, index: u32, carrier: Carrier, certainly: bool) {
+        let (thread, at) = (event.thread, event.target as usize);
+        let all = match carrier {
+            Carrier::Condition => &self.signals,
+            Carrier::Atomic => &self.stores,
+        };
+        let Some(Signals(hb, shb)) = all.get(at) else { return };
+        self.threads[thread as usize].segment += 1;
+        hb.acquire(&mut self.hb, thread, false);
+        shb.acquire(&mut self.shb, thread, false);
+        for (from, source) in hb.readers() {
+            if from != thread {
+                self.depends.add(thread, index, from, source);
+                if certainly {
+                    self.forks.add(thread, index, from, source);
+                }
+            }
+        }
+    }
+
+    /// An atomic is loaded, stored to or both. It orders threads whatever ordering was asked for, and never races.
+    fn atomic(&mut self, event: &Event, index: u32, line: u32) {
+        let (thread, variable) = (event.thread, event.target);
+        let set = self.threads[thread as usize].set;
+        let write = event.op != Op::AtomicRead;
+        if event.op != Op::AtomicWrite {
+            self.receive(event, index, Carrier::Atomic, false);
+        }
+        let seen = Seen { thread, write, location: event.location, index, line, set };
+        self.races.add_variable(variable);
+        let known = self.races.variables[variable as usize];
+        let checked = self.config.atomicity && event.op == Op::AtomicWrite;
+        if checked && known.write.is_some() && known.write.thread != thread {
+            self.check_update(variable, &seen, known.write, known.readers);
+        }
+        self.races.access(variable, seen, &Relations { hb: None, shb: None, record: self.config.atomicity });
+        if write {
+            let stamp = &mut self.races.variables[variable as usize].write;
+            if self.config.shb {
+                self.shb.restamp(stamp, thread, index);
+            } else {
+                *stamp = Stamp::bare(thread, index);
+            }
+            self.signal(event, index, Carrier::Atomic);
+        }
+    }
+
+    /// The thread comes after everything so far.
+    #[cold]
+    fn fence(&mut self, event: &Event, index: u32) {
+        let thread = event.thread;
+        self.threads[thread as usize].segment += 1;
+        for from in 0..self.threads.len() as u32 {
+            let last = self.threads[from as usize].index;
+            if from != thread && last > 0 {
+                self.depends.add(thread, index, from, last);
+                self.pass_clocks(from, last, thread);
+            }
         }
     }
 

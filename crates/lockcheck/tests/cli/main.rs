@@ -6,6 +6,7 @@ mod analyze;
 mod events;
 mod family;
 mod litmus;
+mod order;
 mod parent;
 mod run;
 mod support;
