@@ -230,7 +230,6 @@ impl Run<'_> {
     fn report(&self, traces: &Traces, facts: Facts, whole: bool) -> (Report, SourceMap) {
         let sources = traces.sources(self.job.hints.iter().cloned());
         let mut report = traces.report(&self.job.target, &sources, &self.symbols);
-        report.findings.retain(|finding| !self.from_outside.iter().any(|actual| comes_true(finding, actual)));
         let rules = Rules { race: RaceRule::All, format: self.style.format };
         // What is reported early is what has happened; predictions can wait for the end.
         if facts.status.is_some()
@@ -238,6 +237,7 @@ impl Run<'_> {
         {
             report.notes.push(error.message);
         }
+        report.findings.retain(|finding| !self.from_outside.iter().any(|actual| comes_true(finding, actual)));
         report.findings.extend(self.from_outside.iter().cloned());
         report.findings.sort_by(|one, other| one.fingerprint.cmp(&other.fingerprint));
         report.stats.processes = report.stats.processes.max(self.processes_seen);
