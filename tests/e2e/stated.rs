@@ -64,9 +64,25 @@ fn tests_have_their_own_statements() {
     let scopes: Vec<&Value> = list(&report, "findings").iter().map(|finding| &finding["scope"]).collect();
     let mine: Vec<&&Value> = scopes.iter().filter(|scope| !scope.is_null()).collect();
     assert_eq!(mine, [&"scopes::breaks_the_order"], "{ran}");
-    assert!(ran.stdout.contains("3 passed; 1 failed"), "{ran}");
+    assert!(ran.stdout.contains("1 passed; 1 failed"), "{ran}");
     let ran = ran.expect_code(1);
     assert!(ran.stdout.contains("key 1 is asked for under key 2"), "{ran}");
+}
+
+/// Where cargo-nextest is installed, it runs each test in a process of its own.
+#[test]
+fn nextest_runs_the_tests_where_it_is_there_and_named() {
+    if !crate::command::cargo()
+        .args(["nextest", "--version"])
+        .output()
+        .is_ok_and(|output| output.status.success())
+    {
+        return;
+    }
+    let report = report(&["test", "--", "nextest", "-p", "stated", "--test", "scopes", "--no-fail-fast"], 1);
+    let [finding] = list(&report, "findings") else { panic!("{report}") };
+    assert_eq!((text(finding, "code"), text(finding, "scope")), ("LC0001", "scopes::breaks_the_order"));
+    assert_eq!(report["stats"]["processes"], 2, "one for each test");
 }
 
 #[test]

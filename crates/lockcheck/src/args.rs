@@ -193,7 +193,8 @@ pub struct TestArgs {
     #[command(flatten)]
     pub tree: TreeArgs,
 
-    /// Arguments for `cargo test`: `lockcheck test -- --lib -- --nocapture`.
+    /// Arguments for `cargo test`: `lockcheck test -- --lib -- --nocapture`. With `nextest` as the first of them,
+    /// cargo-nextest runs the tests: `lockcheck test -- nextest --lib`.
     #[arg(last = true, value_name = "CARGO TEST ARGS")]
     pub rest: Vec<OsString>,
 

@@ -22,13 +22,13 @@ pub struct Built {
     pub library_folders: Vec<PathBuf>,
 }
 
-/// `cargo <subcommand>` in `folder`, with the instrumentation on, and with `more` flags for the compiler. `rustflags`
+/// `cargo <subcommand>` (one word or more) in `folder`, with the instrumentation on, and with `more` flags for the compiler. `rustflags`
 /// says how.
 pub fn cargo_command(subcommand: &str, folder: &Path, target_dir: &Path, more: &[String]) -> Command {
     let cargo = cargo();
     let Rustflags { encoded, config } = rustflags::compose(&Sources::of(folder, &cargo), more);
     let mut command = Command::new(cargo);
-    command.arg(subcommand).args(config).arg("--target-dir").arg(target_dir).current_dir(folder);
+    command.args(subcommand.split(' ')).args(config).arg("--target-dir").arg(target_dir).current_dir(folder);
     if let Some(encoded) = encoded {
         command.env("CARGO_ENCODED_RUSTFLAGS", encoded);
     }

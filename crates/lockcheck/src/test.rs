@@ -19,23 +19,25 @@ use crate::watch::{self, Job};
 /// Carries it out.
 pub fn test(args: &TestArgs, style: Style) -> Result<Exit> {
     let current = std::env::current_dir().map_err(|error| CliError::io("find", Path::new("."), &error))?;
-    let manifest = manifest(&args.rest, &current)?;
+    let (subcommand, own) = subcommand(&args.rest);
+    let manifest = manifest(own, &current)?;
     let judgement = Judgement::new(&args.judge, manifest.parent().unwrap_or(&current))?;
     let metadata = package::metadata(&manifest, false)?;
     let target_dir = metadata.target_directory.join("lockcheck").into_std_path_buf();
     let (rest, target_dir, rustflags) = match swapped_tree::asked_for(&args.tree, &manifest, &current)? {
         Some(tree) => {
             tree.notes.iter().for_each(|text| output::note(style, text));
-            (elsewhere(&args.rest, &tree.manifest), tree.target_dir, tree.rustflags)
+            (elsewhere(own, &tree.manifest), tree.target_dir, tree.rustflags)
         }
-        None => (args.rest.clone(), target_dir, Vec::new()),
+        None => (own.to_vec(), target_dir, Vec::new()),
     };
-    let cargo_test = || build::cargo_command("test", &current, &target_dir, &rustflags);
+    let cargo_test = || build::cargo_command(subcommand, &current, &target_dir, &rustflags);
     build_tests(cargo_test(), &rest)?;
     let mut command = cargo_test();
     command.args(&rest);
-    let mut words: Vec<OsString> = vec!["cargo".into(), "test".into()];
-    words.extend(args.rest.iter().cloned());
+    let mut words: Vec<OsString> = vec!["cargo".into()];
+    words.extend(subcommand.split(' ').map(OsString::from));
+    words.extend(own.iter().cloned());
     let job = Job {
         command,
         target: run::shown(&words),
@@ -50,6 +52,16 @@ pub fn test(args: &TestArgs, style: Style) -> Result<Exit> {
         manifest.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
     let advice = || run::advise("the test run", &package, run::depends_on_tracked(&manifest, None));
     watch::watch(job, style, judgement, &advice)
+}
+
+/// Who runs the tests, and its arguments: cargo itself, or cargo-nextest where the first of them says so. That runs each
+/// test in a process of its own.
+fn subcommand(arguments: &[OsString]) -> (&'static str, &[OsString]) {
+    match arguments {
+        [first, second, rest @ ..] if first == "nextest" && second == "run" => ("nextest run", rest),
+        [first, rest @ ..] if first == "nextest" => ("nextest run", rest),
+        rest => ("test", rest),
+    }
 }
 
 /// The manifest that cargo will use.
@@ -104,8 +116,8 @@ fn build_tests(mut command: Command, arguments: &[OsString]) -> Result<()> {
         command.status().map_err(|error| CliError::internal(format!("cannot start cargo: {error}")))?;
     match status.code() {
         Some(0) => Ok(()),
-        // What cargo says about its own command line.
-        Some(1) => {
+        // What cargo and nextest say about their command lines.
+        Some(1 | 2) => {
             Err(CliError::usage("cargo-usage", "cargo does not take these arguments; it says why above"))
         }
         _ => Err(CliError::build("the tests do not build; cargo says why above")),
@@ -128,6 +140,14 @@ mod tests {
             elsewhere(&words("--manifest-path=a --lib"), Path::new("c")),
             words("--manifest-path c --lib")
         );
+    }
+
+    #[test]
+    fn nextest_runs_the_tests_where_it_is_named() {
+        assert_eq!(subcommand(&words("--lib")), ("test", &*words("--lib")));
+        assert_eq!(subcommand(&words("nextest --lib")), ("nextest run", &*words("--lib")));
+        assert_eq!(subcommand(&words("nextest run -E all")), ("nextest run", &*words("-E all")));
+        assert_eq!(subcommand(&words("nextest")), ("nextest run", &*words("")));
     }
 
     #[test]

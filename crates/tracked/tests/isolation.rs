@@ -165,6 +165,41 @@ fn a_cycle_across_scopes_is_the_process_s_only() {
 }
 
 #[test]
+fn gates_of_one_name_in_two_scopes_are_two() {
+    let meet = Barrier::new(2);
+    let enter = |name: &str| {
+        tracked::__run_test(name, false, || {
+            tracked::gate("isolated").run(|| meet.wait().is_leader());
+        });
+    };
+    std::thread::scope(|scope| {
+        let scopes = ["gates::one", "gates::two"].map(|name| scope.spawn(move || enter(name)));
+        assert!(scopes.into_iter().all(|scope| scope.join().is_ok()));
+    });
+    let refuted = |finding: &tracked::Finding| finding.message.contains("`isolated`");
+    assert!(!tracked::report().findings.iter().any(refuted));
+}
+
+#[test]
+fn a_statement_broken_in_a_scope_is_that_scope_s_only() {
+    static STATED: [Lock<u32>; 2] = [Lock::new(0), Lock::new(0)];
+    let take = |name: &str, keys: [u32; 2]| {
+        catch_unwind(AssertUnwindSafe(|| {
+            tracked::__run_test(name, false, || {
+                let _one = tracked::ordered_by(keys[0]).run(|| STATED[0].lock());
+                let _two = tracked::ordered_by(keys[1]).run(|| STATED[1].lock());
+            });
+        }))
+    };
+    let broken = message(take("stated::broken", [2, 1]));
+    assert!(
+        broken.contains("key 1 is asked for under key 2") && broken.contains("`stated::broken`"),
+        "{broken}"
+    );
+    assert!(take("stated::kept", [1, 2]).is_ok());
+}
+
+#[test]
 fn a_deadlock_in_a_scope_fails_the_test_instead_of_hanging() {
     let result = catch_unwind(|| {
         tracked::__run_test("inner::deadlock", false, || {
