@@ -149,10 +149,27 @@ pub enum Tests {
         files: &'static [&'static str],
         /// What the tests depend on, as lines of a manifest.
         dependencies: &'static str,
+        /// A call of something private, and what is called instead.
+        private: (&'static str, &'static str),
+        /// A function for that, at the end of each file that calls it.
+        instead: &'static str,
     },
     /// One integration test, whose type is a port of one that the mirror has.
     Retargeted { file: &'static str, from: &'static str, to: &'static str, dependencies: &'static str },
 }
+
+/// What parking_lot's private function does, by its public ones.
+const WAIT_WHILE: &str = "
+fn wait_while_until_internal<T: ?Sized>(
+    condvar: &parking_lot::Condvar,
+    guard: &mut parking_lot::MutexGuard<'_, T>,
+    condition: impl FnMut(&mut T) -> bool,
+    timeout: Option<std::time::Instant>,
+) -> parking_lot::WaitTimeoutResult {
+    let never = std::time::Instant::now() + std::time::Duration::from_secs(3600);
+    condvar.wait_while_until(guard, condition, timeout.unwrap_or(never))
+}
+";
 
 /// The suites.
 pub const SUITES: &[Suite] = &[
@@ -164,6 +181,8 @@ pub const SUITES: &[Suite] = &[
             files: &["condvar", "fair_mutex", "mutex", "once", "remutex", "rwlock"],
             dependencies: "parking_lot = { version = \"=0.12.5\", features = [\"arc_lock\", \"serde\"] }\n\
                            bincode = \"1.3.3\"\nrand = \"0.8.3\"",
+            private: ("cv.wait_while_until_internal(", "crate::wait_while_until_internal(&cv, "),
+            instead: WAIT_WHILE,
         },
         arguments: &[],
         passing: 80,
