@@ -27,6 +27,17 @@ pub trait Context {
     fn process(&self) -> u32 {
         0
     }
+    /// The position of the thread's process, where there are threads of several.
+    fn process_of(&self, _: ThreadId) -> u32 {
+        self.process()
+    }
+    /// The id under which a lock stands in a report.
+    fn lock_name(&self, lock: LockId) -> String {
+        match self.process() {
+            0 => format!("{}", lock.0),
+            process => format!("{process}.{}", lock.0),
+        }
+    }
 }
 
 /// What `Context` knows of a lock.
@@ -304,7 +315,7 @@ impl Finding {
         let held = held.filter_map(|link| link.request.holds.get(link.via)).map(|hold| hold.lock);
         for lock in links.iter().map(|link| link.request.lock).chain(held) {
             locks.entry(lock).or_insert_with(|| {
-                let id = lock_name(context, lock);
+                let id = context.lock_name(lock);
                 let info = context.lock(lock);
                 details.push(LockDetail {
                     id: id.clone(),
@@ -344,34 +355,26 @@ impl Finding {
     }
 }
 
-/// The id under which a lock stands in a report.
-fn lock_name(context: &dyn Context, lock: LockId) -> String {
-    match context.process() {
-        0 => format!("{}", lock.0),
-        process => format!("{process}.{}", lock.0),
-    }
-}
-
 fn evidence(code: Code, link: &CycleLink, context: &dyn Context) -> Evidence {
     let request = &link.request;
     Evidence {
-        process: context.process(),
+        process: context.process_of(request.thread),
         thread: context.thread_name(request.thread),
         event: request.event.into(),
         action: match code {
             Code::NotTheOwner => "release",
             Code::LockLeaked => "acquire",
-            _ => action(context.lock(request.lock).kind, request.attempt),
+            _ => action(context.lock(request.lock).kind, request.mode, request.attempt),
         }
         .to_owned(),
         attempt: request.attempt,
-        lock: lock_name(context, request.lock),
+        lock: context.lock_name(request.lock),
         mode: request.mode,
         holds: request
             .holds
             .iter()
             .map(|hold| HeldLock {
-                lock: lock_name(context, hold.lock),
+                lock: context.lock_name(hold.lock),
                 mode: hold.mode,
                 event: hold.event.into(),
                 site: context.site(hold.site),
@@ -383,8 +386,10 @@ fn evidence(code: Code, link: &CycleLink, context: &dyn Context) -> Evidence {
 }
 
 /// What a request for an object of this kind does. A condition or event is not tried: that is a notification.
-fn action(kind: LockKind, attempt: Attempt) -> &'static str {
+fn action(kind: LockKind, mode: Mode, attempt: Attempt) -> &'static str {
     match kind {
+        LockKind::Variable if mode == Mode::Shared => "read",
+        LockKind::Variable => "write",
         LockKind::Gate => "enter",
         LockKind::Thread | LockKind::Process => "join",
         LockKind::Pipe => "wait",
@@ -412,8 +417,12 @@ fn side_key(link: &CycleLink, context: &dyn Context) -> Vec<(Site, &'static str)
 fn arrange(code: Code, links: &mut [CycleLink], context: &dyn Context) {
     let key = |link: &CycleLink| (side_key(link, context), context.thread_name(link.request.thread));
     match code {
-        // The waiter, then the notifier.
-        Code::LostWakeup | Code::WaitWhileHolding | Code::ExecutorStarvation | Code::Contention => {}
+        // The waiter, then the notifier; who reads, who comes in between, who writes.
+        Code::LostWakeup
+        | Code::WaitWhileHolding
+        | Code::ExecutorStarvation
+        | Code::Contention
+        | Code::LostUpdate => {}
         Code::StuckWait => links.sort_by_cached_key(key),
         Code::JoinDeadlock => {
             let joins = |link: &CycleLink| context.lock(link.request.lock).kind == LockKind::Thread;

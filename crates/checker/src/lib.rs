@@ -4,6 +4,7 @@
 //! findings, byte for byte, on any machine.
 
 pub mod code;
+pub mod declared;
 pub mod finding;
 mod ignores;
 pub mod judge;
@@ -11,9 +12,11 @@ pub mod order;
 pub mod suppress;
 pub mod trace;
 pub mod trace_report;
+mod updates;
 mod wait_edges;
 pub mod waits;
 pub mod words;
+pub mod world;
 
 pub use code::{Code, Tier};
 pub use finding::{

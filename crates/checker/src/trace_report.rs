@@ -115,6 +115,18 @@ fn witnesses(found: &TraceFindings) -> impl Iterator<Item = Option<&Witness>> {
     cycles.chain(found.races.iter().map(|race| race.witness.as_ref()))
 }
 
+/// What the numbers of recorded events stand for, beyond what a trace says by itself.
+pub trait Recorded {
+    /// The name of a thread.
+    fn thread(&self, id: u64) -> String;
+    /// A location.
+    fn site(&self, location: u32) -> Site;
+    /// What an object is: a lock, what a lock guards, or a thread.
+    fn object(&self, kind: TargetKind, id: u64) -> LockDetail;
+    /// The name of the regions that begin at a location.
+    fn region(&self, location: u32) -> Option<String>;
+}
+
 /// What a trace calls its parts.
 pub struct TraceSource<'a> {
     /// The trace's path, as the reader of the report knows it.
@@ -123,6 +135,8 @@ pub struct TraceSource<'a> {
     pub names: &'a Names,
     /// Its position among the traces that are judged together.
     pub process: u32,
+    /// Of recorded events: what their numbers stand for.
+    pub recorded: Option<&'a dyn Recorded>,
 }
 
 impl TraceSource<'_> {
@@ -192,8 +206,8 @@ impl TraceSource<'_> {
         });
         Evidence {
             process: self.process,
-            thread: self.names.thread(edge.thread),
-            event: edge.line.into(),
+            thread: self.thread(edge.thread),
+            event: self.event(edge.line, edge.index),
             action: action.to_owned(),
             attempt: Attempt::Block,
             lock,
@@ -234,10 +248,9 @@ impl TraceSource<'_> {
         let sites = self.sites_of(&accesses);
         let code = if update.lock.is_some() { Code::AtomicityViolation } else { Code::LostUpdate };
         let mut finding = self.finding(code, Tier::Likely, update.instances, vec![object], evidence, sites);
-        let what = quoted(&self.names.target(TargetKind::Variable, update.variable));
-        let [who, other] =
-            [&update.read, &update.intruder].map(|a| thread_label(&self.names.thread(a.thread)));
-        let lock = update.lock.map(|lock| quoted(&self.names.target(TargetKind::Lock, lock)));
+        let what = self.phrase(TargetKind::Variable, update.variable);
+        let [who, other] = [&update.read, &update.intruder].map(|a| thread_label(&self.thread(a.thread)));
+        let lock = update.lock.map(|lock| self.phrase(TargetKind::Lock, lock));
         let between = match lock {
             Some(lock) => format!(" and gives {lock} up; {other} writes it under {lock}; then"),
             None => format!("; {other} writes it; then"),
@@ -273,10 +286,12 @@ impl TraceSource<'_> {
             evidence,
             sites,
         );
-        let who = thread_label(&self.names.thread(region.thread));
-        let other = thread_label(&self.names.thread(region.intruder.thread));
+        let who = thread_label(&self.thread(region.thread));
+        let other = thread_label(&self.thread(region.intruder.thread));
+        let name = self.recorded.and_then(|recorded| recorded.region(region.location));
+        let name = name.map(|name| format!(" {}", quoted(&name))).unwrap_or_default();
         finding.message = format!(
-            "the atomic region of {who} was not atomic: {other} came in between, and no order of whole \
+            "the atomic region{name} of {who} was not atomic: {other} came in between, and no order of whole \
                      regions gives what happened"
         );
         finding
@@ -288,12 +303,12 @@ impl TraceSource<'_> {
             mode: mode(held),
             // Where a lock held around an access was taken is not kept: millions of accesses share few hold sets.
             event: 0,
-            site: self.site(0),
+            site: self.unknown_site(),
         });
         Evidence {
             process: self.process,
-            thread: self.names.thread(access.thread),
-            event: access.line.into(),
+            thread: self.thread(access.thread),
+            event: self.event(access.line, access.index),
             action: action(access.op).to_owned(),
             attempt: Attempt::Block,
             lock: object.map_or_else(String::new, |(kind, number)| self.id(kind, number)),
@@ -321,8 +336,7 @@ impl TraceSource<'_> {
         for (kind, number) in objects {
             let id = self.id(kind, number);
             if locks.iter().all(|lock| lock.id != id) {
-                let name = Some(self.names.target(kind, number));
-                locks.push(LockDetail { id, class: class(kind).to_owned(), name, created: self.site(0) });
+                locks.push(self.detail(kind, number));
             }
         }
         let sites = sites.into_iter().map(|(site, mode)| (site, mode.as_str())).collect();
@@ -347,12 +361,64 @@ impl TraceSource<'_> {
     }
 
     fn witness(&self, steps: Option<Vec<(u32, u32)>>) -> Option<Vec<Step>> {
-        let step = |(thread, index)| Step(self.names.thread(thread), index);
+        // Threads of a process may share a name; for whoever replays the steps, the number is the one to go by.
+        let original = |thread| self.recorded.and_then(|_| self.names.threads.original(thread));
+        let name = |thread| original(thread).map_or_else(|| self.names.thread(thread), |id| id.to_string());
+        let step = |(thread, index)| Step(name(thread), index);
         steps.map(|steps| steps.into_iter().map(step).collect())
+    }
+
+    /// The name of a thread.
+    fn thread(&self, number: u32) -> String {
+        match self.recorded_as(TargetKind::Thread, number) {
+            Some((recorded, id)) => recorded.thread(id),
+            None => self.names.thread(number),
+        }
+    }
+
+    /// Which event it is: by its line in a trace, by its place among its thread's in a recording.
+    fn event(&self, line: u32, index: u32) -> u64 {
+        if self.recorded.is_some() { index.into() } else { line.into() }
+    }
+
+    /// The object as the process that recorded the events knows it, if one did.
+    fn recorded_as(&self, kind: TargetKind, number: u32) -> Option<(&dyn Recorded, u64)> {
+        let table = match kind {
+            TargetKind::Thread => &self.names.threads,
+            TargetKind::Lock => &self.names.locks,
+            TargetKind::Variable => &self.names.variables,
+            TargetKind::Condition => &self.names.conditions,
+            TargetKind::None => return None,
+        };
+        Some((self.recorded?, table.original(number)?))
+    }
+
+    fn detail(&self, kind: TargetKind, number: u32) -> LockDetail {
+        match self.recorded_as(kind, number) {
+            Some((recorded, id)) => recorded.object(kind, id),
+            None => LockDetail {
+                id: self.id(kind, number),
+                class: class(kind).to_owned(),
+                name: Some(self.names.target(kind, number)),
+                created: self.unknown_site(),
+            },
+        }
+    }
+
+    /// An object as a sentence names it.
+    fn phrase(&self, kind: TargetKind, number: u32) -> String {
+        words::lock_phrase(&self.detail(kind, number))
+    }
+
+    fn unknown_site(&self) -> Site {
+        Site { package: String::new(), file: self.file.to_owned(), line: 0, column: 0 }
     }
 
     /// The name of an object; with its kind before it where an object of another kind has the same name.
     fn id(&self, kind: TargetKind, number: u32) -> String {
+        if let Some((recorded, id)) = self.recorded_as(kind, number) {
+            return recorded.object(kind, id).id;
+        }
         let name = self.names.target(kind, number);
         let names = self.names;
         let earlier = [
@@ -369,11 +435,17 @@ impl TraceSource<'_> {
     }
 
     fn site(&self, location: u32) -> Site {
+        if let Some(recorded) = self.recorded {
+            return recorded.site(location);
+        }
         Site { package: String::new(), file: self.file.to_owned(), line: location, column: 0 }
     }
 
     /// The site as the fingerprint has it: with the trace's name, but not where on this machine it lies.
     fn fingerprint_site(&self, location: u32) -> Site {
+        if let Some(recorded) = self.recorded {
+            return recorded.site(location);
+        }
         let name = self.file.rsplit(['/', '\\']).next().unwrap_or(self.file);
         Site { package: String::new(), file: name.to_owned(), line: location, column: 0 }
     }
@@ -442,7 +514,7 @@ fn mode(mode: HoldMode) -> Mode {
 
 fn mode_of(op: Op) -> Mode {
     match op {
-        Op::Read | Op::SharedAcquire | Op::SharedRelease => Mode::Shared,
+        Op::Read | Op::AtomicRead | Op::SharedAcquire | Op::SharedRelease => Mode::Shared,
         _ => Mode::Exclusive,
     }
 }
@@ -452,16 +524,16 @@ fn action(op: Op) -> &'static str {
     match op {
         Op::Acquire | Op::SharedAcquire => "acquire",
         Op::Release | Op::SharedRelease => "release",
-        Op::Read => "read",
-        Op::Write => "write",
+        Op::Read | Op::AtomicRead => "read",
+        Op::Write | Op::AtomicWrite | Op::AtomicUpdate => "write",
         Op::Fork => "spawn",
         Op::Join => "join",
         Op::Begin => "begin",
         Op::End => "end",
         Op::Request => "request",
         Op::Branch => "branch",
-        Op::Wait => "wait",
-        Op::Notify | Op::NotifyAll => "notify",
+        Op::Wait | Op::Await | Op::After | Op::Fence => "wait",
+        Op::Notify | Op::NotifyAll | Op::Signal | Op::Before => "notify",
     }
 }
 

@@ -4,10 +4,12 @@
 //! This crate holds data and its encoding. It judges nothing (that is `lockcheck-checker`), watches nothing (that
 //! is `tracked`) and prints nothing (that is `lockcheck-report`).
 
+pub mod event_file;
 pub mod id;
 pub mod intent;
 pub mod rapid_binary;
 pub mod record;
+pub mod recorded;
 pub mod site;
 pub mod source;
 pub mod std_text;

@@ -45,6 +45,22 @@ pub enum Op {
     Notify = 13,
     /// `notifyAll(c)`: wakes every waiter of `c`.
     NotifyAll = 14,
+    /// `signal(c)`: leaves something in `c` (a permit, an item, a flag) that others may receive.
+    Signal = 15,
+    /// `await(c)`: has received something from `c`; comes after every `signal` and `notify` of it so far.
+    Await = 16,
+    /// `before(c)`: a point that certainly comes before others, in every run: an arrival at a barrier.
+    Before = 17,
+    /// `after(c)`: a point that certainly comes after every `before(c)` so far.
+    After = 18,
+    /// `ar(x)`: loads the atomic `x`.
+    AtomicRead = 19,
+    /// `aw(x)`: stores to the atomic `x`.
+    AtomicWrite = 20,
+    /// `au(x)`: changes the atomic `x` in one step that depends on what it was.
+    AtomicUpdate = 21,
+    /// `fence`: comes after everything so far, for reasons that the trace does not have.
+    Fence = 22,
 }
 
 /// What the number in [`Event::target`] counts.
@@ -64,7 +80,7 @@ pub enum TargetKind {
 
 impl Op {
     /// All operations, in the order of their numbers.
-    pub const ALL: [Op; 15] = [
+    pub const ALL: [Op; 23] = [
         Op::Acquire,
         Op::Release,
         Op::Read,
@@ -80,11 +96,19 @@ impl Op {
         Op::Wait,
         Op::Notify,
         Op::NotifyAll,
+        Op::Signal,
+        Op::Await,
+        Op::Before,
+        Op::After,
+        Op::AtomicRead,
+        Op::AtomicWrite,
+        Op::AtomicUpdate,
+        Op::Fence,
     ];
 
     /// The operation as STD text spells it.
     pub fn word(self) -> &'static str {
-        const WORDS: [&str; 15] = [
+        const WORDS: [&str; 23] = [
             "acq",
             "rel",
             "r",
@@ -100,6 +124,14 @@ impl Op {
             "wait",
             "notify",
             "notifyAll",
+            "signal",
+            "await",
+            "before",
+            "after",
+            "ar",
+            "aw",
+            "au",
+            "fence",
         ];
         WORDS[self as usize]
     }
@@ -110,10 +142,14 @@ impl Op {
             Op::Acquire | Op::Release | Op::Request | Op::SharedAcquire | Op::SharedRelease => {
                 TargetKind::Lock
             }
-            Op::Read | Op::Write => TargetKind::Variable,
+            Op::Read | Op::Write | Op::AtomicRead | Op::AtomicWrite | Op::AtomicUpdate => {
+                TargetKind::Variable
+            }
             Op::Fork | Op::Join => TargetKind::Thread,
-            Op::Begin | Op::End | Op::Branch => TargetKind::None,
-            Op::Wait | Op::Notify | Op::NotifyAll => TargetKind::Condition,
+            Op::Begin | Op::End | Op::Branch | Op::Fence => TargetKind::None,
+            Op::Wait | Op::Notify | Op::NotifyAll | Op::Signal | Op::Await | Op::Before | Op::After => {
+                TargetKind::Condition
+            }
         }
     }
 }

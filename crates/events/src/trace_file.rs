@@ -31,7 +31,7 @@ use crate::Record;
 /// What trace files are called: `<pid>-<n>.lctrace`.
 pub const EXTENSION: &str = "lctrace";
 /// The version of the format that this code writes, and the newest that it reads.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// A trace file never grows beyond this many bytes.
 pub const FILE_BYTES_MAX: u64 = 1 << 30;
 /// The payload of a frame is at most this many bytes long.
@@ -39,7 +39,7 @@ pub const PAYLOAD_BYTES_MAX: u32 = 16 << 20;
 
 /// The first bytes of every trace file.
 pub const MAGIC: [u8; 8] = *b"lctrace\0";
-const BYTE_ORDER_MARK: u32 = 0x0102_0304;
+pub(crate) const BYTE_ORDER_MARK: u32 = 0x0102_0304;
 /// Bytes of the file's header.
 const HEADER: usize = 64;
 /// Bytes of a frame's header.
@@ -81,9 +81,15 @@ pub enum TraceError {
         /// The file.
         file: PathBuf,
     },
+    /// Something else, where recorded events were looked for.
+    #[error("{}: not a file of events: it does not start with `lcevent`", file.display())]
+    NotEvents {
+        /// The file.
+        file: PathBuf,
+    },
     /// Written by a newer toolkit.
     #[error(
-        "{}: trace format version {found}, but this lockcheck reads versions up to {VERSION}; update lockcheck",
+        "{}: trace format version {found}, but this lockcheck reads versions up to {known}; update lockcheck",
         file.display()
     )]
     Newer {
@@ -91,6 +97,8 @@ pub enum TraceError {
         file: PathBuf,
         /// Its version.
         found: u32,
+        /// The newest that is read here.
+        known: u32,
     },
     /// Written on another kind of machine.
     #[error("{}: written on a machine of the other byte order; analyze it there", file.display())]
@@ -136,6 +144,7 @@ impl TraceError {
             TraceError::Io { file, .. }
             | TraceError::Empty { file }
             | TraceError::NotATrace { file }
+            | TraceError::NotEvents { file }
             | TraceError::Newer { file, .. }
             | TraceError::ByteOrder { file }
             | TraceError::Malformed { file, .. }
@@ -326,11 +335,11 @@ impl Drop for TraceWriter {
 
 /// The same file under the same name: device and inode.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Identity(u64, u64);
+pub(crate) struct Identity(u64, u64);
 
 impl Identity {
     #[cfg(unix)]
-    fn of(file: &File) -> io::Result<Identity> {
+    pub(crate) fn of(file: &File) -> io::Result<Identity> {
         use std::os::unix::fs::MetadataExt;
         let metadata = file.metadata()?;
         Ok(Identity(metadata.dev(), metadata.ino()))
@@ -364,7 +373,7 @@ fn header(pid: u32) -> [u8; HEADER] {
 }
 
 /// Maps as much address space as one gets, up to `limit`: under `ulimit -v` it may be less.
-fn map_up_to(file: &File, limit: u64) -> io::Result<MmapRaw> {
+pub(crate) fn map_up_to(file: &File, limit: u64) -> io::Result<MmapRaw> {
     let mut len = limit;
     loop {
         // Addresses beyond the end of the file are mapped but not touched before they have storage.
@@ -376,7 +385,7 @@ fn map_up_to(file: &File, limit: u64) -> io::Result<MmapRaw> {
 }
 
 /// Gives the bytes `from..to` storage, so that writing to them cannot fail.
-fn allocate(file: &File, from: u64, to: u64) -> io::Result<()> {
+pub(crate) fn allocate(file: &File, from: u64, to: u64) -> io::Result<()> {
     if to > file_size_limit() {
         // Asking for more would raise SIGXFSZ in the watched program.
         return Err(io::Error::other("the process's limit on file sizes (ulimit -f)"));
@@ -659,16 +668,16 @@ fn check_header(header: &[u8], path: &Path) -> Result<u32, TraceError> {
     }
     match word_at(header, 12) {
         VERSION => Ok(word_at(header, 16)),
-        found if found > VERSION => Err(TraceError::Newer { file: file(), found }),
+        found if found > VERSION => Err(TraceError::Newer { file: file(), found, known: VERSION }),
         found => {
-            let what = format!("the format version is {found}");
+            let what = format!("the format version is {found}, which an older lockcheck wrote");
             Err(TraceError::Malformed { file: file(), offset: 12, what })
         }
     }
 }
 
 /// Fills `buffer` from `offset` as far as the file goes.
-fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     let mut got = 0;
     while got < buffer.len() {
         match read_some(file, &mut buffer[got..], offset + got as u64) {

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use lockcheck_checker::{Context, Report};
 use lockcheck_events::source::SourceMap;
 use lockcheck_events::trace_event::{Event, Op, TargetKind, TraceReader as _};
-use lockcheck_events::trace_file::{TraceError, TraceReader};
+use lockcheck_events::trace_file::{EXTENSION, TraceError, TraceReader};
 use lockcheck_events::{LockId, Record, SiteId};
 use lockcheck_report::{Sources, dot};
 
 use crate::args::{AnalyzeArgs, Format};
 use crate::config::{Judgement, Style};
 use crate::error::Result;
-use crate::event_trace::{self, Form, Predicted, Reader, Rules};
+use crate::event_trace::{self, EventFile, Form, Origin, Predicted, Reader, Rules};
 use crate::exit::Exit;
 use crate::outcome::{self, Facts};
 use crate::output;
@@ -32,14 +32,7 @@ pub fn analyze(args: &AnalyzeArgs, style: Style) -> Result<Exit> {
     let sources = traces.sources(std::env::current_dir());
     let mut report = traces.report(&target(&args.traces), &sources, &Symbols::default());
     let rules = Rules { race: args.race, format: style.format };
-    let mut notes: Vec<(String, &Path)> = Vec::new();
-    for (path, form) in &events {
-        let process = report.stats.processes as u32;
-        let of_trace = add(&mut report, event_trace::judge(path, *form, process, rules)?);
-        notes.extend(of_trace.into_iter().map(|note| (note, path.as_path())));
-    }
-    report.notes.extend(together(notes, processes.len() + events.len()));
-    report.findings.sort_by(|a, b| a.fingerprint.cmp(&b.fingerprint));
+    predict(&events, &traces, &sources, rules, &mut report)?;
     let sources = Texts { sources, traces: events.into_iter().map(|(path, _)| path).collect() };
     let recorded = !traces.is_empty() || report.stats.events > 0;
     let facts = Facts { recorded, must_record: true, ..Facts::default() };
@@ -56,6 +49,57 @@ pub fn analyze(args: &AnalyzeArgs, style: Style) -> Result<Exit> {
     output::show(&report, &sources, style, &judgement);
     output::deliver(&report, &sources, style, &judgement)?;
     Ok(outcome::exit(&report, facts, &judgement))
+}
+
+/// Adds what the traces of events foretell.
+pub fn predict(
+    events: &[EventFile],
+    traces: &Traces,
+    sources: &SourceMap,
+    rules: Rules,
+    report: &mut Report,
+) -> Result<()> {
+    let symbols = Symbols::default();
+    let mut notes: Vec<(String, &Path)> = Vec::new();
+    for (path, form) in events {
+        let known = match form {
+            Form::Recorded => traces.process(&path.with_extension(EXTENSION)),
+            _ => None,
+        };
+        let context = known.map(|(index, records)| records.context(index, sources, &symbols));
+        let context = context.as_ref().map(|context| context as &dyn Context);
+        let process = known.map_or(report.stats.processes as u32, |(index, _)| index);
+        let predicted = event_trace::judge(path, *form, rules, Origin { process, sources, context })?;
+        let of_trace = match known {
+            Some(_) => merge(report, predicted),
+            None => add(report, predicted),
+        };
+        notes.extend(of_trace.into_iter().map(|note| (note, path.as_path())));
+    }
+    report.notes.extend(together(notes, report.stats.processes as usize));
+    report.findings.sort_by(|a, b| a.fingerprint.cmp(&b.fingerprint));
+    Ok(())
+}
+
+/// Adds what was predicted from the events of a process whose knowledge was judged already: what both found is one
+/// finding, as sure as the surer of the two, with the stacks of the one that has some.
+fn merge(report: &mut Report, predicted: Predicted) -> Vec<String> {
+    for finding in predicted.findings {
+        match report.findings.iter_mut().find(|known| known.fingerprint == finding.fingerprint) {
+            Some(known) => {
+                if finding.tier > known.tier {
+                    known.tier = finding.tier;
+                    known.message = lockcheck_checker::words::message(known);
+                }
+                known.witness = finding.witness;
+                known.instances = known.instances.max(finding.instances);
+            }
+            None => report.findings.push(finding),
+        }
+    }
+    report.stats.events = report.stats.events.max(predicted.stats.events);
+    report.stats.dropped += predicted.stats.dropped;
+    predicted.notes
 }
 
 /// Adds what was predicted from one trace, but for the notes, which it gives back.
@@ -87,9 +131,11 @@ fn together(notes: Vec<(String, &Path)>, of: usize) -> Vec<String> {
 }
 
 /// Source text as it is found, but none for a trace: the line of a site in one is a location number.
-struct Texts {
-    sources: SourceMap,
-    traces: BTreeSet<PathBuf>,
+pub struct Texts {
+    /// Where the files are.
+    pub sources: SourceMap,
+    /// The traces of events.
+    pub traces: BTreeSet<PathBuf>,
 }
 
 impl Sources for Texts {

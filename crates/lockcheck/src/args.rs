@@ -23,7 +23,7 @@ Examples:
   lockcheck analyze run.std                races and deadlocks that another order of a trace's events reaches
   lockcheck explain LC0001                 what a finding means and what to do about it
 
-Environment: LOCKCHECK=off|check, LOCKCHECK_OUT, LOCKCHECK_BACKTRACE=0|1|full, LOCKCHECK_ON_DEADLOCK=report|panic|abort.
+Environment: LOCKCHECK=off|check|record, LOCKCHECK_OUT, LOCKCHECK_BACKTRACE=0|1|full, LOCKCHECK_ON_DEADLOCK=report|panic|abort.
 ";
 
 /// Finds deadlocks in Rust programs, also those that did not happen in this run.
@@ -71,6 +71,9 @@ pub enum Command {
         #[arg(value_name = "TRACE", required = true)]
         traces: Vec<PathBuf>,
     },
+    /// Write down the order in which a program takes its locks, or hold what it does against such an order.
+    #[command(after_help = Exit::table())]
+    Order(OrderArgs),
     /// Judge protocol sketches: execute every interleaving, or (`--observe`) one run with the real locks.
     #[command(after_help = Exit::table())]
     Litmus(LitmusArgs),
@@ -110,6 +113,11 @@ pub struct RunArgs {
 
     #[command(flatten)]
     pub tree: TreeArgs,
+    /// Record every event of the tracked objects (LOCKCHECK=record), and judge what other orders of them reach.
+    ///
+    /// Up to 1 GiB of each process, about 65 million events; beyond, it is only checked, and the report says so.
+    #[arg(long, help_heading = "Watching")]
+    pub record: bool,
 
     /// Take the program for hung when no thread of it or its children has run for this long (`30`, `500ms`, `2m`),
     /// report which calls they wait in, and end it.
@@ -180,6 +188,10 @@ pub struct TestArgs {
     pub rest: Vec<OsString>,
 
     /// As for `run`.
+    #[arg(long, help_heading = "Watching")]
+    pub record: bool,
+
+    /// As for `run`.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, help_heading = "Watching")]
     pub hang_after: Option<Duration>,
 
@@ -243,9 +255,10 @@ pub struct SwapArgs {
 /// `lockcheck analyze`.
 #[derive(Debug, Args)]
 pub struct AnalyzeArgs {
-    /// Traces, or folders with traces (`.lctrace` and `.std`, directly in them).
+    /// Traces, or folders with traces (`.lctrace`, `.lcevents` and `.std`, directly in them).
     ///
-    /// `.lctrace` is what a watched process leaves; those of one run are judged together. `.std` is STD text, one
+    /// `.lctrace` is what a watched process leaves; those of one run are judged together. `.lcevents`
+    /// beside it are its events, if they were recorded. `.std` is STD text, one
     /// event per line: `thread|op(arg)|location`. `.rapid`, `.data` and `.bin` are the published binary form, 8 bytes
     /// an event. A file with another extension is taken for what its content is.
     #[arg(value_name = "TRACE", required = true)]
@@ -257,6 +270,37 @@ pub struct AnalyzeArgs {
     /// schedulable happens-before, and sync-preserving reorderings.
     #[arg(long, value_enum, value_name = "RULE", default_value_t = RaceRule::All)]
     pub race: RaceRule,
+
+    #[command(flatten)]
+    pub judge: JudgeArgs,
+}
+
+/// `lockcheck order`.
+#[derive(Debug, Args)]
+pub struct OrderArgs {
+    /// What to look at: traces of any form that `analyze` takes, folders with traces, or one package or fixture, which
+    /// is built and run.
+    #[arg(value_name = "TRACE|PATH|FIXTURE", required = true)]
+    pub targets: Vec<PathBuf>,
+
+    /// Arguments for the program, where one is run.
+    #[arg(last = true, value_name = "ARGS")]
+    pub rest: Vec<OsString>,
+
+    /// Write the observed order here, to be read and changed by people (`-`: to stdout).
+    #[arg(long, value_name = "FILE", required_unless_present = "check", conflicts_with = "check")]
+    pub emit: Option<PathBuf>,
+
+    /// Overwrite the file that `--emit` names.
+    #[arg(long, requires = "emit")]
+    pub force: bool,
+
+    /// Report what is done against the order in this file.
+    #[arg(long, value_name = "FILE")]
+    pub check: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub select: SelectArgs,
 
     #[command(flatten)]
     pub judge: JudgeArgs,

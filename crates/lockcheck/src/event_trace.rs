@@ -8,12 +8,16 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use lockcheck_checker::trace::{Analysis, Config, Rejected, TraceFindings};
-use lockcheck_checker::trace_report::{self, SecondPass, TraceSource};
-use lockcheck_checker::{Finding, Stats};
+use lockcheck_checker::trace_report::{self, Recorded, SecondPass, TraceSource};
+use lockcheck_checker::{Context, Finding, LockDetail, Stats};
+use lockcheck_events::event_file;
 use lockcheck_events::rapid_binary::{BinaryReader, HEADER_BYTES, Header};
+use lockcheck_events::recorded::RecordedReader;
+use lockcheck_events::source::SourceMap;
 use lockcheck_events::std_text::TextReader;
-use lockcheck_events::trace_event::{Located, Names, ReadError, TraceReader, Violation};
+use lockcheck_events::trace_event::{Located, Names, ReadError, TargetKind, TraceReader, Violation};
 use lockcheck_events::trace_file;
+use lockcheck_events::{LockId, Site, ThreadId};
 
 use crate::args::{Format, RaceRule};
 use crate::error::{CliError, Result};
@@ -26,6 +30,11 @@ pub const BINARY_EXTENSIONS: [&str; 3] = ["rapid", "data", "bin"];
 /// Bytes that are looked at to tell which form a file of another extension has.
 const HEAD_BYTES: usize = 4096;
 
+/// A file of so many bytes is looked through before anything of its history is kept.
+const SCREENED_BYTES: u64 = 64 << 20;
+/// How many events are looked through before it is asked whether that can be enough.
+const SCREEN_STEP: u64 = 1 << 22;
+
 /// The forms a trace may have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Form {
@@ -35,6 +44,8 @@ pub enum Form {
     Text,
     /// The published binary form.
     Binary,
+    /// The recorded events of a watched process: `.lcevents`, beside its `.lctrace`.
+    Recorded,
 }
 
 impl Form {
@@ -63,6 +74,7 @@ impl Form {
         let extension = path.extension()?.to_str()?.to_ascii_lowercase();
         match extension.as_str() {
             trace_file::EXTENSION => Some(Form::Process),
+            event_file::EXTENSION => Some(Form::Recorded),
             TEXT_EXTENSION => Some(Form::Text),
             other if BINARY_EXTENSIONS.contains(&other) => Some(Form::Binary),
             _ => None,
@@ -74,6 +86,9 @@ impl Form {
     fn of_content(head: &[u8], length: u64) -> Option<Form> {
         if head.starts_with(trace_file::MAGIC.as_slice()) {
             return Some(Form::Process);
+        }
+        if head.starts_with(event_file::MAGIC.as_slice()) {
+            return Some(Form::Recorded);
         }
         if let Some(header) = head.first_chunk::<HEADER_BYTES>() {
             let events = Header::from_bytes(header).events;
@@ -93,6 +108,8 @@ pub enum Reader {
     Text(Box<TextReader<Progress<File>>>),
     /// The published binary form.
     Binary(Box<BinaryReader<Progress<File>>>),
+    /// Recorded events.
+    Recorded(Box<RecordedReader>),
 }
 
 impl Reader {
@@ -114,6 +131,7 @@ impl Reader {
                 let reader = BinaryReader::new(name, input).map_err(|error| of_read(path, &error))?;
                 Ok(Reader::Binary(Box::new(reader)))
             }
+            Form::Recorded => Ok(Reader::Recorded(Box::new(RecordedReader::open(path)?))),
         }
     }
 }
@@ -126,6 +144,7 @@ impl Iterator for Reader {
         match self {
             Reader::Text(reader) => reader.next(),
             Reader::Binary(reader) => reader.next(),
+            Reader::Recorded(reader) => reader.next(),
         }
     }
 }
@@ -135,6 +154,7 @@ impl TraceReader for Reader {
         match self {
             Reader::Text(reader) => reader.names(),
             Reader::Binary(reader) => reader.names(),
+            Reader::Recorded(reader) => reader.names(),
         }
     }
 }
@@ -178,21 +198,88 @@ pub struct Rules {
     pub format: Format,
 }
 
-/// Judges one file; `process` is its position among those judged together.
-pub fn judge(path: &Path, form: Form, process: u32, rules: Rules) -> Result<Predicted> {
-    let mut reader = Reader::open(path, form, rules.format)?;
-    let mut analysis = Analysis::new(config(rules.race));
-    let mut cut = None;
-    while let Some(located) = reader.next() {
-        match located {
-            Ok(located) => {
-                let judged = analysis.event(&located);
-                judged.map_err(|rejected| of_rejected(path, &rejected, reader.names()))?;
-            }
-            Err(error) if error.is_truncation() => cut = Some(error.to_string()),
-            Err(error) => return Err(of_read(path, &error)),
+/// Which process a trace is of.
+#[derive(Clone, Copy)]
+pub struct Origin<'a> {
+    /// Its position among those judged together.
+    pub process: u32,
+    /// Where its source files are.
+    pub sources: &'a SourceMap,
+    /// What is known of it besides, where its events were recorded.
+    pub context: Option<&'a dyn Context>,
+}
+
+/// Recorded events and what the same process left about itself.
+struct OfProcess<'a> {
+    reader: &'a RecordedReader,
+    of: Origin<'a>,
+}
+
+impl OfProcess<'_> {
+    fn unknown(&self) -> Site {
+        Site { package: String::new(), file: "<unknown>".to_owned(), line: 0, column: 0 }
+    }
+}
+
+impl Recorded for OfProcess<'_> {
+    fn thread(&self, id: u64) -> String {
+        match self.of.context {
+            Some(context) => context.thread_name(ThreadId(id as u32)),
+            None => format!("thread {id}"),
         }
     }
+
+    fn site(&self, location: u32) -> Site {
+        self.reader.site(location).map_or_else(|| self.unknown(), |raw| self.of.sources.site(raw))
+    }
+
+    fn object(&self, kind: TargetKind, id: u64) -> LockDetail {
+        let lock = id & !event_file::SECOND;
+        let number = match self.of.process {
+            0 => lock.to_string(),
+            process => format!("{process}.{lock}"),
+        };
+        if kind == TargetKind::Thread {
+            let created = self.unknown();
+            let name = Some(self.thread(id));
+            return LockDetail { id: format!("thread {number}"), class: "thread".to_owned(), name, created };
+        }
+        let object = self.reader.object(lock);
+        let created = object.map_or_else(|| self.unknown(), |object| self.site(object.created));
+        let of_lock = object.and_then(|object| object.kind);
+        let name = self.of.context.and_then(|context| context.lock(LockId(lock)).name);
+        let class = of_lock.map_or("cell", |kind| kind.as_str());
+        match kind {
+            TargetKind::Variable if of_lock.is_some() => {
+                let name = name.map(|name| format!("data of {name}"));
+                LockDetail {
+                    id: format!("data {number}"),
+                    class: format!("data of the {class}"),
+                    name,
+                    created,
+                }
+            }
+            _ => LockDetail { id: number, class: class.to_owned(), name, created },
+        }
+    }
+
+    fn region(&self, location: u32) -> Option<String> {
+        self.of.context?.lock(LockId(self.reader.region(location)?)).name
+    }
+}
+
+/// Judges one file.
+pub fn judge(path: &Path, form: Form, rules: Rules, of: Origin<'_>) -> Result<Predicted> {
+    let config = config(rules.race);
+    let length = std::fs::metadata(path).map_err(|error| CliError::io("read", path, &error))?.len();
+    // A long file is looked through first without keeping its history: most need none, and then memory follows the
+    // threads, locks and data of the trace and not its length.
+    let screen = Config { history: length < SCREENED_BYTES, ..config };
+    let mut pass = Pass::over(path, form, rules, screen)?;
+    if !screen.history && pass.analysis.needs_history() {
+        pass = Pass::over(path, form, rules, config)?;
+    }
+    let Pass { reader, analysis, cut } = pass;
     let mut found = analysis.finish();
     found.races.retain(|race| match rules.race {
         RaceRule::Hb => race.relations.hb,
@@ -208,9 +295,63 @@ pub fn judge(path: &Path, form: Form, process: u32, rules: Rules) -> Result<Pred
     let mut notes = trace_report::notes(&found, left_out);
     notes.extend(cut);
     let file = path.to_string_lossy();
-    let source = TraceSource { file: &file, names: reader.names(), process };
+    let of_process = match &reader {
+        Reader::Recorded(reader) => Some(OfProcess { reader, of }),
+        _ => None,
+    };
+    notes.extend(of_process.iter().flat_map(|recorded| limits(recorded.reader)));
+    let recorded = of_process.as_ref().map(|recorded| recorded as &dyn Recorded);
+    let source = TraceSource { file: &file, names: reader.names(), process: of.process, recorded };
     let findings = source.findings(&found, second);
     Ok(Predicted { findings, stats: stats(&found), notes })
+}
+
+/// A trace read from its beginning to its end, or until it is known that this pass cannot say all.
+struct Pass {
+    reader: Reader,
+    analysis: Analysis,
+    /// Why the trace ends where it does, if it was cut.
+    cut: Option<String>,
+}
+
+impl Pass {
+    fn over(path: &Path, form: Form, rules: Rules, config: Config) -> Result<Pass> {
+        let reader = Reader::open(path, form, rules.format)?;
+        let mut pass = Pass { reader, analysis: Analysis::new(config), cut: None };
+        let mut events = 0_u64;
+        while let Some(located) = pass.reader.next() {
+            match located {
+                Ok(located) => {
+                    let judged = pass.analysis.event(&located);
+                    judged.map_err(|rejected| of_rejected(path, &rejected, pass.reader.names()))?;
+                }
+                Err(error) if error.is_truncation() => pass.cut = Some(error.to_string()),
+                Err(error) => return Err(of_read(path, &error)),
+            }
+            events += 1;
+            if !config.history && events.is_multiple_of(SCREEN_STEP) && pass.analysis.needs_history() {
+                break;
+            }
+        }
+        Ok(pass)
+    }
+}
+
+/// What a recording does not have.
+fn limits(reader: &RecordedReader) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Some((reason, threads)) = reader.lost() {
+        notes.push(format!(
+            "the recording is full ({reason}): {threads} threads went on unrecorded, and what they did after that is missing"
+        ));
+    }
+    if reader.left_out() > 0 {
+        notes.push(format!(
+            "{} events are of moments that the prediction does not know, and were left out of it",
+            reader.left_out()
+        ));
+    }
+    notes
 }
 
 fn config(race: RaceRule) -> Config {
@@ -255,14 +396,23 @@ fn stats(found: &TraceFindings) -> Stats {
 /// A file of events, and its form.
 pub type EventFile = (PathBuf, Form);
 
-/// The traces of events among `paths`, with their forms; and the others.
+/// The traces of events among `paths`, with their forms; and the others. Recorded events bring the trace beside them,
+/// which has their names.
 pub fn split(paths: Vec<PathBuf>) -> Result<(Vec<PathBuf>, Vec<EventFile>)> {
     let (mut processes, mut events) = (Vec::new(), Vec::new());
     for path in paths {
         match Form::of(&path)? {
             Form::Process => processes.push(path),
+            Form::Recorded => {
+                processes.extend(
+                    Some(path.with_extension(trace_file::EXTENSION)).filter(|beside| beside.exists()),
+                );
+                events.push((path, Form::Recorded));
+            }
             form => events.push((path, form)),
         }
     }
+    processes.sort();
+    processes.dedup();
     Ok((processes, events))
 }

@@ -10,6 +10,8 @@
 //!
 //! [[expect]]
 //! any_of = [{ kind = "deadlock" }, { kind = "lock-order-cycle" }]   # the run may end either way
+//!
+//! record = true                               # at the top: it is run as with `lockcheck run --record`
 //! ```
 //!
 //! A finding at or above `likely` that no entry names is unexpected, `clean` or not; notes are always allowed.
@@ -33,6 +35,8 @@ const BYTES_MAX: u64 = 1 << 20;
 pub struct Expectations {
     /// Each must be met; an empty list means clean.
     pub entries: Vec<Expectation>,
+    /// Whether its events are recorded: some findings need them.
+    pub record: bool,
 }
 
 /// Something that must be found: one of these.
@@ -65,6 +69,8 @@ pub struct WantedSite {
 #[serde(deny_unknown_fields)]
 struct File {
     clean: Option<Spanned<bool>>,
+    #[serde(default)]
+    record: bool,
     #[serde(default)]
     expect: Vec<Spanned<Entry>>,
     any_of: Option<Spanned<Vec<Spanned<Entry>>>>,
@@ -131,12 +137,12 @@ fn parse(text: &str) -> std::result::Result<Expectations, Fault> {
             Some(_) => {
                 Err((clean.span().start, "it cannot be clean and expect a finding that counts".to_owned()))
             }
-            None => Ok(Expectations { entries }),
+            None => Ok(Expectations { entries, record: file.record }),
         },
         None if entries.is_empty() => {
             Err((0, "it says neither `clean = true` nor what to expect".to_owned()))
         }
-        None => Ok(Expectations { entries }),
+        None => Ok(Expectations { entries, record: file.record }),
     }
 }
 

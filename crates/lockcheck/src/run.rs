@@ -29,7 +29,8 @@ fn run_package(path: &Path, args: &RunArgs, style: Style) -> Result<Exit> {
     let program = select(&manifest, args, &current, style)?;
     let judgement = Judgement::new(&args.judge, &program.folder)?;
     // A fixture whose expectations cannot be read is a mistake that should not wait for `verify`.
-    expectations::load_if_present(&program.folder)?;
+    let expected = expectations::load_if_present(&program.folder)?;
+    let record = args.record || expected.is_some_and(|expected| expected.record);
     if package::resolver_is_one(&program.workspace_root) {
         output::note(
             style,
@@ -46,6 +47,7 @@ fn run_package(path: &Path, args: &RunArgs, style: Style) -> Result<Exit> {
         must_record: true,
         hang_after: args.hang_after,
         on_deadlock: config::on_deadlock(args.on_deadlock),
+        record,
     };
     watch::watch(job, style, judgement, &|| nothing_recorded(&program))
 }
@@ -87,6 +89,7 @@ fn run_command(args: &RunArgs, style: Style) -> Result<Exit> {
         must_record: false,
         hang_after: args.hang_after,
         on_deadlock: config::on_deadlock(args.on_deadlock),
+        record: args.record,
     };
     let advice = || {
         "the command was watched from outside only: nothing in it uses the `tracked` locks with feature `check`"

@@ -44,6 +44,7 @@ pub fn test(args: &TestArgs, style: Style) -> Result<Exit> {
         must_record: true,
         hang_after: args.hang_after,
         on_deadlock: config::on_deadlock(args.on_deadlock),
+        record: args.record,
     };
     let package =
         manifest.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();

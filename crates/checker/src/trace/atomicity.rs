@@ -170,12 +170,12 @@ impl Regions {
                 self.leave(thread, CellId::Reader(target, thread), place);
                 self.add_reader(true, target, thread);
             }
-            Op::Read => {
+            Op::Read | Op::AtomicRead => {
                 self.receive(thread, CellId::Write(target), place);
                 self.leave(thread, CellId::Read(target, thread), place);
                 self.add_reader(false, target, thread);
             }
-            Op::Write => {
+            Op::Write | Op::AtomicWrite | Op::AtomicUpdate => {
                 self.receive(thread, CellId::Write(target), place);
                 self.receive_readers(thread, false, target, place);
                 self.leave(thread, CellId::Write(target), place);

@@ -183,6 +183,11 @@ impl LockStamps {
         }
     }
 
+    /// The shared releases since the last exclusive one, as (thread, event).
+    pub(super) fn readers(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.shared.iter().map(|stamp| (stamp.thread, stamp.index))
+    }
+
     /// `thread` releases the lock with its event `index`.
     #[inline]
     pub(super) fn release(&mut self, clocks: &mut Clocks, thread: u32, index: u32, shared: bool) {

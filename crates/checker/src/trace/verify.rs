@@ -64,6 +64,8 @@ struct Facts {
     fork: HashMap<u32, Id>,
     /// First event after a wait to the wait and the notifications between them.
     wakeups: HashMap<Id, (Id, Vec<Id>)>,
+    /// An event that receives from an object, to what it comes after: the last signal of each thread before it.
+    signals: HashMap<Id, Vec<Id>>,
 }
 
 impl Facts {
@@ -72,6 +74,8 @@ impl Facts {
         let mut facts = Facts::default();
         let mut last_write: HashMap<u32, Id> = HashMap::new();
         let mut waiting: HashMap<u32, (u32, Id, Vec<Id>)> = HashMap::new();
+        // By object, whether it is an atomic, and thread.
+        let mut signalled: HashMap<(u32, bool, u32), u32> = HashMap::new();
         for event in events {
             let list = facts.of_thread.entry(event.thread).or_default();
             list.push(*event);
@@ -101,8 +105,28 @@ impl Facts {
                 }
                 _ => {}
             }
+            facts.of_signals(event, id, &mut signalled);
         }
         facts
+    }
+
+    /// What the event leaves in an object, or receives from it.
+    fn of_signals(&mut self, event: &Event, id: Id, signalled: &mut HashMap<(u32, bool, u32), u32>) {
+        let atomic = matches!(event.op, Op::AtomicRead | Op::AtomicWrite | Op::AtomicUpdate);
+        if matches!(event.op, Op::Await | Op::After | Op::AtomicRead | Op::AtomicUpdate) {
+            let of_object =
+                signalled.iter().filter(|((object, kind, _), _)| (*object, *kind) == (event.target, atomic));
+            self.signals.insert(id, of_object.map(|((.., thread), index)| (*thread, *index)).collect());
+        }
+        if event.op == Op::Fence {
+            let before = |(&thread, events): (&u32, &Vec<Event>)| (thread, events.len() as u32);
+            let all = self.of_thread.iter().map(before).filter(|last| last.0 != id.0);
+            self.signals.insert(id, all.collect());
+        }
+        let leaves = [Op::Signal, Op::Before, Op::Notify, Op::NotifyAll, Op::AtomicWrite, Op::AtomicUpdate];
+        if leaves.contains(&event.op) {
+            signalled.insert((event.target, atomic, id.0), id.1);
+        }
     }
 
     /// The event with this name.
@@ -174,6 +198,11 @@ impl Replay {
             if !notifications.is_empty() && !notifications.iter().any(woken) {
                 return Err(format!("event {id:?} was not woken"));
             }
+        }
+        if let Some(signal) =
+            facts.signals.get(&id).and_then(|all| all.iter().find(|s| !self.done.contains_key(s)))
+        {
+            return Err(format!("event {id:?} receives what event {signal:?} has not left yet"));
         }
         Ok(())
     }

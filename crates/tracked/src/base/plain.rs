@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use super::park::{Parker, WaitQueue};
-use super::{Guarded, Kind, Site};
+use super::{Guarded, Kind, Site, Step};
 
 /// Nobody holds the lock.
 const FREE: u8 = 0;
@@ -70,11 +70,22 @@ impl RawLock {
         }
     }
 
+    pub(crate) fn taking_back<R>(&self, wait: impl FnOnce() -> R) -> R {
+        wait()
+    }
+
+    pub(crate) fn key(&self) -> Option<u64> {
+        None
+    }
+
     pub(crate) fn is_locked(&self) -> bool {
         self.state.load(Ordering::Relaxed) != FREE
     }
 
     pub(crate) fn name(&self, _name: &str) {}
+
+    #[inline(always)]
+    pub(crate) fn touched(&self, _token: Token, _write: bool, _site: Site) {}
 }
 
 /// What a guard remembers of its acquisition: nothing.
@@ -95,6 +106,12 @@ impl Watch {
     }
 
     pub(crate) fn name(&self, _name: &str) {}
+
+    #[inline(always)]
+    pub(crate) fn step(&self, _: Step, _: Option<Site>) {}
+
+    #[inline(always)]
+    pub(crate) fn before_wait(&self, _: Site, _: Option<u64>) {}
 
     #[inline]
     pub(crate) fn signals(&self, _site: Site) {}
@@ -128,7 +145,7 @@ impl Watch {
     pub(crate) fn unheard(&self, _site: Site) {}
 
     #[inline]
-    pub(crate) fn heard(&self) {}
+    pub(crate) fn heard(&self, _site: Site) {}
 
     #[inline]
     pub(crate) fn waiting_for_signal<R>(
@@ -225,6 +242,29 @@ impl Turn {
     }
 }
 
+/// The identity of data whose accesses are recorded: of no interest here.
+pub(crate) struct Datum;
+
+impl Datum {
+    pub(crate) const fn new() -> Datum {
+        Datum
+    }
+
+    pub(crate) fn name(&self, _name: &str) {}
+
+    #[inline(always)]
+    pub(crate) fn accessed(&self, _write: bool, _site: Site) {}
+}
+
+/// A region that is meant to be atomic: of no interest here.
+pub(crate) struct Region;
+
+impl Region {
+    pub(crate) fn begin(_name: &str, _site: Site) -> Region {
+        Region
+    }
+}
+
 /// A point in a thread's life that others come after: of no interest here.
 #[derive(Clone, Copy)]
 pub(crate) struct Point;
@@ -264,4 +304,19 @@ impl AboutToPark {
     pub(crate) fn now() -> AboutToPark {
         AboutToPark
     }
+}
+
+/// Nothing is under control.
+pub(crate) fn wait_under_control(_: Option<Instant>, _: &(dyn Fn() -> bool + Sync)) -> Option<bool> {
+    None
+}
+
+/// The oldest.
+pub(crate) fn choose_waiter(_: usize) -> usize {
+    0
+}
+
+/// Only an exploration asks for that.
+pub(crate) fn is_spurious() -> bool {
+    false
 }

@@ -5,17 +5,20 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use lockcheck_events::event_file::EventKind;
 use lockcheck_events::{Attempt, LockKind, Mode, Notice, TokenId};
+use lockcheck_explorer::{Access, OperationKind};
 
-use super::{Guarded, Kind, Site};
+use super::{Guarded, Kind, Site, Step};
 pub(crate) use crate::rt::Token;
 use crate::rt::messages::Stamp;
 use crate::rt::notices;
 use crate::rt::standstill;
 pub(crate) use crate::rt::standstill::Vigil;
+use crate::rt::steer;
 pub(crate) use crate::rt::wait_edges::Turn;
 use crate::rt::wait_edges::{self, Needs, Told};
-use crate::rt::{self, HeldLock, LostSignal, Meta, Wait, knowledge, operation, pools};
+use crate::rt::{self, HeldLock, LostSignal, Meta, Wait, knowledge, operation, pools, record};
 use crate::sync::raw::RawTracked;
 
 impl Kind {
@@ -68,8 +71,24 @@ impl RawLock {
         unsafe { self.raw.unlock(token) };
     }
 
+    /// The calling thread lets go of the lock and takes it back at the end of what `wait` waits for.
+    pub(crate) fn taking_back<R>(&self, wait: impl FnOnce() -> R) -> R {
+        self.raw.taking_back(wait)
+    }
+
+    /// What the lock is known by in an exploration, if the calling thread is under control of one.
+    pub(crate) fn key(&self) -> Option<u64> {
+        self.raw.key()
+    }
+
     pub(crate) fn is_locked(&self) -> bool {
         self.raw.is_locked()
+    }
+
+    /// Takes note that the data is read or may be written, by the acquisition that gave `token`.
+    #[inline(always)]
+    pub(crate) fn touched(&self, token: Token, write: bool, site: Site) {
+        self.raw.touched(token, write, site);
     }
 
     pub(crate) fn name(&self, name: &str) {
@@ -99,14 +118,36 @@ impl Drop for AboutToPark {
     }
 }
 
+/// Blocks a thread under control until `ready` or until the deadline, and says whether it was the former; `None`: the
+/// calling thread is not under control.
+pub(crate) fn wait_under_control(
+    deadline: Option<Instant>,
+    ready: &(dyn Fn() -> bool + Sync),
+) -> Option<bool> {
+    let own = steer::me()?;
+    Some(steer::operations::wait_until(own, OperationKind::Resume, None, deadline, ready))
+}
+
+/// Which of so many waiters a signal reaches.
+pub(crate) fn choose_waiter(waiters: usize) -> usize {
+    steer::operations::choose_waiter(waiters)
+}
+
 /// The identity of an object that threads wait for.
 pub(crate) struct Watch {
     meta: Meta,
     kind: LockKind,
     /// The last signal, if it found nobody.
     lost: LostSignal,
+    /// The last signal that reached somebody.
+    last: LostSignal,
     told: Told,
     stamp: Stamp,
+}
+
+thread_local! {
+    /// Where the thread was last woken by a signal, and of which object: as long as it has signalled nothing since.
+    static WOKEN: Cell<(u64, usize)> = const { Cell::new((0, 0)) };
 }
 
 /// One of several things that an object is waited for: the room in a queue, an item. An object of its own where waits
@@ -124,8 +165,14 @@ impl Signal {
     /// As of this moment: before the thread does anything for it.
     #[inline]
     pub(crate) fn about_to() -> Signal {
-        Signal(rt::current().map(Needs::of))
+        Signal(watched().map(Needs::of))
     }
+}
+
+/// The calling thread, if it is watched and not under control: then the detector has nothing to learn from it.
+#[inline]
+fn watched() -> Option<&'static rt::Thread> {
+    rt::current().filter(|thread| !thread.is_steered())
 }
 
 impl Watch {
@@ -145,6 +192,7 @@ impl Watch {
             meta: Meta::new(created),
             kind: kind.lock_kind(),
             lost: LostSignal::none(),
+            last: LostSignal::none(),
             told: Told::nothing(),
             stamp: Stamp::new(),
         }
@@ -159,13 +207,55 @@ impl Watch {
         part.meta.name(self.kind, name);
     }
 
+    /// Takes note that an operation is about to be made that others could notice. Each is counted.
+    #[inline]
+    pub(crate) fn step(&self, step: Step, site: Option<Site>) {
+        let Some(thread) = rt::current() else { return };
+        if thread.is_steered() {
+            let (kind, access) = match step {
+                Step::Take => (OperationKind::Acquire, Access::Write),
+                Step::Give => (OperationKind::Release, Access::Write),
+                Step::Try => (OperationKind::TryLock, Access::Write),
+                Step::Look => (OperationKind::Load, Access::Read),
+                Step::Change => (OperationKind::Set, Access::Write),
+            };
+            steer::operations::visible(thread, kind, self.meta.id(thread).0, access, site);
+        } else {
+            thread.next_event();
+        }
+    }
+
+    /// As [`step`](Self::step), in a destructor, and only under control.
+    pub(crate) fn step_in_drop(&self) {
+        if let Some((_, thread)) = steer::me() {
+            steer::operations::visible_in_drop(self.meta.id(thread).0, Access::Write);
+        }
+    }
+
+    /// The calling thread is about to wait for a signal, letting go of `lock`, which it takes back when it is told.
+    /// The wait is counted when it begins.
+    pub(crate) fn before_wait(&self, site: Site, lock: Option<u64>) {
+        if let Some((me, thread)) = steer::me() {
+            steer::operations::before_wait((me, thread), self.meta.id(thread).0, lock, site);
+        }
+    }
+
     /// Takes note that somebody is about to signal, at `site`.
     pub(crate) fn signals(&self, site: Site) {
         if let Some(thread) = rt::current() {
+            if thread.is_steered() {
+                let id = self.meta.id(thread).0;
+                let kind = OperationKind::Notify;
+                return steer::operations::visible(thread, kind, id, Access::Write, Some(site));
+            }
+            WOKEN.set((0, 0));
             let object = wanted(&self.meta, self.kind, thread, site, Attempt::Try);
             let object = wait_edges::signalled_at(object, site, thread.event());
+            let notifies = self.kind == LockKind::Condition;
+            record::left(thread, if notifies { EventKind::Notify } else { EventKind::Signal }, &object);
             self.told.signalled(thread, &object, &Needs::of(thread), Turn::ANY);
             self.stamp.leave(thread);
+            thread.next_event();
         }
     }
 
@@ -174,35 +264,44 @@ impl Watch {
         if let Some(thread) = rt::current() {
             let object = wanted(&self.meta, self.kind, thread, site, Attempt::Block);
             thread.next_event();
-            self.told.waited(thread, &object, Turn::ANY);
-            self.stamp.take(thread);
+            if !thread.is_steered() {
+                record::received(thread, EventKind::Await, &object);
+                self.told.waited(thread, &object, Turn::ANY);
+                self.stamp.take(thread);
+            }
         }
     }
 
-    /// What is done from here on comes after all that was signalled so far.
+    /// What is done from here on comes after all that was signalled so far. For a condition, that is so because of
+    /// the lock that goes with it.
     pub(crate) fn hears(&self) {
-        if let Some(thread) = rt::current() {
+        if let Some(thread) = watched() {
+            if self.kind != LockKind::Condition {
+                self.record(thread, &self.meta, EventKind::Await);
+            }
             self.stamp.take(thread);
         }
     }
 
     /// Takes note of a message that others may come after. Comes before anybody can receive it.
     pub(crate) fn sends(&self) {
-        if let Some(thread) = rt::current() {
+        if let Some(thread) = watched() {
+            self.record(thread, &self.meta, EventKind::Signal);
             self.stamp.leave(thread);
         }
     }
 
     /// The same for a message by a part of the object. Comes before anybody can receive it.
     pub(crate) fn part_sends(&self, part: &Part) {
-        if let Some(thread) = rt::current() {
+        if let Some(thread) = watched() {
+            self.record(thread, &part.meta, EventKind::Signal);
             part.stamp.leave(thread);
         }
     }
 
     /// Takes note of the signal just given by a part.
     pub(crate) fn part_signalled(&self, part: &Part, site: Site, signal: &Signal, turn: Turn) {
-        if let (Some(thread), Some(needs)) = (rt::current(), &signal.0) {
+        if let (Some(thread), Some(needs)) = (watched(), &signal.0) {
             let object = wanted(&part.meta, self.kind, thread, site, Attempt::Try);
             let object = wait_edges::signalled_at(object, site, thread.event());
             part.told.signalled(thread, &object, needs, turn);
@@ -214,14 +313,29 @@ impl Watch {
         if let Some(thread) = rt::current() {
             let object = wanted(&part.meta, self.kind, thread, site, attempt(deadline));
             thread.next_event();
-            part.told.waited(thread, &object, turn);
+            if !thread.is_steered() {
+                part.told.waited(thread, &object, turn);
+            }
         }
     }
 
     /// Takes note that a wait for a part is over.
     pub(crate) fn part_hears(&self, part: &Part) {
-        if let Some(thread) = rt::current() {
+        if let Some(thread) = watched() {
+            self.record(thread, &part.meta, EventKind::Await);
             part.stamp.take(thread);
+        }
+    }
+
+    /// Records what is left in the object (or part) with this identity, or received from it.
+    #[inline]
+    fn record(&self, thread: &rt::Thread, meta: &Meta, kind: EventKind) {
+        if thread.is_recording() {
+            let object = record::object(meta, thread, self.kind, meta.created());
+            match kind {
+                EventKind::Signal => record::left(thread, kind, &object),
+                _ => record::received(thread, kind, &object),
+            }
         }
     }
 
@@ -242,8 +356,11 @@ impl Watch {
     }
 
     /// Takes note of a signal that reaches somebody.
-    pub(crate) fn heard(&self) {
+    pub(crate) fn heard(&self, site: Site) {
         self.lost.clear();
+        if let Some(thread) = rt::current() {
+            self.last.set(thread, site);
+        }
     }
 
     /// Runs `block`, visible to others as a wait for this object that any thread could end, by one who made sure,
@@ -260,16 +377,23 @@ impl Watch {
         guarded: Guarded,
         block: impl FnOnce() -> R,
     ) -> R {
-        if let Some(thread) = rt::current() {
+        let mut here = (0, 0);
+        if let Some(thread) = watched() {
             let object = wanted(&self.meta, self.kind, thread, site, attempt(deadline));
+            here = (object.id.0, std::ptr::from_ref(site).addr());
             self.told.waited(thread, &object, Turn::ANY);
         }
-        let wait = |wanted| match guarded {
-            Guarded::Yes => Wait::for_anyone(wanted),
-            Guarded::Unknown => Wait::for_anyone(wanted).after(&self.lost),
+        let again = here != (0, 0) && WOKEN.get() == here;
+        let wait = |wanted| {
+            let wait = Wait::for_anyone(wanted);
+            let wait = if guarded == Guarded::Unknown { wait.after(&self.lost) } else { wait };
+            if again { wait.again_after(&self.last) } else { wait }
         };
         let result = self.in_sight(site, deadline, wait, block);
-        self.hears();
+        if let Some(thread) = watched() {
+            self.stamp.take(thread);
+        }
+        WOKEN.set(if deadline.is_none() { here } else { (0, 0) });
         result
     }
 
@@ -290,12 +414,21 @@ impl Watch {
         let Some(thread) = rt::current() else { return block() };
         let wanted = wanted(&self.meta, self.kind, thread, site, attempt(deadline));
         thread.next_event();
+        if thread.is_steered() {
+            let tasks: Vec<_> = tasks.iter().map(|task| Arc::clone(&task.0)).collect();
+            let busy = thread.enter();
+            let ticket = pools::Ticket::new(tasks, all);
+            drop(busy);
+            return steer::operations::in_sight(Wait::for_tasks(wanted, ticket.number()), block);
+        }
         let tasks: Vec<_> = tasks.iter().map(|task| Arc::clone(&task.0)).collect();
         pools::about_to_wait(thread, &wanted, &tasks);
         let busy = thread.enter();
         let ticket = pools::Ticket::new(tasks, all);
         drop(busy);
+        let since = notices::about_to_block(thread);
         let result = operation::wait_in_sight(thread, Wait::for_tasks(wanted, ticket.number()), block);
+        notices::blocked(thread, &wanted, since);
         thread.wait_slot().set_anchor(thread);
         result
     }
@@ -308,16 +441,22 @@ impl Watch {
         block: impl FnOnce() -> R,
     ) -> R {
         let Some(thread) = rt::current() else { return block() };
-        let attempt = attempt(deadline);
-        let wanted = wanted(&self.meta, self.kind, thread, site, attempt);
+        let wanted = wanted(&self.meta, self.kind, thread, site, attempt(deadline));
         thread.next_event();
+        if thread.is_steered() {
+            return steer::operations::in_sight(wait(wanted), block);
+        }
         let published = rt::publish(thread, wait(wanted));
-        if attempt == Attempt::Block && ABOUT_TO_PARK.with(Cell::get) == 0 {
+        if wanted.attempt == Attempt::Block && ABOUT_TO_PARK.with(Cell::get) == 0 {
             // It will sleep in somebody else's code, where it cannot look.
             standstill::rouse_another(thread);
         }
+        record::received(thread, EventKind::Wait, &wanted);
+        let since = notices::about_to_block(thread);
         let result = block();
         drop(published);
+        notices::blocked(thread, &wanted, since);
+        record::received(thread, EventKind::Await, &wanted);
         // Whoever ended the wait may have done things first that this thread now comes after.
         thread.wait_slot().set_anchor(thread);
         result
@@ -331,7 +470,7 @@ pub(crate) struct Crew(Arc<pools::Crew>);
 impl Crew {
     /// One more.
     pub(crate) fn add(&self, worker: &crate::watched_thread::JoinHandle<()>) {
-        self.0.join(worker.ended.thread());
+        self.0.join(worker.watched_as());
     }
 }
 
@@ -391,6 +530,53 @@ fn wanted(meta: &Meta, kind: LockKind, thread: &rt::Thread, site: Site, attempt:
     }
 }
 
+/// The identity of data whose accesses are recorded.
+pub(crate) struct Datum {
+    meta: Meta,
+}
+
+impl Datum {
+    #[track_caller]
+    pub(crate) const fn new() -> Datum {
+        Datum { meta: Meta::new(std::panic::Location::caller()) }
+    }
+
+    pub(crate) fn name(&self, name: &str) {
+        self.meta.name(LockKind::Mutex, name);
+    }
+
+    /// Takes note that the data is read, or may be written.
+    #[inline(always)]
+    pub(crate) fn accessed(&self, write: bool, site: Site) {
+        if let Some(thread) = rt::current()
+            && thread.is_recording()
+        {
+            let kind = if write { EventKind::Write } else { EventKind::Read };
+            record::accessed(thread, self.meta.id(thread), self.meta.created(), kind, site);
+        }
+    }
+}
+
+/// A region that is meant to be atomic, as long as it lives.
+pub(crate) struct Region;
+
+impl Region {
+    pub(crate) fn begin(name: &str, site: Site) -> Region {
+        if let Some(thread) = rt::current() {
+            record::region_begins(thread, name, site);
+        }
+        Region
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        if let Some(thread) = rt::current() {
+            record::region_ends(thread);
+        }
+    }
+}
+
 /// A point in a thread's life that others come after.
 #[derive(Clone, Copy)]
 pub(crate) struct Point(Option<TokenId>);
@@ -398,13 +584,23 @@ pub(crate) struct Point(Option<TokenId>);
 impl Point {
     /// This point of the calling thread's.
     pub(crate) fn here() -> Point {
-        Point(rt::current().map(knowledge::before))
+        Point(watched().map(|thread| {
+            let token = knowledge::before(thread);
+            record::point(thread, token);
+            token
+        }))
     }
 
     /// What the calling thread does from here on comes after it.
     pub(crate) fn precedes(self) {
         if let (Some(token), Some(thread)) = (self.0, rt::current()) {
             knowledge::after(thread, token);
+            record::after_point(thread, token);
         }
     }
+}
+
+/// Whether the wait that begins ends without a signal.
+pub(crate) fn is_spurious() -> bool {
+    steer::operations::is_spurious()
 }

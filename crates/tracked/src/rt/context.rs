@@ -16,10 +16,11 @@ use lockcheck_events::{Attempt, LockId, LockKind, Mode, ThreadId};
 use super::hash::fold;
 use super::intent::Intents;
 use super::knowledge::Known;
+use super::record::{self, Recorder};
 use super::stack::Captured;
 use super::thread::Ended;
 use super::waits::WaitSlot;
-use super::{lifecycle, registry};
+use super::{lifecycle, registry, steer};
 
 /// A place in the user's source, by the compiler.
 pub type Place = &'static Location<'static>;
@@ -56,7 +57,7 @@ pub(crate) struct HeldLock {
 
 const MODES: [Mode; 4] = [Mode::Exclusive, Mode::Shared, Mode::SharedRecursive, Mode::Upgradable];
 const ATTEMPTS: [Attempt; 3] = [Attempt::Block, Attempt::Try, Attempt::Timed];
-const KINDS: [LockKind; 14] = [
+const KINDS: [LockKind; 15] = [
     LockKind::Mutex,
     LockKind::Reentrant,
     LockKind::RwLock,
@@ -71,6 +72,7 @@ const KINDS: [LockKind; 14] = [
     LockKind::Gate,
     LockKind::Pipe,
     LockKind::Process,
+    LockKind::Variable,
 ];
 
 /// Packs what a hold says besides its lock and places; the discriminants index the tables above.
@@ -174,8 +176,12 @@ const EVENT: u64 = 1 << 32;
 const BUSY: u64 = 1 << 16;
 /// The thread has not been seen before. Only together with `BUSY`.
 const UNSEEN: u64 = 1 << 17;
+/// The thread is under control of an exploration: the quick ways are not for it.
+const STEERED: u64 = 1 << 19;
 /// The program states something about what the thread does now (see `intent`): no quick way.
 const STATED: u64 = 1 << 18;
+/// The thread records what it does, which none of the quick ways does.
+const RECORDING: u64 = 1 << 20;
 /// The bits of a thread's word that count its holds.
 const LEN: u64 = 0xffff;
 /// All but the operations: zero for a thread that is watched and holds nothing.
@@ -189,6 +195,8 @@ pub(crate) struct HoldSet {
     word: AtomicU64,
     /// Entries past the inline ones, `HELD_MAX - HELD_INLINE` of them, allocated on the first need.
     overflow: AtomicPtr<Held>,
+    /// The number of the thread's last recorded event. Relaxed: others look at it only to number theirs above it.
+    pub(super) stamp: AtomicU32,
     inline: [Held; HELD_INLINE],
 }
 
@@ -306,6 +314,8 @@ impl Token {
     const INDEX: u32 = 0xffff;
     /// A bit for the guard's own use.
     const MARK: u32 = 1 << 31;
+    /// The acquisition was recorded: so is what is done with the data.
+    const RECORDED: u32 = 1 << 30;
 
     #[inline(always)]
     fn index(self) -> u32 {
@@ -315,7 +325,18 @@ impl Token {
     /// The same, with the guard's bit.
     #[inline(always)]
     pub(crate) fn with_mark(self, mark: bool) -> Token {
-        Token(self.0 & Token::INDEX | if mark { Token::MARK } else { 0 })
+        Token(self.0 & !Token::MARK | if mark { Token::MARK } else { 0 })
+    }
+
+    /// The same, of an acquisition that was recorded.
+    pub(crate) fn recorded(self) -> Token {
+        Token(self.0 | Token::RECORDED)
+    }
+
+    /// Whether the acquisition was recorded.
+    #[inline(always)]
+    pub(crate) fn is_recorded(self) -> bool {
+        self.0 & Token::RECORDED != 0
     }
 
     /// The guard's bit.
@@ -348,6 +369,8 @@ pub(crate) struct Thread {
     captured: ManuallyDrop<UnsafeCell<Option<Captured>>>,
     /// Where the thread's end is to be noted, if anybody may join it.
     ended: ManuallyDrop<Cell<Option<Ended>>>,
+    /// Where it records; null unless `RECORDING`.
+    recorder: Cell<*mut Recorder>,
     /// What others see of the thread; null before its first and after its last operation.
     shared: Cell<*const Shared>,
 }
@@ -487,6 +510,7 @@ impl Thread {
             holds: HoldSet {
                 word: AtomicU64::new(BUSY | UNSEEN),
                 overflow: AtomicPtr::new(ptr::null_mut()),
+                stamp: AtomicU32::new(0),
                 inline: [Held::EMPTY; HELD_INLINE],
             },
             slot: Cell::new(0),
@@ -496,6 +520,7 @@ impl Thread {
             intents: ManuallyDrop::new(UnsafeCell::new(Intents::new())),
             captured: ManuallyDrop::new(UnsafeCell::new(None)),
             ended: ManuallyDrop::new(Cell::new(None)),
+            recorder: Cell::new(ptr::null_mut()),
             shared: Cell::new(ptr::null()),
         }
     }
@@ -540,6 +565,7 @@ impl Thread {
             registry::hide(shared);
         }
         self.shared.set(ptr::null());
+        self.set_recorder(None);
         self.holds.shrink();
         *self.known() = Known::new();
         *self.intents() = Intents::new();
@@ -592,10 +618,70 @@ impl Thread {
         self.holds.set_word(self.holds.word() | BUSY);
     }
 
+    /// Whether what the thread does now is to be recorded.
+    #[inline(always)]
+    pub(crate) fn is_recording(&self) -> bool {
+        self.holds.word() & (RECORDING | BUSY) == RECORDING
+    }
+
+    /// Where it records, if what it does now is to be recorded.
+    #[inline(always)]
+    pub(super) fn recorder(&self) -> Option<&Recorder> {
+        // SAFETY: the flag says that the pointer is one that `set_recorder` made; only the thread itself takes it
+        // back, at its end.
+        self.is_recording().then(|| unsafe { &*self.recorder.get() })
+    }
+
+    /// From here on the thread records there, or no longer does.
+    pub(super) fn set_recorder(&self, recorder: Option<Box<Recorder>>) {
+        let flag = if recorder.is_some() { RECORDING } else { 0 };
+        let new = recorder.map_or(ptr::null_mut(), Box::into_raw);
+        self.holds.set_word(self.holds.word() & !RECORDING | flag);
+        let old = self.recorder.replace(new);
+        if !old.is_null() {
+            // SAFETY: made by `Box::into_raw` above; nobody has it any more, for nothing keeps it across this.
+            drop(unsafe { Box::from_raw(old) });
+        }
+    }
+
+    /// Stops recording, while the recorder may be in use.
+    pub(super) fn stop_recording(&self) {
+        self.holds.set_word(self.holds.word() & !RECORDING);
+    }
+
     /// The index of the operation about to be made.
     #[inline(always)]
     pub(crate) fn event(&self) -> u32 {
         (self.holds.word() >> 32) as u32
+    }
+
+    /// Whether the thread is under control, and what it does now is not the run-time's own.
+    #[inline(always)]
+    pub(crate) fn is_steered(&self) -> bool {
+        self.holds.word() & (STEERED | BUSY) == STEERED
+    }
+
+    /// Puts the thread under control, `event` being its next operation; gives how many it had made.
+    pub(crate) fn steer(&self, event: u32) -> u32 {
+        let word = self.holds.word();
+        self.holds.set_word(word & NOT_IDLE | STEERED | u64::from(event) << 32);
+        (word >> 32) as u32
+    }
+
+    /// Releases the thread from control, as one that has made so many operations and holds so many locks.
+    pub(crate) fn unsteer(&self, events: u32, holds: usize) {
+        let word = self.holds.word() & NOT_IDLE & !STEERED & !LEN;
+        self.holds.set_word(word | u64::from(events) << 32 | holds as u64 & LEN);
+    }
+
+    /// Lets go of the thread for the time of a call.
+    pub(crate) fn unsteer_for_now(&self) {
+        self.holds.set_word(self.holds.word() & !STEERED);
+    }
+
+    /// The call is over.
+    pub(crate) fn steer_again(&self) {
+        self.holds.set_word(self.holds.word() | STEERED);
     }
 
     /// Counts an operation and gives its index.
@@ -703,6 +789,15 @@ impl Thread {
         Token(len as u32)
     }
 
+    /// The lock `id` is gone. If the calling thread held it, its guard was forgotten: nobody will take the hold away.
+    #[inline(always)]
+    pub(crate) fn lock_dropped(id: u64) {
+        let thread = own();
+        if thread.holds.word() & LEN != 0 {
+            while thread.pop(id) {}
+        }
+    }
+
     /// Takes away the calling thread's hold of `id` that `token` stands for.
     #[inline(always)]
     pub(crate) fn release(token: Token, id: u64) {
@@ -721,8 +816,9 @@ impl Thread {
     #[inline]
     pub(crate) fn release_youngest(id: u64) -> bool {
         let thread = own();
-        let (word, len) = (thread.holds.word(), thread.holds.len());
-        let index = len.wrapping_sub(1);
+        let word = thread.holds.word();
+        // Any flag makes it none of the inline ones.
+        let index = ((word & NOT_IDLE) as usize).wrapping_sub(1);
         if index < HELD_INLINE && thread.holds.inline[index].id.load(Ordering::Relaxed) == id {
             thread.holds.set_word(word - 1);
             return true;
@@ -735,9 +831,17 @@ impl Thread {
     #[inline(never)]
     pub(crate) fn pop(&self, id: u64) -> bool {
         let holds = &self.holds;
+        if self.is_steered() {
+            steer::operations::releases(self, id);
+        }
         let len = holds.len();
         let is_it = |&index: &usize| holds.entry(index).id.load(Ordering::Relaxed) == id;
         let Some(index) = (0..len).rev().find(is_it) else { return false };
+        if self.is_recording()
+            && let Some(hold) = holds.entry(index).read()
+        {
+            record::released(self, &hold);
+        }
         self.remove(index);
         true
     }
@@ -765,6 +869,11 @@ impl Thread {
 
     fn remove(&self, index: usize) {
         let holds = &self.holds;
+        if self.is_steered()
+            && let Some(hold) = holds.entry(index).read()
+        {
+            steer::operations::released(self, &hold);
+        }
         let last = holds.len() - 1;
         for place in index..last {
             if let Some(hold) = holds.entry(place + 1).read() {

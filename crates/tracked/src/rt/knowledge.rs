@@ -20,7 +20,7 @@ use super::context::{HELD_MAX, HeldLock, HoldSet, Thread, current_if_known};
 use super::names::Names;
 use super::operation::Meta;
 use super::wait_edges::Turn;
-use super::{intent, mode, output, reaction, registry, stack};
+use super::{contention, intent, mode, output, reaction, registry, stack};
 
 /// Longest wait for the knowledge mutex.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -179,6 +179,18 @@ pub(crate) fn file(record: Record) {
     with(|knowledge| knowledge.file(&record));
 }
 
+/// Where the trace is, if one is written.
+pub(crate) fn trace_path() -> Option<std::path::PathBuf> {
+    with(|knowledge| knowledge.trace.as_ref().map(|trace| trace.path().to_owned())).flatten()
+}
+
+/// Files what an object is, unless that was done.
+pub(crate) fn announce_one(object: &HeldLock) {
+    let mut records = Vec::new();
+    announce([*object].into_iter(), &mut records);
+    file_all(records);
+}
+
 /// Files these, in their order; gives what they bring to light.
 pub(crate) fn file_all(records: Vec<Record>) -> Vec<News> {
     if records.is_empty() {
@@ -297,6 +309,14 @@ fn site_record(site: lockcheck_events::SiteId, records: &mut Vec<Record>) {
     }
 }
 
+/// The records that must stand before one with these sides, which name these locks.
+pub(crate) fn announced(locks: &[HeldLock], sides: &[Request]) -> Vec<Record> {
+    let mut records = Vec::new();
+    announce(locks.iter().copied(), &mut records);
+    sides.iter().for_each(|side| announce_sites(side, &mut records));
+    records
+}
+
 /// The request, with its stack, and the records that must stand before it.
 pub(crate) fn prepare(thread: &Thread, wanted: &HeldLock) -> (Request, Vec<Record>) {
     let mut records = Vec::new();
@@ -361,6 +381,18 @@ pub(crate) fn learn(thread: &Thread, wanted: &HeldLock, key: u64) {
     }
 }
 
+/// Learns that the calling thread accesses a datum, which the mode of `access` says how, and marks `key` as known.
+#[cfg(all(feature = "process", target_os = "linux"))]
+pub(crate) fn learn_access(thread: &Thread, access: &HeldLock, key: u64) {
+    let busy = thread.enter();
+    let (request, mut records) = prepare(thread, access);
+    let writes = access.mode == lockcheck_events::Mode::Exclusive;
+    records.push(Record::Access { request, writes });
+    let found = learned(thread, key, records);
+    drop(busy);
+    found.iter().for_each(|news| reaction::found(thread, news));
+}
+
 /// Files a stuck set, or what may be one, with everything it refers to: `locks` are what its members hold and want.
 pub(crate) fn stuck(record: Record, locks: &[HeldLock]) -> Vec<News> {
     let mut records = Vec::new();
@@ -423,10 +455,7 @@ pub(crate) fn lock_dropped(lock: LockId) {
     if !mode::watching() {
         return;
     }
-    let thread = current_if_known();
-    let busy = thread.map(Thread::enter);
-    // Its guard was forgotten: nobody will take the hold away.
-    while thread.is_some_and(|thread| thread.pop(lock.0)) {}
+    let busy = current_if_known().map(Thread::enter);
     if registry::forget_lock(lock).is_none() && registry::LOCKS.contains_key(&lock) {
         registry::lock_gone(lock);
         with(|knowledge| {
@@ -463,6 +492,7 @@ pub(crate) fn foretold() -> Vec<(lockcheck_checker::Code, lockcheck_checker::Tie
 
 /// All that was found in this process so far. Symbols are resolved when the mutex is free again.
 pub(crate) fn report() -> Report {
+    contention::tell_now();
     let busy = current_if_known().map(Thread::enter);
     let target = std::env::current_exe().map(|exe| exe.display().to_string()).unwrap_or_default();
     let mut report = Report::empty(target);
@@ -475,7 +505,7 @@ pub(crate) fn report() -> Report {
     if report.at_least(Tier::Likely).next().is_some() {
         report.verdict = Verdict::Findings;
     }
-    if report.findings.iter().any(|finding| finding.tier == Tier::Actual) {
+    if report.findings.iter().any(|finding| finding.tier == Tier::Actual && finding.code.is_a_hang()) {
         report.verdict = Verdict::Hang;
     }
     let unfiled = UNFILED.load(Ordering::Relaxed);
@@ -507,6 +537,7 @@ pub(crate) fn findings_for(thread: ThreadId, belongs: &dyn Fn(ThreadId) -> bool)
 
 /// The process ends in an orderly way: the last record, and the file is given its final size.
 pub(crate) fn finish() {
+    contention::tell_now();
     let busy = current_if_known().map(Thread::enter);
     with(|knowledge| {
         let stats = knowledge.judge.stats();

@@ -13,7 +13,7 @@ use lockcheck_events::{Record, ThreadId, TokenId};
 use super::context::{Thread, current_if_known, newcomer};
 use super::registry::ThreadEntry;
 use super::thread::Ended;
-use super::{family, knowledge, mode, registry, standstill, strays};
+use super::{contention, family, knowledge, mode, notices, record, registry, standstill, strays};
 
 /// What a thread that was started through the tracked API knows of its start.
 #[derive(Clone)]
@@ -77,6 +77,7 @@ fn enlist(thread: &'static Thread, origin: Option<Origin>) {
         knowledge::after(thread, token);
         knowledge::forget(&[token]);
     }
+    record::arrive(thread, parent.is_some());
     thread.watch();
 }
 
@@ -134,6 +135,7 @@ extern "C" fn forked() {
 extern "C" fn exiting() {
     if mode::watching() {
         knowledge::finish();
+        record::finish();
     }
 }
 
@@ -153,11 +155,14 @@ fn call_on_exit() {
 unsafe extern "C" fn leave(_: *mut c_void) {
     let Some(thread) = current_if_known() else { return };
     let id = thread.id();
+    record::leave(thread);
     if mode::watching() {
         let busy = thread.enter();
         if let Some(ended) = thread.take_ended() {
             ended.gone(thread);
         }
+        contention::tell(thread);
+        notices::leaked(thread);
         strays::abandon(thread);
         knowledge::thread_ended(id);
         drop(busy);

@@ -18,6 +18,7 @@
 
 #[cfg(all(feature = "process", target_os = "linux"))]
 pub(crate) mod board;
+pub(crate) mod contention;
 pub(crate) mod context;
 pub(crate) mod dump;
 mod familiar;
@@ -37,10 +38,12 @@ pub(crate) mod operation;
 pub(crate) mod output;
 pub(crate) mod pools;
 pub(crate) mod reaction;
+pub(crate) mod record;
 pub(crate) mod registry;
 pub(crate) mod scope;
 pub(crate) mod stack;
 pub(crate) mod standstill;
+pub(crate) mod steer;
 pub(crate) mod strays;
 pub(crate) mod tasks;
 pub(crate) mod thread;

@@ -10,6 +10,8 @@ const UNDECIDED: u8 = 0;
 const OFF: u8 = 1;
 /// The online detector watches.
 const CHECK: u8 = 2;
+/// It does, and every event goes to a file.
+const RECORD: u8 = 3;
 
 /// Relaxed throughout: the word orders nothing. A thread that still sees the old mode behaves as it would have a
 /// moment earlier.
@@ -17,7 +19,12 @@ static MODE: AtomicU8 = AtomicU8::new(UNDECIDED);
 
 /// Whether the detector watches.
 pub(crate) fn watching() -> bool {
-    MODE.load(Ordering::Relaxed) == CHECK
+    MODE.load(Ordering::Relaxed) >= CHECK
+}
+
+/// Whether events are recorded.
+pub(crate) fn recording() -> bool {
+    MODE.load(Ordering::Relaxed) == RECORD
 }
 
 /// Decides on the mode if nobody has, and says whether the detector watches.
@@ -25,9 +32,13 @@ pub(crate) fn watching() -> bool {
 pub(crate) fn decide() -> bool {
     static DECIDE: Once = Once::new();
     DECIDE.call_once(|| {
-        let off = std::env::var_os("LOCKCHECK").is_some_and(|word| word == "off");
+        let word = std::env::var_os("LOCKCHECK").unwrap_or_default();
         // A child of fork may have set OFF before its first look at the environment; keep that.
-        let chosen = if off { OFF } else { CHECK };
+        let chosen = match word.to_str() {
+            Some("off") => OFF,
+            Some("record") => RECORD,
+            _ => CHECK,
+        };
         let _ = MODE.compare_exchange(UNDECIDED, chosen, Ordering::Relaxed, Ordering::Relaxed);
     });
     watching()

@@ -8,12 +8,14 @@
 //! | running in another thread | a request that waits for that thread's hold, in sight of others |
 //! | running in the calling thread | a self-deadlock |
 
+use lockcheck_events::event_file::EventKind;
 use lockcheck_events::{Attempt, LockKind, Mode};
+use lockcheck_explorer::OperationKind;
 
 use super::context::{HeldLock, Place, Thread, Token, current};
 use super::operation::{self, Meta, Owner};
-use super::reaction;
 use super::waits::{self, Published, Wait};
+use super::{reaction, record, steer};
 
 /// What an initialiser carries besides std's own.
 pub(crate) struct Gate {
@@ -25,7 +27,17 @@ pub(crate) struct Gate {
 /// A call that may have to wait, or to run the body. Others see the wait until this is dropped or the body begins.
 pub(crate) struct Turn<'a> {
     gate: &'a Gate,
-    watched: Option<(&'static Thread, HeldLock, Published)>,
+    watched: Option<(&'static Thread, HeldLock, Option<Published>)>,
+    received: Option<Received>,
+}
+
+/// When it is dropped, the call comes after whoever ran the body last.
+struct Received(&'static Thread, HeldLock);
+
+impl Drop for Received {
+    fn drop(&mut self) {
+        record::received(self.0, EventKind::Await, &self.1);
+    }
 }
 
 /// The body runs; it ends, one way or another, when this is dropped.
@@ -49,7 +61,16 @@ impl Gate {
     }
 
     fn request(&self, thread: &Thread, site: Place) -> HeldLock {
-        let wanted = HeldLock {
+        let wanted = self.wanted(thread, site);
+        if !thread.is_steered() {
+            operation::learn(thread, &wanted);
+        }
+        wanted
+    }
+
+    /// The initialiser as one that is asked for now; counted.
+    fn wanted(&self, thread: &Thread, site: Place) -> HeldLock {
+        HeldLock {
             id: self.meta.id(thread),
             site,
             created: self.meta.created(),
@@ -57,24 +78,28 @@ impl Gate {
             mode: Mode::Exclusive,
             attempt: Attempt::Block,
             kind: LockKind::Once,
-        };
-        operation::learn(thread, &wanted);
-        wanted
+        }
     }
 
     /// The call at `site` finds it done.
     #[inline]
     pub(crate) fn passed(&self, site: Place) {
         if let Some(thread) = current() {
-            self.request(thread, site);
+            let wanted = self.request(thread, site);
+            record::received(thread, EventKind::Await, &wanted);
         }
     }
 
     /// The call at `site` does not find it done.
     #[cold]
     pub(crate) fn turn(&self, site: Place) -> Turn<'_> {
-        let Some(thread) = current() else { return Turn { gate: self, watched: None } };
+        let Some(thread) = current() else { return Turn { gate: self, watched: None, received: None } };
         let wanted = self.request(thread, site);
+        if let Some((me, _)) = steer::me() {
+            // Whoever runs the body has the gate until that is over.
+            steer::operations::pass_gate((me, thread), &wanted);
+            return Turn { gate: self, watched: Some((thread, wanted, None)), received: None };
+        }
         let own = thread.hold_against(&wanted);
         if let Some(own) = own {
             reaction::self_deadlock(thread, &wanted, &own);
@@ -90,24 +115,48 @@ impl Gate {
             reaction::deadlock(thread, circle, wait);
             wait = waits::publish(thread, Wait::for_lock(wanted));
         }
-        Turn { gate: self, watched: Some((thread, wanted, wait)) }
+        let watched = Some((thread, wanted, Some(wait)));
+        Turn { gate: self, watched, received: Some(Received(thread, wanted)) }
+    }
+}
+
+impl Gate {
+    /// Under control: blocks until `is_done`, at `site`, and says that it did.
+    pub(crate) fn awaited_under_control(&self, site: Place, is_done: &(dyn Fn() -> bool + Sync)) -> bool {
+        let Some((me, thread)) = steer::me() else { return false };
+        let wanted = self.wanted(thread, site);
+        steer::operations::in_sight(Wait::for_anyone(wanted), || {
+            steer::operations::wait_until((me, thread), OperationKind::Once, None, None, is_done)
+        })
     }
 }
 
 impl<'a> Turn<'a> {
     /// The calling thread is the one to run the body, now.
     pub(crate) fn begin(self) -> Running<'a> {
-        let Turn { gate, watched } = self;
+        let Turn { gate, watched, received } = self;
+        drop(received);
         let Some((thread, wanted, wait)) = watched else { return Running { gate, token: Token::UNWATCHED } };
         // The hold set must not change while the wait is published.
         drop(wait);
         gate.runner.set(thread);
-        Running { gate, token: thread.push(wanted) }
+        if thread.is_steered() {
+            steer::operations::granted(thread, &wanted);
+        }
+        let token = thread.push(wanted);
+        Running { gate, token: record::acquired(thread, &wanted, token) }
     }
 }
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
+        if self.token.is_recorded()
+            && let Some(thread) = current()
+        {
+            let gate = &self.gate.meta;
+            let done = record::object(gate, thread, LockKind::Once, gate.created());
+            record::left(thread, EventKind::Signal, &done);
+        }
         operation::released(&self.gate.meta, self.token);
     }
 }

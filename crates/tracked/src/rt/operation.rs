@@ -17,7 +17,7 @@ use lockcheck_events::{Attempt, LockId, LockKind, Mode};
 use super::context::{HeldLock, Place, Thread, Token, current, current_if_idle, current_if_nesting};
 use super::standstill::{self, Vigil};
 use super::waits::{self, Circle, Wait};
-use super::{intent, knowledge, reaction, registry, strays};
+use super::{contention, intent, knowledge, reaction, record, registry, steer, strays};
 
 /// How long a suspected deadlock is watched before it is called one. The thread that does so is blocked anyway; a
 /// real deadlock is still there afterwards.
@@ -138,8 +138,13 @@ impl Meta {
     /// As [`name`](Self::name), for a lock that was created at another line than it says.
     pub(crate) fn name_at(&self, kind: LockKind, name: &str, created: Place) {
         let Some(thread) = current() else { return };
+        let recording = thread.is_recording();
         let _busy = thread.enter();
         registry::name_lock(self.id(thread), kind, created, name);
+        if recording {
+            // It may take part in no nesting, by which the trace would hear of it.
+            knowledge::announce_one(&record::object(self, thread, kind, created));
+        }
     }
 }
 
@@ -149,6 +154,7 @@ impl Drop for Meta {
         let id = *self.id.get_mut();
         if id != 0 {
             strays::forget(LockId(id));
+            Thread::lock_dropped(id);
             if registry::may_be_registered(LockId(id)) {
                 knowledge::lock_dropped(LockId(id));
             }
@@ -202,7 +208,8 @@ impl<R: Raw> Target<'_, R> {
     #[inline(always)]
     fn taken(&self, thread: &Thread, hold: HeldLock) -> Token {
         self.owned(thread);
-        thread.push(hold)
+        let token = thread.push(hold);
+        if thread.is_recording() { record::acquired(thread, &hold, token) } else { token }
     }
 
     #[inline(always)]
@@ -278,6 +285,10 @@ fn lock_slowly<R: Raw>(lock: &R, site: Place, manner: Manner) -> Token {
         return Token::UNWATCHED;
     };
     let hold = target.next_hold(thread, Attempt::Block);
+    if thread.is_steered() {
+        steer::operations::acquire(target, thread, hold, false, None);
+        return target.taken(thread, hold);
+    }
     // Before the real lock is taken: this may be the allocator's own, and learning allocates.
     learn(thread, &hold);
     if lock.try_acquire(manner.mode) {
@@ -287,10 +298,22 @@ fn lock_slowly<R: Raw>(lock: &R, site: Place, manner: Manner) -> Token {
     }
 }
 
+/// As [`try_lock`], in a thread under control.
+#[cold]
+fn try_lock_steered<R: Raw>(target: Target<'_, R>, thread: &Thread) -> Option<Token> {
+    let hold = target.next_hold(thread, Attempt::Try);
+    steer::operations::try_acquire(target, thread, hold).then(|| target.taken(thread, hold))
+}
+
 /// Acquires if that is possible at once.
 #[inline]
 pub(crate) fn try_lock<R: Raw>(target: Target<'_, R>) -> Option<Token> {
     let thread = current();
+    if let Some(thread) = thread
+        && thread.is_steered()
+    {
+        return try_lock_steered(target, thread);
+    }
     if !target.lock.try_acquire(target.manner.mode) {
         return None;
     }
@@ -302,6 +325,10 @@ pub(crate) fn try_lock<R: Raw>(target: Target<'_, R>) -> Option<Token> {
 pub(crate) fn lock_for<R: Raw>(target: Target<'_, R>, timeout: Duration) -> Option<Token> {
     let Some(thread) = current() else { return acquire_for(target, timeout).then_some(Token::UNWATCHED) };
     let hold = target.next_hold(thread, Attempt::Timed);
+    if thread.is_steered() {
+        return steer::operations::acquire(target, thread, hold, false, Some(timeout))
+            .then(|| target.taken(thread, hold));
+    }
     learn(thread, &hold);
     let taken = target.lock.try_acquire(target.manner.mode) || {
         let _wait = waits::publish(thread, Wait::for_lock(hold));
@@ -354,12 +381,15 @@ pub(super) fn learn(thread: &Thread, wanted: &HeldLock) {
 #[cold]
 #[inline(never)]
 fn lock_contended<R: Raw>(target: Target<'_, R>, thread: &Thread, hold: HeldLock) -> Token {
+    record::requested(thread, &hold);
     if let Some(own) = thread.hold_against(&hold) {
         reaction::self_deadlock(thread, &hold, &own);
     } else if spin(target) {
         return target.taken(thread, hold);
     }
+    let sample = contention::begin(thread, &hold, target.lock.owner());
     block(target, thread, Wait::for_lock(hold));
+    contention::end(thread, &hold, sample);
     target.taken(thread, hold)
 }
 
@@ -380,9 +410,15 @@ pub(crate) fn upgrade<R: Raw>(target: Target<'_, R>) -> Token {
         return Token::UNWATCHED;
     };
     let hold = target.next_hold(thread, Attempt::Block);
+    if thread.is_steered() {
+        steer::operations::acquire(target, thread, hold, true, None);
+        thread.take(hold.id, Mode::Upgradable);
+        return target.taken(thread, hold);
+    }
     let upgradable = thread.take(hold.id, Mode::Upgradable);
     learn(thread, &hold);
     if !target.lock.try_acquire(target.manner.mode) {
+        record::requested(thread, &hold);
         if let Some(own) = thread.hold_against(&hold) {
             reaction::self_deadlock(thread, &hold, &own);
         }
@@ -455,7 +491,11 @@ pub(super) fn lasting_circle(thread: &Thread) -> Option<Circle> {
 #[cfg(parking_lot_mirrored)]
 pub(crate) fn granted<R: Raw>(target: Target<'_, R>) -> Token {
     let Some(thread) = current() else { return Token::UNWATCHED };
-    target.taken(thread, target.next_hold(thread, Attempt::Block))
+    let hold = target.next_hold(thread, Attempt::Block);
+    if thread.is_steered() {
+        steer::operations::granted(thread, &hold);
+    }
+    target.taken(thread, hold)
 }
 
 /// Takes note that the hold `token`, in the mode `from`, becomes the one that `target` describes.
@@ -465,5 +505,10 @@ pub(crate) fn downgraded<R: Raw>(target: Target<'_, R>, from: Mode, token: Token
         return Token::UNWATCHED;
     };
     let hold = target.next_hold(thread, Attempt::Block);
-    thread.change(from, hold).unwrap_or_else(|| thread.push(hold))
+    if thread.is_steered() {
+        steer::operations::released(thread, &HeldLock { mode: from, ..hold });
+        steer::operations::granted(thread, &hold);
+    }
+    let token = thread.change(from, hold).unwrap_or_else(|| thread.push(hold));
+    record::downgraded(thread, &hold, token)
 }

@@ -90,6 +90,16 @@ pub(crate) fn try_for_each_thread(mut each: impl FnMut(&'static Shared, &HoldSet
     true
 }
 
+/// Calls `work` for the thread with this slot number, if it can be seen, without waiting.
+pub(crate) fn try_thread_at(slot: u32, work: impl FnOnce(&'static Shared, &HoldSet)) {
+    let Some(all) = ALL.try_read_recursive() else { return };
+    let Some(shared) = (slot as usize).checked_sub(1).and_then(|at| all.get(at)) else { return };
+    // SAFETY: as above.
+    if let Some(holds) = unsafe { shared.holds.load(Ordering::Relaxed).as_ref() } {
+        work(shared, holds);
+    }
+}
+
 /// A slot without a user.
 pub(crate) fn idle_shared() -> &'static Shared {
     if let Some(shared) = IDLE.lock().pop() {
@@ -222,6 +232,14 @@ pub(crate) fn announce_lock(lock: LockId, kind: LockKind, created: Place) -> Opt
         return None;
     }
     Some(entry.clone())
+}
+
+/// Registers the lock, of which the knowledge need not hear.
+pub(crate) fn register_lock(lock: LockId, kind: LockKind, created: Place) {
+    LOCKS.entry(lock).or_insert_with(|| {
+        count_up(lock);
+        LockEntry { kind, created: site(created), name: None, announced: false }
+    });
 }
 
 /// Registers the lock under a name.

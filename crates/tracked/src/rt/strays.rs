@@ -51,6 +51,7 @@ fn change(lock: LockId, by: i64) {
 #[cold]
 pub(crate) fn released_elsewhere(lock: LockId) {
     let Some(thread) = current() else { return };
+    super::record::released_elsewhere(thread, lock);
     let _busy = thread.enter();
     change(lock, 1);
 }

@@ -16,7 +16,7 @@ use super::messages::{self, Clock};
 use super::names::Names;
 use super::wait_edges::{self, Needs};
 use super::waits::{self, Wait};
-use super::{knowledge, mode, operation, registry, standstill};
+use super::{knowledge, mode, notices, operation, record, registry, standstill};
 use crate::base::park::WaitQueue;
 
 /// The end of a thread, known to those who may join it.
@@ -70,12 +70,12 @@ impl Child {
     /// A child of the calling thread, started at the calling line.
     #[track_caller]
     pub(crate) fn of_this_thread(name: Option<String>) -> (Child, Ended) {
-        let parent = current();
+        let (parent, started) = (current(), Location::caller());
         let id = parent.map_or(ThreadId(0), |_| lifecycle::next_thread_id());
         let state = State {
             id,
             end: parent.map_or(LockId(0), Thread::next_lock_id),
-            started: Location::caller(),
+            started,
             over: AtomicBool::new(false),
             needs: Mutex::new(None),
             heard: Mutex::new(Clock::new()),
@@ -85,6 +85,7 @@ impl Child {
         };
         let ended = Ended(Arc::new(state));
         let origin = parent.map(|parent| {
+            record::forked(parent, id, started);
             let _busy = parent.enter();
             let scope = registry::scope(parent.id());
             let token = knowledge::before(parent);
@@ -114,6 +115,7 @@ impl Drop for Returned {
     fn drop(&mut self) {
         let state = &self.0.0;
         if let Some(thread) = current_if_known() {
+            record::ended(thread);
             let busy = thread.enter();
             *state.needs.lock() = Some(Needs::of(thread));
             *state.heard.lock() = messages::passed_on(thread);
@@ -142,7 +144,7 @@ impl Ended {
             join()
         });
         self.compare(site);
-        self.order();
+        self.order(site);
         result
     }
 
@@ -154,7 +156,7 @@ impl Ended {
             self.awaited(site, || ticket.wait(None));
         }
         self.compare(site);
-        self.order();
+        self.order(site);
     }
 
     /// Compares what the calling thread holds now, having waited for the end at `site`, with what the other asked for.
@@ -183,7 +185,7 @@ impl Ended {
     }
 
     /// Orders what the calling thread does from here on after the thread's end, as far as that has come.
-    fn order(&self) {
+    fn order(&self, site: Place) {
         let gone = self.0.gone.load(Ordering::Acquire);
         let token = if gone != 0 { gone } else { self.0.returned.load(Ordering::Acquire) };
         if token != 0
@@ -191,6 +193,7 @@ impl Ended {
         {
             knowledge::after(thread, TokenId(token));
             messages::come_after(thread, &self.0.heard.lock());
+            record::joined(thread, self.0.id, site);
         }
     }
 
@@ -201,7 +204,10 @@ impl Ended {
         };
         let wanted = waits::join_hold(thread, self.0.end, self.0.started, site);
         self.name_end(thread);
-        operation::wait_in_sight(thread, Wait::for_thread(wanted, self.0.id), block)
+        let since = notices::about_to_block(thread);
+        let result = operation::wait_in_sight(thread, Wait::for_thread(wanted, self.0.id), block);
+        notices::blocked(thread, &wanted, since);
+        result
     }
 }
 
@@ -227,6 +233,7 @@ pub(crate) fn parked(site: &'static Location<'static>, deadline: Option<Instant>
     drop(wait);
     // Whoever unparked it is not known, and may have done things first that this thread now comes after.
     messages::heard_from_anyone(thread);
+    record::woken(thread, site);
 }
 
 /// The children of each scope that runs, by the scope's address.
@@ -271,8 +278,8 @@ fn children_of(address: usize) -> Option<Vec<Ended>> {
 }
 
 /// The scope's threads have ended: what follows comes after them.
-pub(crate) fn scope_ended(children: Vec<Ended>) {
+pub(crate) fn scope_ended(children: Vec<Ended>, site: Place) {
     for child in children {
-        child.order();
+        child.order(site);
     }
 }

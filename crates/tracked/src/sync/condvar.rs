@@ -142,15 +142,19 @@ impl Condvar {
     {
         let site = Location::caller();
         let deadline = Instant::now().checked_add(timeout);
+        // The clock says so, or the wait does, whose time may be virtual.
+        let mut is_over = false;
         loop {
             if !condition(&mut *guard) {
                 self.watch.hears();
                 return Ok((guard, WaitTimeoutResult(false)));
             }
-            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            if is_over || deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 return Ok((guard, WaitTimeoutResult(true)));
             }
-            guard = match self.wait_until(guard, site, deadline, Guarded::Yes).0 {
+            let (result, told) = self.wait_until(guard, site, deadline, Guarded::Yes);
+            is_over = !told;
+            guard = match result {
                 Ok(guard) => guard,
                 Err(error) => {
                     return Err(PoisonError::new((error.into_inner(), WaitTimeoutResult(false))));
@@ -166,6 +170,7 @@ impl Condvar {
         deadline: Option<Instant>,
         guarded: Guarded,
     ) -> (LockResult<MutexGuard<'a, T>>, bool) {
+        self.watch.before_wait(site, guard.key());
         let mutex = guard.address();
         let other = self.mutex.swap(mutex, Ordering::Relaxed);
         if other != mutex && other != 0 && !self.waiters.is_empty() {
@@ -173,7 +178,7 @@ impl Condvar {
         }
         let ticket = self.waiters.enqueue();
         guard.unlocked(site, || {
-            self.watch.waiting_for_signal(site, deadline, guarded, || ticket.wait(deadline))
+            self.watch.waiting_for_signal(site, deadline, guarded, || ticket.wait_for_signal(deadline))
         })
     }
 
@@ -182,8 +187,8 @@ impl Condvar {
     pub fn notify_one(&self) {
         let site = Location::caller();
         self.watch.signals(site);
-        if self.waiters.tell_one_or(|| self.watch.unheard(site)) {
-            self.watch.heard();
+        if self.waiters.tell_any_or(|| self.watch.unheard(site)) {
+            self.watch.heard(site);
         }
     }
 
@@ -193,7 +198,7 @@ impl Condvar {
         let site = Location::caller();
         self.watch.signals(site);
         if self.waiters.tell_all_or(|| self.watch.unheard(site)) > 0 {
-            self.watch.heard();
+            self.watch.heard(site);
         }
     }
 }

@@ -216,7 +216,9 @@ impl<T: ?Sized> Deref for RwLockReadGuard<'_, T> {
     type Target = T;
 
     #[inline]
+    #[track_caller]
     fn deref(&self) -> &T {
+        self.raw.touched(self.token, false, Location::caller());
         // SAFETY: the guard proves that the lock, in which the data lies, is held for reading.
         unsafe { self.data.as_ref() }
     }
@@ -226,7 +228,9 @@ impl<T: ?Sized> Deref for RwLockWriteGuard<'_, T> {
     type Target = T;
 
     #[inline]
+    #[track_caller]
     fn deref(&self) -> &T {
+        self.lock.raw.touched(self.token, false, Location::caller());
         // SAFETY: the guard proves that the lock is held for writing.
         unsafe { &*self.lock.data.get() }
     }
@@ -234,7 +238,9 @@ impl<T: ?Sized> Deref for RwLockWriteGuard<'_, T> {
 
 impl<T: ?Sized> DerefMut for RwLockWriteGuard<'_, T> {
     #[inline]
+    #[track_caller]
     fn deref_mut(&mut self) -> &mut T {
+        self.lock.raw.touched(self.token, true, Location::caller());
         // SAFETY: as above, and the guard is borrowed exclusively.
         unsafe { &mut *self.lock.data.get() }
     }

@@ -105,7 +105,9 @@ impl<T: ?Sized> Deref for Guard<'_, T> {
     type Target = T;
 
     #[inline]
+    #[track_caller]
     fn deref(&self) -> &T {
+        self.lock.raw.touched(self.token, false, Location::caller());
         // SAFETY: the guard proves that the lock is held.
         unsafe { &*self.lock.data.get() }
     }
@@ -113,7 +115,9 @@ impl<T: ?Sized> Deref for Guard<'_, T> {
 
 impl<T: ?Sized> DerefMut for Guard<'_, T> {
     #[inline]
+    #[track_caller]
     fn deref_mut(&mut self) -> &mut T {
+        self.lock.raw.touched(self.token, true, Location::caller());
         // SAFETY: as above, and the guard is borrowed exclusively.
         unsafe { &mut *self.lock.data.get() }
     }

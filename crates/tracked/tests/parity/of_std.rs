@@ -18,7 +18,7 @@ use sync::{
     Barrier, BarrierWaitResult, Condvar, LazyLock, LockResult, Mutex, MutexGuard, Once, OnceLock, OnceState,
     RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockResult, WaitTimeoutResult,
 };
-use thread::{Builder, JoinHandle, Scope, ScopedJoinHandle, Thread};
+use thread::{Builder, JoinHandle, Scope, ScopedJoinHandle, Thread, ThreadId};
 
 use crate::witnesses::{Bare, LacksRefUnwindSafe, LacksSend, LacksSync, LacksUnpin, LacksUnwindSafe, lacks};
 
@@ -1194,6 +1194,43 @@ fn has_scopedjoinhandle_unpin_576<T>() {
     has::<ScopedJoinHandle<'_, T>, T>();
 }
 lacks!(ScopedJoinHandle < 'static, String >, UnwindSafe);
+fn call_thread_unpark_579<'this>(this: &'this Thread) {
+    <Thread>::unpark(this)
+}
+fn call_thread_id_580<'this>(this: &'this Thread) -> ThreadId {
+    <Thread>::id(this)
+}
+fn call_thread_name_581<'this>(this: &'this Thread) -> Option<&'this str> {
+    <Thread>::name(this)
+}
+fn has_thread_clone_584() {
+    fn has<X: ?Sized + Clone>() {}
+    has::<Thread>();
+}
+fn has_thread_debug_585() {
+    fn has<X: ?Sized + Debug>() {}
+    has::<Thread>();
+}
+fn has_thread_refunwindsafe_587() {
+    fn has<X: ?Sized + RefUnwindSafe>() {}
+    has::<Thread>();
+}
+fn has_thread_send_588() {
+    fn has<X: ?Sized + Send>() {}
+    has::<Thread>();
+}
+fn has_thread_sync_589() {
+    fn has<X: ?Sized + Sync>() {}
+    has::<Thread>();
+}
+fn has_thread_unpin_590() {
+    fn has<X: ?Sized + Unpin>() {}
+    has::<Thread>();
+}
+fn has_thread_unwindsafe_591() {
+    fn has<X: ?Sized + UnwindSafe>() {}
+    has::<Thread>();
+}
 fn call_atomic_compiler_fence_642(order: Ordering) {
     atomic::compiler_fence(order)
 }
