@@ -6,7 +6,9 @@
 //! ```
 //!
 //! This is [`tracked::parking_lot_0_12`] under another name and nothing else; without the feature `check` (and without
-//! `--cfg lockcheck`) it is parking_lot itself. Of parking_lot's features, `deadlock_detection` is missing: what it
-//! does is what watching does.
+//! `--cfg lockcheck`) it is parking_lot itself. All of parking_lot's features are accepted; `deadlock_detection` is the
+//! real one, of the real locks underneath.
 
+#[cfg(feature = "deadlock_detection")]
+pub use parking_lot::deadlock;
 pub use tracked::parking_lot_0_12::*;

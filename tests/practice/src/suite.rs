@@ -49,7 +49,7 @@ fn prepare(workshop: &Workshop, suite: &Suite, folder: &Path, krate: &Path) -> R
     let package = folder.join("tests");
     match &suite.tests {
         Tests::Own => return Ok(krate.to_owned()),
-        Tests::Unit { files, dependencies } => {
+        Tests::Unit { files, dependencies, private: (private, public), instead } => {
             let features = "[features]\ndefault = [\"arc_lock\", \"serde\"]\narc_lock = []\nserde = []\n";
             let manifest = format!("{features}\n[dependencies]\n{dependencies}\n");
             workshop.package(&package, "unit_tests", &manifest, &[("src/lib.rs", "")])?;
@@ -57,6 +57,8 @@ fn prepare(workshop: &Workshop, suite: &Suite, folder: &Path, krate: &Path) -> R
                 let text = read(&krate.join(format!("src/{file}.rs")))?;
                 let start = text.find("#[cfg(test)]").ok_or_else(|| format!("{file}.rs has no tests"))?;
                 let own = text[start..].replace("crate::", &format!("{}::", suite.krate));
+                let calls = own.contains(private);
+                let own = own.replace(private, public) + if calls { instead } else { "" };
                 write(&package.join(format!("tests/{file}.rs")), &own)?;
             }
         }

@@ -9,6 +9,7 @@ mod forgotten;
 mod locks;
 mod many;
 mod poison;
+mod practice;
 mod stress;
 mod threads;
 mod types;
