@@ -361,7 +361,7 @@ fn evidence(code: Code, link: &CycleLink, context: &dyn Context) -> Evidence {
         action: match code {
             Code::NotTheOwner => "release",
             Code::LockLeaked => "acquire",
-            _ => action(context.lock(request.lock).kind, request.attempt),
+            _ => action(context.lock(request.lock).kind, request.mode, request.attempt),
         }
         .to_owned(),
         attempt: request.attempt,
@@ -383,8 +383,10 @@ fn evidence(code: Code, link: &CycleLink, context: &dyn Context) -> Evidence {
 }
 
 /// What a request for an object of this kind does. A condition or event is not tried: that is a notification.
-fn action(kind: LockKind, attempt: Attempt) -> &'static str {
+fn action(kind: LockKind, mode: Mode, attempt: Attempt) -> &'static str {
     match kind {
+        LockKind::Variable if mode == Mode::Shared => "read",
+        LockKind::Variable => "write",
         LockKind::Gate => "enter",
         LockKind::Thread | LockKind::Process => "join",
         LockKind::Pipe => "wait",
@@ -412,8 +414,12 @@ fn side_key(link: &CycleLink, context: &dyn Context) -> Vec<(Site, &'static str)
 fn arrange(code: Code, links: &mut [CycleLink], context: &dyn Context) {
     let key = |link: &CycleLink| (side_key(link, context), context.thread_name(link.request.thread));
     match code {
-        // The waiter, then the notifier.
-        Code::LostWakeup | Code::WaitWhileHolding | Code::ExecutorStarvation | Code::Contention => {}
+        // The waiter, then the notifier; who reads, who comes in between, who writes.
+        Code::LostWakeup
+        | Code::WaitWhileHolding
+        | Code::ExecutorStarvation
+        | Code::Contention
+        | Code::LostUpdate => {}
         Code::StuckWait => links.sort_by_cached_key(key),
         Code::JoinDeadlock => {
             let joins = |link: &CycleLink| context.lock(link.request.lock).kind == LockKind::Thread;

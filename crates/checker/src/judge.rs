@@ -14,6 +14,7 @@ use lockcheck_events::{
 use crate::finding::{Context, CycleLink, Finding, NO_HOLD, Report, Stats, Verdict};
 use crate::ignores::{Ignore, Ignores};
 use crate::order::{Novelty, OrderChecker, OrderFinding, locks_key};
+use crate::updates::{DATA_MAX, Updates};
 use crate::wait_edges::{EdgeFinding, OBJECTS_MAX, Seen, WaitEdges};
 use crate::{Code, Tier};
 
@@ -432,6 +433,7 @@ fn is_held(kind: LockKind) -> bool {
 pub struct Judge {
     order: OrderChecker,
     edges: WaitEdges,
+    updates: Updates,
     found: Found,
     /// Numbers given to scopes, named or not: threads of unknown origin have one each, with all they start.
     last_scope: u32,
@@ -473,6 +475,7 @@ impl Judge {
             Record::LockDropped { lock } => {
                 self.order.dropped(*lock);
                 self.edges.dropped(*lock, &mut self.order);
+                self.updates.dropped(*lock, &mut self.order);
             }
             Record::Wait { request, join, ends, turn, heard } => {
                 if let Some(ignored) = self.intent_of(request).and_then(|intent| intent.ignored) {
@@ -480,6 +483,10 @@ impl Judge {
                 }
                 let wait = Seen { request, turn: *turn, heard };
                 let found = self.edges.wait(wait, *join, *ends, &mut self.order);
+                news.extend(found.and_then(|found| self.edge(found)));
+            }
+            Record::Access { request, writes } => {
+                let found = self.updates.access(request, *writes, &mut self.order);
                 news.extend(found.and_then(|found| self.edge(found)));
             }
             Record::Signal { request, ends, turn, heard } => {
@@ -670,6 +677,10 @@ impl Judge {
         if self.edges.lost() > 0 {
             let lost = self.edges.lost();
             notes.push(format!("{lost} waits or signals were not looked at (limit: {OBJECTS_MAX} objects)"));
+        }
+        if self.updates.lost() > 0 {
+            let lost = self.updates.lost();
+            notes.push(format!("{lost} reads or writes were not looked at (limit: {DATA_MAX} data)"));
         }
         if self.found.all.lost > 0 {
             let lost = self.found.all.lost;

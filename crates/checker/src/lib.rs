@@ -11,6 +11,7 @@ pub mod order;
 pub mod suppress;
 pub mod trace;
 pub mod trace_report;
+mod updates;
 mod wait_edges;
 pub mod waits;
 pub mod words;

@@ -54,6 +54,12 @@ pub fn message(finding: &Finding) -> String {
                 threads(finding)
             )
         }
+        Code::LostUpdate if finding.evidence.len() == 3 => {
+            let other = thread_label(&finding.evidence[1].thread);
+            format!(
+                "an update of {what} can be lost: {who} reads it and writes it back, and {other} can write it in between"
+            )
+        }
         Code::LostUpdate => {
             format!("an update of {what} by {who} was overwritten by one that had not seen it")
         }

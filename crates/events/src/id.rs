@@ -120,6 +120,8 @@ pub enum LockKind {
     Pipe,
     /// A process, as the target of a join.
     Process,
+    /// A datum that is read and written.
+    Variable,
 }
 
 impl LockKind {
@@ -140,6 +142,7 @@ impl LockKind {
             LockKind::Gate => "gate",
             LockKind::Pipe => "pipe",
             LockKind::Process => "process",
+            LockKind::Variable => "variable",
         }
     }
 }

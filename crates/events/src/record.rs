@@ -292,6 +292,13 @@ pub enum Record {
         /// A point from an earlier `Before` in its trace.
         token: TokenId,
     },
+    /// A thread reads or writes a datum that is watched for lost updates.
+    Access {
+        /// Which datum, and what it holds. The mode is shared for a read.
+        request: Request,
+        /// It writes.
+        writes: bool,
+    },
     /// `thread` has waited for the end of process `pid`: what it does from here on comes after everything in that
     /// process.
     Joined {

@@ -108,14 +108,13 @@ pub struct RunArgs {
     #[command(flatten)]
     pub select: SelectArgs,
 
+    #[command(flatten)]
+    pub tree: TreeArgs,
     /// Record every event of the tracked objects (LOCKCHECK=record), and judge what other orders of them reach.
     ///
     /// Up to 1 GiB of each process, about 65 million events; beyond, it is only checked, and the report says so.
     #[arg(long, help_heading = "Watching")]
     pub record: bool,
-
-    #[command(flatten)]
-    pub tree: TreeArgs,
 
     /// Take the program for hung when no thread of it or its children has run for this long (`30`, `500ms`, `2m`),
     /// report which calls they wait in, and end it.

@@ -300,7 +300,8 @@ fn certainty(finding: &Finding) -> String {
             "it happened in this run that the gate was no gate; whether harm comes of it is not asked"
         }
         Tier::Likely if matches!(finding.code, Code::LostUpdate | Code::AtomicityViolation) => {
-            "it happened so in this run; whether the value written depends on the value read is not recorded"
+            "no order and no lock keep the other one out; whether the value written depends on the value read is not \
+             recorded"
         }
         Tier::Order => {
             "the order is inconsistent; it takes more than what was seen, such as a second thread, to deadlock"

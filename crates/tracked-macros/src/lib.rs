@@ -7,7 +7,7 @@ use proc_macro::TokenStream;
 use proc_macro2::TokenStream as Tokens;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Error, ItemFn};
+use syn::{Error, Expr, ExprLit, ItemFn, Lit, MetaNameValue};
 
 /// A test that fails when anything is found at or above the tier `likely`, besides failing as any test does.
 ///
@@ -15,6 +15,9 @@ use syn::{Error, ItemFn};
 /// from tests that run at the same time, and findings carry its name. `LOCKCHECK_FAIL_ON` sets another tier, or
 /// `never`. A deadlock panics in the thread that closes it, so that the test fails instead of hanging, unless
 /// `LOCKCHECK_ON_DEADLOCK` says otherwise.
+///
+/// `#[tracked::test(explore = 1000)]` runs the body under the controlled scheduler, a thousand times at the most, and
+/// fails if anything goes wrong in any of the runs: see `tracked::explore`.
 ///
 /// Other attributes (`#[should_panic]`, `#[ignore]`, ...) and a `Result` as the return type mean what they mean with
 /// `#[test]`. A test that should panic and in which something is found fails by not panicking.
@@ -31,12 +34,7 @@ pub fn process_entry(arguments: TokenStream, item: TokenStream) -> TokenStream {
 }
 
 fn expand(arguments: Tokens, item: Tokens) -> syn::Result<Tokens> {
-    if !arguments.is_empty() {
-        return Err(Error::new(
-            arguments.span(),
-            "`#[tracked::test]` takes no arguments: remove what stands in the parentheses",
-        ));
-    }
+    let runs = if arguments.is_empty() { None } else { Some(runs(arguments)?) };
     let function: ItemFn = syn::parse2(item)?;
     refuse(&function)?;
     let ItemFn { attrs, vis, sig, block, .. } = &function;
@@ -45,6 +43,19 @@ fn expand(arguments: Tokens, item: Tokens) -> syn::Result<Tokens> {
     let output = &sig.output;
     // Errors in the body point to the body, and type inference of the closure is that of the function.
     let body = quote_spanned!(block.span() => (move || #output #block));
+    if let Some(runs) = runs {
+        return Ok(quote! {
+            #[::core::prelude::v1::test]
+            #(#attrs)*
+            #vis #sig {
+                ::tracked::__explore_test(
+                    ::core::concat!(::core::module_path!(), "::", #name),
+                    #runs,
+                    #body,
+                )
+            }
+        });
+    }
     Ok(quote! {
         #[::core::prelude::v1::test]
         #(#attrs)*
@@ -56,6 +67,25 @@ fn expand(arguments: Tokens, item: Tokens) -> syn::Result<Tokens> {
             )
         }
     })
+}
+
+/// The number of `explore = 1000`.
+fn runs(arguments: Tokens) -> syn::Result<u64> {
+    let expected =
+        "the only argument is `explore`, with the number of runs: `#[tracked::test(explore = 1000)]`";
+    let span = arguments.span();
+    let wrong = |_| Error::new(span, expected);
+    let argument: MetaNameValue = syn::parse2(arguments).map_err(wrong)?;
+    let Expr::Lit(ExprLit { lit: Lit::Int(runs), .. }) = &argument.value else {
+        return Err(Error::new(argument.value.span(), expected));
+    };
+    if !argument.path.is_ident("explore") {
+        return Err(Error::new(argument.path.span(), expected));
+    }
+    match runs.base10_parse()? {
+        0 => Err(Error::new(runs.span(), "a test that is explored has one run at least")),
+        runs => Ok(runs),
+    }
 }
 
 /// Says why a function cannot be a test.

@@ -114,6 +114,7 @@ pub mod watched {
 
     use std::any::Any;
     use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+    use std::process::{ExitCode, Termination};
 
     use lockcheck_checker::{Code, Finding, Tier};
 
@@ -182,6 +183,29 @@ pub mod watched {
         }
     }
 
+    /// What [`test`](crate::test) with `explore` expands to: explores the test, in a scope of its own. A run that returns
+    /// an error fails.
+    ///
+    /// # Panics
+    ///
+    /// With the report, if anything went wrong.
+    #[doc(hidden)]
+    pub fn __explore_test<T: Termination>(name: &str, runs: u64, test: impl Fn() -> T) -> T {
+        let scope = Scope::open(name);
+        let last = std::cell::Cell::new(None);
+        let report = crate::Explore::new().runs(runs).check(|| {
+            let value = test();
+            // What the harness asks of the function's own value is asked of that of the last run.
+            let before = last.replace(Some(value));
+            if let Some(before) = before {
+                assert!(before.report() == ExitCode::SUCCESS, "a run of the test returned an error");
+            }
+        });
+        drop(scope);
+        assert!(report.is_clean(), "{report}");
+        last.into_inner().expect("a test that is explored has one run at least")
+    }
+
     /// What [`test`](crate::test) expands to: runs the test in a scope of its own and fails on what is found in it.
     ///
     /// # Panics
@@ -216,7 +240,7 @@ pub mod watched {
 }
 
 #[cfg(mirrored)]
-pub use watched::{__run_test, assert_clean_now, assert_no_cycles_now};
+pub use watched::{__explore_test, __run_test, assert_clean_now, assert_no_cycles_now};
 
 #[cfg(not(mirrored))]
 mod plain {
@@ -256,7 +280,19 @@ mod plain {
         assert_no_cycles_now();
         test()
     }
+
+    /// What [`test`](crate::test) with `explore` expands to: the same.
+    ///
+    /// # Panics
+    ///
+    /// As [`assert_no_cycles!`](crate::assert_no_cycles) does, and as the test does.
+    #[doc(hidden)]
+    #[track_caller]
+    pub fn __explore_test<T>(_name: &str, _runs: u64, test: impl Fn() -> T) -> T {
+        assert_no_cycles_now();
+        test()
+    }
 }
 
 #[cfg(not(mirrored))]
-pub use plain::{__run_test, assert_clean_now, assert_no_cycles_now};
+pub use plain::{__explore_test, __run_test, assert_clean_now, assert_no_cycles_now};

@@ -9,6 +9,8 @@
 mod base;
 pub mod cell;
 pub mod executor;
+#[cfg(instrumented)]
+pub mod explore;
 mod intent;
 #[cfg(parking_lot_mirrored)]
 mod parking_lots;
@@ -21,6 +23,8 @@ pub mod sync;
 #[cfg(instrumented)]
 #[doc(hidden)]
 pub mod tools;
+#[cfg(not(instrumented))]
+mod unexplored;
 mod vocabulary;
 
 mod assert;
@@ -72,10 +76,14 @@ pub use assert::Named;
 #[cfg(instrumented)]
 pub use assert::report;
 #[doc(hidden)]
-pub use assert::{__run_test, assert_clean_now, assert_no_cycles_now};
+pub use assert::{__explore_test, __run_test, assert_clean_now, assert_no_cycles_now};
+#[cfg(instrumented)]
+pub use explore::{Explore, ExploreReport, explore, external, replay};
 pub use intent::{Gated, OrderKey, Stated, gate, ignore, nested, ordered_by};
 #[cfg(instrumented)]
 pub use rt::dump::dump;
+#[cfg(not(instrumented))]
+pub use unexplored::{explore, external, replay};
 
 /// Writes to standard error what every thread holds and what it waits for: nothing that is known, since nothing is
 /// watched.

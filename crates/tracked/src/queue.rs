@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::base::park::{WaitQueue, ignore_poison};
-use crate::base::{Kind, Part, Signal, Site, Turn, Watch};
+use crate::base::{Kind, Part, Signal, Site, Step, Turn, Watch};
 use crate::vocabulary::deadline;
 
 /// There was no room in time. Gives the item back.
@@ -187,6 +187,7 @@ impl<S> Core<S> {
     where
         S: Store<T>,
     {
+        self.watch.step(Step::Give, None);
         let signal = Signal::about_to();
         let number = self.push(item)?;
         self.watch.part_signalled(&self.item, site, &signal, Turn::number(number));
@@ -198,6 +199,7 @@ impl<S> Core<S> {
     where
         S: Store<T>,
     {
+        self.watch.step(Step::Give, Some(site));
         let signal = Signal::about_to();
         let mut waited = false;
         let number = loop {
@@ -256,6 +258,7 @@ impl<S> Core<S> {
     where
         S: Store<T>,
     {
+        self.watch.step(Step::Try, None);
         let signal = Signal::about_to();
         let (item, number) = self.pop()?;
         self.took(site, &signal, number);
@@ -267,6 +270,7 @@ impl<S> Core<S> {
     where
         S: Store<T>,
     {
+        self.watch.step(Step::Take, Some(site));
         let signal = Signal::about_to();
         let mut waited = false;
         let (item, number) = loop {
@@ -291,6 +295,7 @@ impl<S> Core<S> {
     }
 
     fn task_done(&self, site: Site) -> Result<(), TooManyTasksDone> {
+        self.watch.step(Step::Change, None);
         let signal = Signal::about_to();
         let mut state = ignore_poison(self.state.lock());
         let Some(unfinished) = state.unfinished.checked_sub(1) else {
@@ -310,6 +315,7 @@ impl<S> Core<S> {
     }
 
     fn join(&self, site: Site) {
+        self.watch.step(Step::Look, Some(site));
         let unfinished = || ignore_poison(self.state.lock()).unfinished > 0;
         self.watch.part_awaited(&self.done, site, None, Turn::ALL);
         // Told means that all were done at that moment, which is enough, whatever was put since.

@@ -2,17 +2,17 @@
 //! what, a join is a wait that others can see, and a child counts in its parent's scope.
 
 use std::io;
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::thread as std_thread;
 use std::time::{Duration, Instant};
 
-#[expect(deprecated, reason = "the mirror has what std has")]
-pub use std::thread::sleep_ms;
 pub use std::thread::{
-    AccessError, LocalKey, Result, Thread, ThreadId, available_parallelism, current, panicking, sleep,
-    yield_now,
+    AccessError, LocalKey, Result, Thread, ThreadId, available_parallelism, current, panicking,
 };
 
+use crate::rt::steer;
+use crate::rt::steer::pool::Make;
+use crate::rt::steer::spawning::{self, Lent};
 use crate::rt::thread::{self as watch, Child, Ended};
 
 /// Starts a thread; see [`std::thread::spawn`].
@@ -49,28 +49,53 @@ pub fn park_timeout_ms(ms: u32) {
     park_timeout(Duration::from_millis(ms.into()));
 }
 
+/// Lets others run; see [`std::thread::yield_now`].
+#[track_caller]
+pub fn yield_now() {
+    match steer::me() {
+        Some(own) => steer::operations::yields(own, Location::caller()),
+        None => std_thread::yield_now(),
+    }
+}
+
+/// Lets time pass; see [`std::thread::sleep`]. In an exploration, that time is virtual.
+#[track_caller]
+pub fn sleep(dur: Duration) {
+    match steer::me() {
+        Some(own) => steer::operations::sleeps(own, Location::caller(), dur),
+        None => std_thread::sleep(dur),
+    }
+}
+
+/// As [`sleep`], for so many milliseconds; see [`std::thread::sleep_ms`].
+#[deprecated(note = "replaced by `sleep`")]
+#[track_caller]
+pub fn sleep_ms(ms: u32) {
+    sleep(Duration::from_millis(ms.into()));
+}
+
 /// How a thread is to be started; see [`std::thread::Builder`].
 #[derive(Debug)]
 #[must_use = "must eventually spawn the thread"]
 pub struct Builder {
     inner: std_thread::Builder,
-    name: Option<String>,
+    make: Make,
 }
 
 impl Builder {
     /// A thread without a name and with the default stack size.
     pub fn new() -> Builder {
-        Builder { inner: std_thread::Builder::new(), name: None }
+        Builder { inner: std_thread::Builder::new(), make: Make::default() }
     }
 
     /// Names the thread.
     pub fn name(self, name: String) -> Builder {
-        Builder { inner: self.inner.name(name.clone()), name: Some(name) }
+        Builder { inner: self.inner.name(name.clone()), make: Make { name: Some(name), ..self.make } }
     }
 
     /// Sets the stack size in bytes.
     pub fn stack_size(self, size: usize) -> Builder {
-        Builder { inner: self.inner.stack_size(size), name: self.name }
+        Builder { inner: self.inner.stack_size(size), make: Make { stack_size: Some(size), ..self.make } }
     }
 
     /// Starts the thread.
@@ -84,9 +109,14 @@ impl Builder {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let (child, ended) = Child::of_this_thread(self.name);
+        if let Some(own) = steer::me() {
+            // SAFETY: `f` borrows nothing that ends.
+            let lent = unsafe { spawning::spawn(own, self.make, Location::caller(), None, f) }?;
+            return Ok(JoinHandle { inner: Inner::Lent(lent) });
+        }
+        let (child, ended) = Child::of_this_thread(self.make.name);
         let inner = self.inner.spawn(move || child.run(f))?;
-        Ok(JoinHandle { inner, ended })
+        Ok(JoinHandle { inner: Inner::Own(inner, ended) })
     }
 
     /// Starts the thread without a bound on what it borrows.
@@ -104,10 +134,15 @@ impl Builder {
         F: FnOnce() -> T + Send,
         T: Send,
     {
-        let (child, ended) = Child::of_this_thread(self.name);
+        if let Some(own) = steer::me() {
+            // SAFETY: the caller's promise.
+            let lent = unsafe { spawning::spawn(own, self.make, Location::caller(), None, f) }?;
+            return Ok(JoinHandle { inner: Inner::Lent(lent) });
+        }
+        let (child, ended) = Child::of_this_thread(self.make.name);
         // SAFETY: the caller's promise; what is added borrows nothing.
         let inner = unsafe { self.inner.spawn_unchecked(move || child.run(f)) }?;
-        Ok(JoinHandle { inner, ended })
+        Ok(JoinHandle { inner: Inner::Own(inner, ended) })
     }
 
     /// Starts the thread in a scope.
@@ -125,12 +160,18 @@ impl Builder {
         F: FnOnce() -> T + Send + 'scope,
         T: Send + 'scope,
     {
-        let (child, ended) = Child::of_this_thread(self.name);
+        if let Some(own) = steer::me() {
+            // SAFETY: the scope waits for the worker before it ends, whatever happens (`scope`).
+            let lent =
+                unsafe { spawning::spawn(own, self.make, Location::caller(), Some(scope.address()), f) }?;
+            return Ok(ScopedJoinHandle { inner: ScopedInner::Lent(lent) });
+        }
+        let (child, ended) = Child::of_this_thread(self.make.name);
         let inner = self.inner.spawn_scoped(&scope.inner, move || child.run(f))?;
         // Only now, since nobody may wait for a thread that could not be started. The scope cannot end in between:
         // the calling thread is its owner or one of its threads.
         watch::started_in_scope(scope.address(), ended.clone());
-        Ok(ScopedJoinHandle { inner, ended })
+        Ok(ScopedJoinHandle { inner: ScopedInner::Own(inner, ended) })
     }
 }
 
@@ -142,14 +183,32 @@ impl Default for Builder {
 
 /// The right to wait for a thread's end; see [`std::thread::JoinHandle`].
 pub struct JoinHandle<T> {
-    inner: std_thread::JoinHandle<T>,
-    pub(crate) ended: Ended,
+    inner: Inner<T>,
+}
+
+/// Where the thread comes from.
+enum Inner<T> {
+    /// It was started for this.
+    Own(std_thread::JoinHandle<T>, Ended),
+    /// An exploration has lent one.
+    Lent(Lent<T>),
 }
 
 impl<T> JoinHandle<T> {
+    /// What others may wait for, of a thread that was started for this.
+    pub(crate) fn ended(&self) -> Option<&Ended> {
+        match &self.inner {
+            Inner::Own(_, ended) => Some(ended),
+            Inner::Lent(_) => None,
+        }
+    }
+
     /// The thread's handle.
     pub fn thread(&self) -> &Thread {
-        self.inner.thread()
+        match &self.inner {
+            Inner::Own(inner, _) => inner.thread(),
+            Inner::Lent(lent) => lent.handle(),
+        }
     }
 
     /// Waits for the thread's end and gives its result.
@@ -159,13 +218,19 @@ impl<T> JoinHandle<T> {
     /// If the thread panicked; the error is its payload.
     #[track_caller]
     pub fn join(self) -> Result<T> {
-        let JoinHandle { inner, ended } = self;
-        ended.joined(Location::caller(), || inner.join())
+        let site = Location::caller();
+        match self.inner {
+            Inner::Own(inner, ended) => ended.joined(site, || inner.join()),
+            Inner::Lent(lent) => lent.join(site),
+        }
     }
 
     /// Whether the thread has ended.
     pub fn is_finished(&self) -> bool {
-        self.inner.is_finished()
+        match &self.inner {
+            Inner::Own(inner, _) => inner.is_finished(),
+            Inner::Lent(lent) => lent.is_over(),
+        }
     }
 }
 
@@ -178,24 +243,38 @@ impl<T> std::fmt::Debug for JoinHandle<T> {
 #[cfg(unix)]
 impl<T> std::os::unix::thread::JoinHandleExt for JoinHandle<T> {
     fn as_pthread_t(&self) -> std::os::unix::thread::RawPthread {
-        self.inner.as_pthread_t()
+        match &self.inner {
+            Inner::Own(inner, _) => inner.as_pthread_t(),
+            Inner::Lent(lent) => lent.pthread as _,
+        }
     }
 
     fn into_pthread_t(self) -> std::os::unix::thread::RawPthread {
-        self.inner.into_pthread_t()
+        match self.inner {
+            Inner::Own(inner, _) => inner.into_pthread_t(),
+            Inner::Lent(lent) => lent.pthread as _,
+        }
     }
 }
 
 /// The right to wait for the end of a thread in a scope; see [`std::thread::ScopedJoinHandle`].
 pub struct ScopedJoinHandle<'scope, T> {
-    inner: std_thread::ScopedJoinHandle<'scope, T>,
-    ended: Ended,
+    inner: ScopedInner<'scope, T>,
+}
+
+/// As `Inner`.
+enum ScopedInner<'scope, T> {
+    Own(std_thread::ScopedJoinHandle<'scope, T>, Ended),
+    Lent(Lent<T>),
 }
 
 impl<'scope, T> ScopedJoinHandle<'scope, T> {
     /// The thread's handle.
     pub fn thread(&self) -> &Thread {
-        self.inner.thread()
+        match &self.inner {
+            ScopedInner::Own(inner, _) => inner.thread(),
+            ScopedInner::Lent(lent) => lent.handle(),
+        }
     }
 
     /// Waits for the thread's end and gives its result.
@@ -205,13 +284,19 @@ impl<'scope, T> ScopedJoinHandle<'scope, T> {
     /// If the thread panicked; the error is its payload.
     #[track_caller]
     pub fn join(self) -> Result<T> {
-        let ScopedJoinHandle { inner, ended } = self;
-        ended.joined(Location::caller(), || inner.join())
+        let site = Location::caller();
+        match self.inner {
+            ScopedInner::Own(inner, ended) => ended.joined(site, || inner.join()),
+            ScopedInner::Lent(lent) => lent.join(site),
+        }
     }
 
     /// Whether the thread has ended.
     pub fn is_finished(&self) -> bool {
-        self.inner.is_finished()
+        match &self.inner {
+            ScopedInner::Own(inner, _) => inner.is_finished(),
+            ScopedInner::Lent(lent) => lent.is_over(),
+        }
     }
 }
 
@@ -265,6 +350,9 @@ where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
 {
     let site = Location::caller();
+    if let Some(own) = steer::me() {
+        return scope_under_control(own, site, f);
+    }
     let mut children = Vec::new();
     let result = std_thread::scope(|inner| {
         let scope = Scope::of(inner);
@@ -274,4 +362,25 @@ where
     });
     watch::scope_ended(children, site);
     result
+}
+
+/// As [`scope`], where the threads are lent: std's scope has none, and the waiting is done here.
+fn scope_under_control<'env, F, T>(
+    own: (steer::Me, &crate::rt::Thread),
+    site: &'static Location<'static>,
+    f: F,
+) -> T
+where
+    F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
+{
+    std_thread::scope(|inner| {
+        let scope = Scope::of(inner);
+        let result = catch_unwind(AssertUnwindSafe(|| f(scope)));
+        let panicked = spawning::end_scope(own, scope.address(), site);
+        match result {
+            Err(payload) => resume_unwind(payload),
+            Ok(_) if panicked => panic!("a scoped thread panicked"),
+            Ok(result) => result,
+        }
+    })
 }

@@ -309,9 +309,13 @@ pub fn become_thread(name: &str) {
 pub struct End(Ended);
 
 /// The end of the thread behind this handle.
+///
+/// # Panics
+///
+/// If the thread was started in an exploration.
 #[must_use]
 pub fn end_of<T>(handle: &JoinHandle<T>) -> End {
-    End(handle.ended.clone())
+    End(handle.ended().expect("threads of an exploration are joined by their handles").clone())
 }
 
 impl End {

@@ -13,10 +13,12 @@ mod watched;
 #[cfg(not(instrumented))]
 pub(crate) use plain::{
     AboutToPark, Crew, Datum, Part, Point, Post, RawLock, Region, Signal, Token, Turn, Vigil, Watch,
+    choose_waiter, is_spurious, wait_under_control,
 };
 #[cfg(instrumented)]
 pub(crate) use watched::{
     AboutToPark, Crew, Datum, Part, Point, Post, RawLock, Region, Signal, Token, Turn, Vigil, Watch,
+    choose_waiter, is_spurious, wait_under_control,
 };
 
 #[cfg(instrumented)]
@@ -39,6 +41,21 @@ pub(crate) enum Kind {
     Barrier,
     Queue,
     Pool,
+}
+
+/// An operation that others could notice and that does not show otherwise.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Step {
+    /// Takes a permit or an item, and may have to wait.
+    Take,
+    /// Gives one.
+    Give,
+    /// Does either, if that is possible at once.
+    Try,
+    /// Looks.
+    Look,
+    /// Changes what others look at.
+    Change,
 }
 
 /// Whether a waiting thread made sure, since the last signal, that it has to wait.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::{AboutToPark, Vigil};
+use super::{AboutToPark, Vigil, choose_waiter, is_spurious, wait_under_control};
 
 /// One waiting thread.
 #[derive(Default)]
@@ -37,14 +37,25 @@ impl Parker {
     }
 
     /// Makes the thread look up from its wait, which goes on.
-    #[cfg_attr(not(instrumented), expect(dead_code, reason = "only the run-time has anything to look at"))]
+    #[cfg_attr(
+        not(any(instrumented, test)),
+        expect(dead_code, reason = "only the run-time has anything to look at")
+    )]
     pub(crate) fn poke(&self) {
         ignore_poison(self.state.lock()).poked = true;
         self.changed.notify_one();
     }
 
+    /// Whether what it waits for has come.
+    fn is_told(&self) -> bool {
+        ignore_poison(self.state.lock()).told
+    }
+
     /// Blocks until told or poked, or until the deadline.
     fn park(&self, deadline: Option<Instant>) -> Wake {
+        if let Some(told) = wait_under_control(deadline, &|| self.is_told()) {
+            return if told { Wake::Told } else { Wake::Late };
+        }
         let mut state = ignore_poison(self.state.lock());
         loop {
             if state.told {
@@ -137,6 +148,27 @@ impl WaitQueue {
         oldest.inspect(|parker| parker.tell()).is_some()
     }
 
+    /// As `tell_one_or`, for those who have no claim to be told in their order: in an exploration, that is a choice.
+    pub(crate) fn tell_any_or(&self, nobody: impl FnOnce()) -> bool {
+        let mut waiting = self.waiting();
+        let count = waiting.len();
+        if count <= 1 {
+            drop(waiting);
+            return self.tell_one_or(nobody);
+        }
+        drop(waiting);
+        // Under control nobody else runs meanwhile; otherwise it is the oldest.
+        let chosen = choose_waiter(count);
+        waiting = self.waiting();
+        let last = waiting.len().saturating_sub(1);
+        let told = waiting.remove(chosen.min(last));
+        if told.is_none() {
+            nobody();
+        }
+        drop(waiting);
+        told.inspect(|parker| parker.tell()).is_some()
+    }
+
     /// Tells everybody who waits; gives their number.
     pub(crate) fn tell_all(&self) -> usize {
         self.tell_all_or(|| ())
@@ -156,6 +188,17 @@ impl WaitQueue {
 }
 
 impl Ticket<'_> {
+    /// As [`wait`](Self::wait), for a signal that may also be taken for given: in an exploration, on request.
+    pub(crate) fn wait_for_signal(self, deadline: Option<Instant>) -> bool {
+        if is_spurious() {
+            let woken = wait_under_control(deadline, &|| true).is_some();
+            // It takes no signal from anybody.
+            drop(self);
+            return woken;
+        }
+        self.wait(deadline)
+    }
+
     /// Blocks until told (`true`) or until the deadline (`false`).
     pub(crate) fn wait(mut self, deadline: Option<Instant>) -> bool {
         if self.park(deadline) {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use super::park::{Parker, WaitQueue};
-use super::{Guarded, Kind, Site};
+use super::{Guarded, Kind, Site, Step};
 
 /// Nobody holds the lock.
 const FREE: u8 = 0;
@@ -70,6 +70,14 @@ impl RawLock {
         }
     }
 
+    pub(crate) fn taking_back<R>(&self, wait: impl FnOnce() -> R) -> R {
+        wait()
+    }
+
+    pub(crate) fn key(&self) -> Option<u64> {
+        None
+    }
+
     pub(crate) fn is_locked(&self) -> bool {
         self.state.load(Ordering::Relaxed) != FREE
     }
@@ -98,6 +106,12 @@ impl Watch {
     }
 
     pub(crate) fn name(&self, _name: &str) {}
+
+    #[inline(always)]
+    pub(crate) fn step(&self, _: Step, _: Option<Site>) {}
+
+    #[inline(always)]
+    pub(crate) fn before_wait(&self, _: Site, _: Option<u64>) {}
 
     #[inline]
     pub(crate) fn signals(&self, _site: Site) {}
@@ -290,4 +304,19 @@ impl AboutToPark {
     pub(crate) fn now() -> AboutToPark {
         AboutToPark
     }
+}
+
+/// Nothing is under control.
+pub(crate) fn wait_under_control(_: Option<Instant>, _: &(dyn Fn() -> bool + Sync)) -> Option<bool> {
+    None
+}
+
+/// The oldest.
+pub(crate) fn choose_waiter(_: usize) -> usize {
+    0
+}
+
+/// Only an exploration asks for that.
+pub(crate) fn is_spurious() -> bool {
+    false
 }

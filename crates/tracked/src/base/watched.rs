@@ -7,13 +7,15 @@ use std::time::{Duration, Instant};
 
 use lockcheck_events::event_file::EventKind;
 use lockcheck_events::{Attempt, LockKind, Mode, Notice, TokenId};
+use lockcheck_explorer::{Access, OperationKind};
 
-use super::{Guarded, Kind, Site};
+use super::{Guarded, Kind, Site, Step};
 pub(crate) use crate::rt::Token;
 use crate::rt::messages::Stamp;
 use crate::rt::notices;
 use crate::rt::standstill;
 pub(crate) use crate::rt::standstill::Vigil;
+use crate::rt::steer;
 pub(crate) use crate::rt::wait_edges::Turn;
 use crate::rt::wait_edges::{self, Needs, Told};
 use crate::rt::{self, HeldLock, LostSignal, Meta, Wait, knowledge, operation, pools, record};
@@ -69,6 +71,16 @@ impl RawLock {
         unsafe { self.raw.unlock(token) };
     }
 
+    /// The calling thread lets go of the lock and takes it back at the end of what `wait` waits for.
+    pub(crate) fn taking_back<R>(&self, wait: impl FnOnce() -> R) -> R {
+        self.raw.taking_back(wait)
+    }
+
+    /// What the lock is known by in an exploration, if the calling thread is under control of one.
+    pub(crate) fn key(&self) -> Option<u64> {
+        self.raw.key()
+    }
+
     pub(crate) fn is_locked(&self) -> bool {
         self.raw.is_locked()
     }
@@ -104,6 +116,21 @@ impl Drop for AboutToPark {
     fn drop(&mut self) {
         ABOUT_TO_PARK.with(|count| count.set(count.get() - 1));
     }
+}
+
+/// Blocks a thread under control until `ready` or until the deadline, and says whether it was the former; `None`: the
+/// calling thread is not under control.
+pub(crate) fn wait_under_control(
+    deadline: Option<Instant>,
+    ready: &(dyn Fn() -> bool + Sync),
+) -> Option<bool> {
+    let own = steer::me()?;
+    Some(steer::operations::wait_until(own, OperationKind::Resume, None, deadline, ready))
+}
+
+/// Which of so many waiters a signal reaches.
+pub(crate) fn choose_waiter(waiters: usize) -> usize {
+    steer::operations::choose_waiter(waiters)
 }
 
 /// The identity of an object that threads wait for.
@@ -166,56 +193,89 @@ impl Watch {
         part.meta.name(self.kind, name);
     }
 
+    /// Takes note that an operation is about to be made that others could notice. Each is counted.
+    #[inline]
+    pub(crate) fn step(&self, step: Step, site: Option<Site>) {
+        let Some(thread) = rt::current() else { return };
+        if thread.is_steered() {
+            let (kind, access) = match step {
+                Step::Take => (OperationKind::Acquire, Access::Write),
+                Step::Give => (OperationKind::Release, Access::Write),
+                Step::Try => (OperationKind::TryLock, Access::Write),
+                Step::Look => (OperationKind::Load, Access::Read),
+                Step::Change => (OperationKind::Set, Access::Write),
+            };
+            steer::operations::visible(thread, kind, self.meta.id(thread).0, access, site);
+        } else {
+            thread.next_event();
+        }
+    }
+
+    /// The calling thread is about to wait for a signal, letting go of `lock`, which it takes back when it is told.
+    /// The wait is counted when it begins.
+    pub(crate) fn before_wait(&self, site: Site, lock: Option<u64>) {
+        if let Some((me, thread)) = steer::me() {
+            steer::operations::before_wait((me, thread), self.meta.id(thread).0, lock, site);
+        }
+    }
+
     /// Takes note that somebody is about to signal, at `site`.
     pub(crate) fn signals(&self, site: Site) {
         if let Some(thread) = rt::current() {
+            if thread.is_steered() {
+                let (kind, id) = (OperationKind::Notify, self.meta.id(thread).0);
+                return steer::operations::visible(thread, kind, id, Access::Write, Some(site));
+            }
             let object = wanted(&self.meta, self.kind, thread, site, Attempt::Try);
-            let object = wait_edges::signalled_at(object, site, thread.event());
             let notifies = self.kind == LockKind::Condition;
             record::left(thread, if notifies { EventKind::Notify } else { EventKind::Signal }, &object);
+            let object = wait_edges::signalled_at(object, site, thread.event());
             self.told.signalled(thread, &object, &Needs::of(thread), Turn::ANY);
             self.stamp.leave(thread);
+            thread.next_event();
         }
     }
 
     /// Takes note that a wait at `site` is over before it begins.
     pub(crate) fn passes(&self, site: Site) {
-        if let Some(thread) = rt::current() {
+        if let Some(thread) = learner() {
             let object = wanted(&self.meta, self.kind, thread, site, Attempt::Block);
-            thread.next_event();
             record::received(thread, EventKind::Await, &object);
             self.told.waited(thread, &object, Turn::ANY);
             self.stamp.take(thread);
         }
     }
 
-    /// What is done from here on comes after all that was signalled so far.
+    /// What is done from here on comes after all that was signalled so far. For a condition, that is so because of
+    /// the lock that goes with it.
     pub(crate) fn hears(&self) {
-        if let Some(thread) = rt::current() {
-            self.record(thread, &self.meta, EventKind::Await);
+        if let Some(thread) = learner() {
+            if self.kind != LockKind::Condition {
+                self.meta.records(thread, EventKind::Await, self.kind);
+            }
             self.stamp.take(thread);
         }
     }
 
     /// Takes note of a message that others may come after. Comes before anybody can receive it.
     pub(crate) fn sends(&self) {
-        if let Some(thread) = rt::current() {
-            self.record(thread, &self.meta, EventKind::Signal);
+        if let Some(thread) = learner() {
+            self.meta.records(thread, EventKind::Signal, self.kind);
             self.stamp.leave(thread);
         }
     }
 
     /// The same for a message by a part of the object. Comes before anybody can receive it.
     pub(crate) fn part_sends(&self, part: &Part) {
-        if let Some(thread) = rt::current() {
-            self.record(thread, &part.meta, EventKind::Signal);
+        if let Some(thread) = learner() {
+            part.meta.records(thread, EventKind::Signal, self.kind);
             part.stamp.leave(thread);
         }
     }
 
     /// Takes note of the signal just given by a part.
     pub(crate) fn part_signalled(&self, part: &Part, site: Site, signal: &Signal, turn: Turn) {
-        if let (Some(thread), Some(needs)) = (rt::current(), &signal.0) {
+        if let (Some(thread), Some(needs)) = (learner(), &signal.0) {
             let object = wanted(&part.meta, self.kind, thread, site, Attempt::Try);
             let object = wait_edges::signalled_at(object, site, thread.event());
             part.told.signalled(thread, &object, needs, turn);
@@ -224,30 +284,17 @@ impl Watch {
 
     /// Takes note that a wait for a part begins, or is over before it does.
     pub(crate) fn part_awaited(&self, part: &Part, site: Site, deadline: Option<Instant>, turn: Turn) {
-        if let Some(thread) = rt::current() {
+        if let Some(thread) = learner() {
             let object = wanted(&part.meta, self.kind, thread, site, attempt(deadline));
-            thread.next_event();
             part.told.waited(thread, &object, turn);
         }
     }
 
     /// Takes note that a wait for a part is over.
     pub(crate) fn part_hears(&self, part: &Part) {
-        if let Some(thread) = rt::current() {
-            self.record(thread, &part.meta, EventKind::Await);
+        if let Some(thread) = learner() {
+            part.meta.records(thread, EventKind::Await, self.kind);
             part.stamp.take(thread);
-        }
-    }
-
-    /// Records what is left in the object (or part) with this identity, or received from it.
-    #[inline]
-    fn record(&self, thread: &rt::Thread, meta: &Meta, kind: EventKind) {
-        if thread.is_recording() {
-            let object = record::object(meta, thread, self.kind, meta.created());
-            match kind {
-                EventKind::Signal => record::left(thread, kind, &object),
-                _ => record::received(thread, kind, &object),
-            }
         }
     }
 
@@ -286,7 +333,7 @@ impl Watch {
         guarded: Guarded,
         block: impl FnOnce() -> R,
     ) -> R {
-        if let Some(thread) = rt::current() {
+        if let Some(thread) = learner() {
             let object = wanted(&self.meta, self.kind, thread, site, attempt(deadline));
             self.told.waited(thread, &object, Turn::ANY);
         }
@@ -295,7 +342,9 @@ impl Watch {
             Guarded::Unknown => Wait::for_anyone(wanted).after(&self.lost),
         };
         let result = self.in_sight(site, deadline, wait, block);
-        self.hears();
+        if let Some(thread) = learner() {
+            self.stamp.take(thread);
+        }
         result
     }
 
@@ -316,6 +365,9 @@ impl Watch {
         let Some(thread) = rt::current() else { return block() };
         let wanted = wanted(&self.meta, self.kind, thread, site, attempt(deadline));
         thread.next_event();
+        if thread.is_steered() {
+            return steer::operations::in_sight(Wait::for_anyone(wanted), block);
+        }
         let tasks: Vec<_> = tasks.iter().map(|task| Arc::clone(&task.0)).collect();
         pools::about_to_wait(thread, &wanted, &tasks);
         let busy = thread.enter();
@@ -334,18 +386,25 @@ impl Watch {
         block: impl FnOnce() -> R,
     ) -> R {
         let Some(thread) = rt::current() else { return block() };
-        let attempt = attempt(deadline);
-        let wanted = wanted(&self.meta, self.kind, thread, site, attempt);
+        let wanted = wanted(&self.meta, self.kind, thread, site, attempt(deadline));
+        if thread.is_steered() {
+            let wanted = HeldLock { event: thread.next_event(), ..wanted };
+            return steer::operations::in_sight(wait(wanted), block);
+        }
         thread.next_event();
         let published = rt::publish(thread, wait(wanted));
-        if attempt == Attempt::Block && ABOUT_TO_PARK.with(Cell::get) == 0 {
+        if wanted.attempt == Attempt::Block && ABOUT_TO_PARK.with(Cell::get) == 0 {
             // It will sleep in somebody else's code, where it cannot look.
             standstill::rouse_another(thread);
         }
-        record::received(thread, EventKind::Wait, &wanted);
+        if thread.is_recording() {
+            record::received(thread, EventKind::Wait, &wanted);
+        }
         let result = block();
         drop(published);
-        record::received(thread, EventKind::Await, &wanted);
+        if thread.is_recording() {
+            record::received(thread, EventKind::Await, &wanted);
+        }
         // Whoever ended the wait may have done things first that this thread now comes after.
         thread.wait_slot().set_anchor(thread);
         result
@@ -359,7 +418,9 @@ pub(crate) struct Crew(Arc<pools::Crew>);
 impl Crew {
     /// One more.
     pub(crate) fn add(&self, worker: &crate::watched_thread::JoinHandle<()>) {
-        self.0.join(worker.ended.thread());
+        if let Some(ended) = worker.ended() {
+            self.0.join(ended.thread());
+        }
     }
 }
 
@@ -400,6 +461,25 @@ impl Part {
     pub(crate) const fn created_at(site: Site) -> Part {
         Part { meta: Meta::new(site), told: Told::nothing(), stamp: Stamp::new() }
     }
+}
+
+impl Meta {
+    /// Records that the thread leaves something at the object (`Signal`), or receives something there (`Await`).
+    #[inline]
+    fn records(&self, thread: &rt::Thread, event: EventKind, kind: LockKind) {
+        if thread.is_recording() {
+            let object = record::object(self, thread, kind, self.created());
+            match event {
+                EventKind::Signal => record::left(thread, event, &object),
+                _ => record::received(thread, event, &object),
+            }
+        }
+    }
+}
+
+/// The calling thread, if what it does is learned from: under control, nothing is foretold but what happens is seen.
+fn learner() -> Option<&'static rt::Thread> {
+    rt::current().filter(|thread| !thread.is_steered())
 }
 
 fn attempt(deadline: Option<Instant>) -> Attempt {
@@ -473,7 +553,7 @@ pub(crate) struct Point(Option<TokenId>);
 impl Point {
     /// This point of the calling thread's.
     pub(crate) fn here() -> Point {
-        Point(rt::current().map(|thread| {
+        Point(rt::current().filter(|thread| !thread.is_steered()).map(|thread| {
             let token = knowledge::before(thread);
             record::point(thread, token);
             token
@@ -487,4 +567,9 @@ impl Point {
             record::after_point(thread, token);
         }
     }
+}
+
+/// Whether the wait that begins ends without a signal.
+pub(crate) fn is_spurious() -> bool {
+    steer::operations::is_spurious()
 }

@@ -34,6 +34,8 @@
 //! | [`Queue`], [`JoinableQueue`] | a ring of bytes under such a mutex | a message is there whole or not at all |
 //! | [`Connection`] | two kernel pipes | the other end is told that it is closed |
 //!
+//! What is not plain data can be kept by a [`Manager`], a process that others ask for it.
+//!
 //! Under `lockcheck`, each process is watched as every other one; what it shares is one object in all of them.
 //!
 //! This is not a job system: nothing here retries a function or moves it to another machine.
@@ -44,6 +46,7 @@ mod entry;
 mod error;
 mod handle;
 mod locks;
+mod manager;
 mod monitor;
 mod pool;
 mod queue;
@@ -61,6 +64,7 @@ pub use locks::{
     Array, ArrayGuard, Condition, ConditionGuard, Lock, LockGuard, Plain, RLock, RLockGuard, Value,
     ValueGuard,
 };
+pub use manager::{DictProxy, ListProxy, Manager, Namespace};
 pub use monitor::{Event, Permit, Semaphore};
 pub use pool::{Imap, ImapUnordered, Pool, ProcessPoolExecutor};
 pub use queue::{JoinableQueue, Queue};

@@ -21,6 +21,8 @@ pub(super) enum Kind {
     Queue,
     Pipe,
     Process,
+    /// An object that a manager's process keeps.
+    Manager,
 }
 
 impl Kind {
@@ -35,6 +37,7 @@ impl Kind {
             Kind::Queue => "queue",
             Kind::Pipe => "pipe",
             Kind::Process => "process",
+            Kind::Manager => "object",
         }
     }
 }
@@ -73,6 +76,7 @@ impl Label {
 #[cfg(instrumented)]
 mod watched {
     use std::collections::HashMap;
+    use std::hash::{DefaultHasher, Hash, Hasher};
     use std::sync::Mutex;
     use std::time::Instant;
 
@@ -96,6 +100,8 @@ mod watched {
                 Kind::Queue => LockKind::Queue,
                 Kind::Pipe => LockKind::Pipe,
                 Kind::Process => LockKind::Process,
+                // What is waited for is a message.
+                Kind::Manager => LockKind::Queue,
             }
         }
     }
@@ -117,11 +123,15 @@ mod watched {
         identity: Option<Identity>,
         name: Option<&str>,
     ) {
-        let Some(thread) = rt::current() else { return };
         if let Some(name) = name {
             meta.name(kind.lock_kind(), name);
         }
-        let object = wanted(meta, kind, meta.created(), Attempt::Block);
+        introduce_as(meta, kind.lock_kind(), identity);
+    }
+
+    fn introduce_as(meta: &Meta, kind: LockKind, identity: Option<Identity>) {
+        let Some(thread) = rt::current() else { return };
+        let object = wanted_as(meta, kind, meta.created(), Attempt::Block);
         let lock = object.id;
         let shared =
             identity.map(|Identity { device, inode, offset }| Record::Shared { lock, device, inode, offset });
@@ -130,6 +140,10 @@ mod watched {
 
     /// The object as one that the calling thread, which is watched, asks for.
     fn wanted(meta: &Meta, kind: Kind, site: Site, attempt: Attempt) -> HeldLock {
+        wanted_as(meta, kind.lock_kind(), site, attempt)
+    }
+
+    fn wanted_as(meta: &Meta, kind: LockKind, site: Site, attempt: Attempt) -> HeldLock {
         let thread = rt::current();
         HeldLock {
             id: thread.map_or_else(Default::default, |thread| meta.id(thread)),
@@ -138,7 +152,7 @@ mod watched {
             event: thread.map_or(0, |thread| thread.event()),
             mode: Mode::Exclusive,
             attempt,
-            kind: kind.lock_kind(),
+            kind,
         }
     }
 
@@ -160,6 +174,13 @@ mod watched {
         pub(in crate::process) fn known(kind: Kind, identity: Identity, label: &Label) -> Watch {
             let watch = Watch { meta: Meta::new(place_of(label)), kind, identity: Some(identity) };
             introduce(&watch.meta, kind, Some(identity), label.name.as_deref());
+            watch
+        }
+
+        /// Something that lies in another process's memory.
+        pub(in crate::process) fn of_remote(kind: Kind, label: &Label) -> Watch {
+            let watch = Watch { meta: Meta::new(place_of(label)), kind, identity: None };
+            introduce(&watch.meta, kind, None, label.name.as_deref());
             watch
         }
 
@@ -188,6 +209,53 @@ mod watched {
             thread.wait_slot().set_anchor(thread);
             result
         }
+    }
+
+    /// What the detector knows the names of one namespace by.
+    #[derive(Default)]
+    pub(in crate::process) struct Accesses(Mutex<HashMap<String, Meta>>);
+
+    impl Accesses {
+        /// Takes note that the calling thread reads or writes a name at `site`. The name is that of an object of the
+        /// manager at an address; `label` is the object's.
+        pub(in crate::process) fn note(
+            &self,
+            (address, object, name): (&str, u64, &str),
+            label: impl FnOnce() -> Label,
+            site: Site,
+            writes: bool,
+        ) {
+            let Some(thread) = rt::current() else { return };
+            let mut names = ignore_poison(self.0.lock());
+            let meta = names.entry(name.to_owned()).or_insert_with(|| {
+                let label = label();
+                let meta = Meta::new(place_of(&label));
+                let full = label.name.map_or_else(|| name.to_owned(), |own| format!("{own}.{name}"));
+                meta.name(LockKind::Variable, &full);
+                let identity =
+                    Identity { device: REMOTE, inode: hash(&address), offset: hash(&(object, name)) };
+                introduce_as(&meta, LockKind::Variable, Some(identity));
+                meta
+            });
+            let mode = if writes { Mode::Exclusive } else { Mode::Shared };
+            let access = HeldLock { mode, ..wanted_as(meta, LockKind::Variable, site, Attempt::Block) };
+            drop(names);
+            thread.next_event();
+            let key = thread.key(&access);
+            if !thread.known().contains(key) {
+                knowledge::learn_access(thread, &access, key);
+            }
+        }
+    }
+
+    /// The device of what lies in the memory of a manager's process.
+    const REMOTE: u64 = u64::MAX;
+
+    /// The same in every process of the program.
+    fn hash(value: &impl Hash) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        value.hash(&mut hasher);
+        hasher.finish()
     }
 
     /// A point in a process's life that a child of it comes after.
@@ -255,6 +323,10 @@ mod plain {
             Watch
         }
 
+        pub(in crate::process) fn of_remote(_: Kind, _: &Label) -> Watch {
+            Watch
+        }
+
         pub(in crate::process) fn name(&self, _: &str) {}
 
         #[inline]
@@ -266,6 +338,22 @@ mod plain {
             block: impl FnOnce() -> R,
         ) -> R {
             block()
+        }
+    }
+
+    /// What the detector knows names by: of no interest here.
+    #[derive(Default)]
+    pub(in crate::process) struct Accesses(());
+
+    impl Accesses {
+        #[inline]
+        pub(in crate::process) fn note(
+            &self,
+            _: (&str, u64, &str),
+            _: impl FnOnce() -> Label,
+            _: Site,
+            _: bool,
+        ) {
         }
     }
 

@@ -20,7 +20,7 @@ use super::record::{self, Recorder};
 use super::stack::Captured;
 use super::thread::Ended;
 use super::waits::WaitSlot;
-use super::{lifecycle, registry};
+use super::{lifecycle, registry, steer};
 
 /// A place in the user's source, by the compiler.
 pub type Place = &'static Location<'static>;
@@ -57,7 +57,7 @@ pub(crate) struct HeldLock {
 
 const MODES: [Mode; 4] = [Mode::Exclusive, Mode::Shared, Mode::SharedRecursive, Mode::Upgradable];
 const ATTEMPTS: [Attempt; 3] = [Attempt::Block, Attempt::Try, Attempt::Timed];
-const KINDS: [LockKind; 14] = [
+const KINDS: [LockKind; 15] = [
     LockKind::Mutex,
     LockKind::Reentrant,
     LockKind::RwLock,
@@ -72,6 +72,7 @@ const KINDS: [LockKind; 14] = [
     LockKind::Gate,
     LockKind::Pipe,
     LockKind::Process,
+    LockKind::Variable,
 ];
 
 /// Packs what a hold says besides its lock and places; the discriminants index the tables above.
@@ -175,6 +176,8 @@ const EVENT: u64 = 1 << 32;
 const BUSY: u64 = 1 << 16;
 /// The thread has not been seen before. Only together with `BUSY`.
 const UNSEEN: u64 = 1 << 17;
+/// The thread is under control of an exploration: the quick ways are not for it.
+const STEERED: u64 = 1 << 19;
 /// The program states something about what the thread does now (see `intent`): no quick way.
 const STATED: u64 = 1 << 18;
 /// The thread records what it does, which none of the quick ways does.
@@ -652,6 +655,35 @@ impl Thread {
         (self.holds.word() >> 32) as u32
     }
 
+    /// Whether the thread is under control, and what it does now is not the run-time's own.
+    #[inline(always)]
+    pub(crate) fn is_steered(&self) -> bool {
+        self.holds.word() & (STEERED | BUSY) == STEERED
+    }
+
+    /// Puts the thread under control, `event` being its next operation; gives how many it had made.
+    pub(crate) fn steer(&self, event: u32) -> u32 {
+        let word = self.holds.word();
+        self.holds.set_word(word & NOT_IDLE | STEERED | u64::from(event) << 32);
+        (word >> 32) as u32
+    }
+
+    /// Releases the thread from control, as one that has made so many operations and holds so many locks.
+    pub(crate) fn unsteer(&self, events: u32, holds: usize) {
+        let word = self.holds.word() & NOT_IDLE & !STEERED & !LEN;
+        self.holds.set_word(word | u64::from(events) << 32 | holds as u64 & LEN);
+    }
+
+    /// Lets go of the thread for the time of a call.
+    pub(crate) fn unsteer_for_now(&self) {
+        self.holds.set_word(self.holds.word() & !STEERED);
+    }
+
+    /// The call is over.
+    pub(crate) fn steer_again(&self) {
+        self.holds.set_word(self.holds.word() | STEERED);
+    }
+
     /// Counts an operation and gives its index.
     #[inline(always)]
     pub(crate) fn next_event(&self) -> u32 {
@@ -776,7 +808,8 @@ impl Thread {
     pub(crate) fn release_youngest(id: u64) -> bool {
         let thread = own();
         let word = thread.holds.word();
-        let index = (word & NOT_IDLE).wrapping_sub(1) as usize;
+        // Any flag makes it none of the inline ones.
+        let index = ((word & NOT_IDLE) as usize).wrapping_sub(1);
         if index < HELD_INLINE && thread.holds.inline[index].id.load(Ordering::Relaxed) == id {
             thread.holds.set_word(word - 1);
             return true;
@@ -789,6 +822,9 @@ impl Thread {
     #[inline(never)]
     pub(crate) fn pop(&self, id: u64) -> bool {
         let holds = &self.holds;
+        if self.is_steered() {
+            steer::operations::releases(self, id);
+        }
         let len = holds.len();
         let is_it = |&index: &usize| holds.entry(index).id.load(Ordering::Relaxed) == id;
         let Some(index) = (0..len).rev().find(is_it) else { return false };
@@ -824,6 +860,11 @@ impl Thread {
 
     fn remove(&self, index: usize) {
         let holds = &self.holds;
+        if self.is_steered()
+            && let Some(hold) = holds.entry(index).read()
+        {
+            steer::operations::released(self, &hold);
+        }
         let last = holds.len() - 1;
         for place in index..last {
             if let Some(hold) = holds.entry(place + 1).read() {

@@ -373,6 +373,18 @@ pub(crate) fn learn(thread: &Thread, wanted: &HeldLock, key: u64) {
     }
 }
 
+/// Learns that the calling thread accesses a datum, which the mode of `access` says how, and marks `key` as known.
+#[cfg(all(feature = "process", target_os = "linux"))]
+pub(crate) fn learn_access(thread: &Thread, access: &HeldLock, key: u64) {
+    let busy = thread.enter();
+    let (request, mut records) = prepare(thread, access);
+    let writes = access.mode == lockcheck_events::Mode::Exclusive;
+    records.push(Record::Access { request, writes });
+    let found = learned(thread, key, records);
+    drop(busy);
+    found.iter().for_each(|news| reaction::found(thread, news));
+}
+
 /// Files a stuck set, or what may be one, with everything it refers to: `locks` are what its members hold and want.
 pub(crate) fn stuck(record: Record, locks: &[HeldLock]) -> Vec<News> {
     let mut records = Vec::new();

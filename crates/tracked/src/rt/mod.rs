@@ -42,6 +42,7 @@ pub(crate) mod registry;
 pub(crate) mod scope;
 pub(crate) mod stack;
 pub(crate) mod standstill;
+pub(crate) mod steer;
 pub(crate) mod strays;
 pub(crate) mod tasks;
 pub(crate) mod thread;

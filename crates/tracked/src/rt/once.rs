@@ -10,11 +10,12 @@
 
 use lockcheck_events::event_file::EventKind;
 use lockcheck_events::{Attempt, LockKind, Mode};
+use lockcheck_explorer::OperationKind;
 
 use super::context::{HeldLock, Place, Thread, Token, current};
 use super::operation::{self, Meta, Owner};
 use super::waits::{self, Published, Wait};
-use super::{reaction, record};
+use super::{reaction, record, steer};
 
 /// What an initialiser carries besides std's own.
 pub(crate) struct Gate {
@@ -26,7 +27,7 @@ pub(crate) struct Gate {
 /// A call that may have to wait, or to run the body. Others see the wait until this is dropped or the body begins.
 pub(crate) struct Turn<'a> {
     gate: &'a Gate,
-    watched: Option<(&'static Thread, HeldLock, Published)>,
+    watched: Option<(&'static Thread, HeldLock, Option<Published>)>,
     received: Option<Received>,
 }
 
@@ -60,7 +61,16 @@ impl Gate {
     }
 
     fn request(&self, thread: &Thread, site: Place) -> HeldLock {
-        let wanted = HeldLock {
+        let wanted = self.wanted(thread, site);
+        if !thread.is_steered() {
+            operation::learn(thread, &wanted);
+        }
+        wanted
+    }
+
+    /// The initialiser as one that is asked for now; counted.
+    fn wanted(&self, thread: &Thread, site: Place) -> HeldLock {
+        HeldLock {
             id: self.meta.id(thread),
             site,
             created: self.meta.created(),
@@ -68,9 +78,7 @@ impl Gate {
             mode: Mode::Exclusive,
             attempt: Attempt::Block,
             kind: LockKind::Once,
-        };
-        operation::learn(thread, &wanted);
-        wanted
+        }
     }
 
     /// The call at `site` finds it done.
@@ -87,6 +95,11 @@ impl Gate {
     pub(crate) fn turn(&self, site: Place) -> Turn<'_> {
         let Some(thread) = current() else { return Turn { gate: self, watched: None, received: None } };
         let wanted = self.request(thread, site);
+        if let Some((me, _)) = steer::me() {
+            // Whoever runs the body has the gate until that is over.
+            steer::operations::pass_gate((me, thread), &wanted);
+            return Turn { gate: self, watched: Some((thread, wanted, None)), received: None };
+        }
         let own = thread.hold_against(&wanted);
         if let Some(own) = own {
             reaction::self_deadlock(thread, &wanted, &own);
@@ -102,7 +115,19 @@ impl Gate {
             reaction::deadlock(thread, circle, wait);
             wait = waits::publish(thread, Wait::for_lock(wanted));
         }
-        Turn { gate: self, watched: Some((thread, wanted, wait)), received: Some(Received(thread, wanted)) }
+        let watched = Some((thread, wanted, Some(wait)));
+        Turn { gate: self, watched, received: Some(Received(thread, wanted)) }
+    }
+}
+
+impl Gate {
+    /// Under control: blocks until `is_done`, at `site`, and says that it did.
+    pub(crate) fn awaited_under_control(&self, site: Place, is_done: &(dyn Fn() -> bool + Sync)) -> bool {
+        let Some((me, thread)) = steer::me() else { return false };
+        let wanted = self.wanted(thread, site);
+        steer::operations::in_sight(Wait::for_anyone(wanted), || {
+            steer::operations::wait_until((me, thread), OperationKind::Once, None, None, is_done)
+        })
     }
 }
 
@@ -115,6 +140,9 @@ impl<'a> Turn<'a> {
         // The hold set must not change while the wait is published.
         drop(wait);
         gate.runner.set(thread);
+        if thread.is_steered() {
+            steer::operations::granted(thread, &wanted);
+        }
         let token = thread.push(wanted);
         Running { gate, token: record::acquired(thread, &wanted, token) }
     }

@@ -17,7 +17,7 @@ use lockcheck_events::{Attempt, LockId, LockKind, Mode};
 use super::context::{HeldLock, Place, Thread, Token, current, current_if_idle, current_if_nesting};
 use super::standstill::{self, Vigil};
 use super::waits::{self, Circle, Wait};
-use super::{intent, knowledge, reaction, record, registry, strays};
+use super::{intent, knowledge, reaction, record, registry, steer, strays};
 
 /// How long a suspected deadlock is watched before it is called one. The thread that does so is blocked anyway; a
 /// real deadlock is still there afterwards.
@@ -284,6 +284,10 @@ fn lock_slowly<R: Raw>(lock: &R, site: Place, manner: Manner) -> Token {
         return Token::UNWATCHED;
     };
     let hold = target.next_hold(thread, Attempt::Block);
+    if thread.is_steered() {
+        steer::operations::acquire(target, thread, hold, false, None);
+        return target.taken(thread, hold);
+    }
     // Before the real lock is taken: this may be the allocator's own, and learning allocates.
     learn(thread, &hold);
     if lock.try_acquire(manner.mode) {
@@ -293,10 +297,22 @@ fn lock_slowly<R: Raw>(lock: &R, site: Place, manner: Manner) -> Token {
     }
 }
 
+/// As [`try_lock`], in a thread under control.
+#[cold]
+fn try_lock_steered<R: Raw>(target: Target<'_, R>, thread: &Thread) -> Option<Token> {
+    let hold = target.next_hold(thread, Attempt::Try);
+    steer::operations::try_acquire(target, thread, hold).then(|| target.taken(thread, hold))
+}
+
 /// Acquires if that is possible at once.
 #[inline]
 pub(crate) fn try_lock<R: Raw>(target: Target<'_, R>) -> Option<Token> {
     let thread = current();
+    if let Some(thread) = thread
+        && thread.is_steered()
+    {
+        return try_lock_steered(target, thread);
+    }
     if !target.lock.try_acquire(target.manner.mode) {
         return None;
     }
@@ -308,6 +324,10 @@ pub(crate) fn try_lock<R: Raw>(target: Target<'_, R>) -> Option<Token> {
 pub(crate) fn lock_for<R: Raw>(target: Target<'_, R>, timeout: Duration) -> Option<Token> {
     let Some(thread) = current() else { return acquire_for(target, timeout).then_some(Token::UNWATCHED) };
     let hold = target.next_hold(thread, Attempt::Timed);
+    if thread.is_steered() {
+        return steer::operations::acquire(target, thread, hold, false, Some(timeout))
+            .then(|| target.taken(thread, hold));
+    }
     learn(thread, &hold);
     let taken = target.lock.try_acquire(target.manner.mode) || {
         let _wait = waits::publish(thread, Wait::for_lock(hold));
@@ -387,6 +407,11 @@ pub(crate) fn upgrade<R: Raw>(target: Target<'_, R>) -> Token {
         return Token::UNWATCHED;
     };
     let hold = target.next_hold(thread, Attempt::Block);
+    if thread.is_steered() {
+        steer::operations::acquire(target, thread, hold, true, None);
+        thread.take(hold.id, Mode::Upgradable);
+        return target.taken(thread, hold);
+    }
     let upgradable = thread.take(hold.id, Mode::Upgradable);
     learn(thread, &hold);
     if !target.lock.try_acquire(target.manner.mode) {
@@ -463,7 +488,11 @@ pub(super) fn lasting_circle(thread: &Thread) -> Option<Circle> {
 #[cfg(parking_lot_mirrored)]
 pub(crate) fn granted<R: Raw>(target: Target<'_, R>) -> Token {
     let Some(thread) = current() else { return Token::UNWATCHED };
-    target.taken(thread, target.next_hold(thread, Attempt::Block))
+    let hold = target.next_hold(thread, Attempt::Block);
+    if thread.is_steered() {
+        steer::operations::granted(thread, &hold);
+    }
+    target.taken(thread, hold)
 }
 
 /// Takes note that the hold `token`, in the mode `from`, becomes the one that `target` describes.
@@ -473,6 +502,10 @@ pub(crate) fn downgraded<R: Raw>(target: Target<'_, R>, from: Mode, token: Token
         return Token::UNWATCHED;
     };
     let hold = target.next_hold(thread, Attempt::Block);
+    if thread.is_steered() {
+        steer::operations::released(thread, &HeldLock { mode: from, ..hold });
+        steer::operations::granted(thread, &hold);
+    }
     let token = thread.change(from, hold).unwrap_or_else(|| thread.push(hold));
     record::downgraded(thread, &hold, token)
 }

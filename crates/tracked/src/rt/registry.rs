@@ -224,6 +224,14 @@ pub(crate) fn announce_lock(lock: LockId, kind: LockKind, created: Place) -> Opt
     Some(entry.clone())
 }
 
+/// Registers the lock, of which the knowledge need not hear.
+pub(crate) fn register_lock(lock: LockId, kind: LockKind, created: Place) {
+    LOCKS.entry(lock).or_insert_with(|| {
+        count_up(lock);
+        LockEntry { kind, created: site(created), name: None, announced: false }
+    });
+}
+
 /// Registers the lock under a name.
 pub(crate) fn name_lock(lock: LockId, kind: LockKind, created: Place, name: &str) {
     let mut entry = LOCKS.entry(lock).or_insert_with(|| {

@@ -203,6 +203,26 @@ impl Wait {
         Wait { wanted, enders: ENDERS_WORK, target: ThreadId(0), lost: None, outside: false }
     }
 
+    /// What is waited for.
+    pub(crate) fn wanted(&self) -> HeldLock {
+        self.wanted
+    }
+
+    /// The thread whose end is awaited, if that is it.
+    pub(crate) fn target(&self) -> Option<ThreadId> {
+        (self.enders == ENDERS_END_OF).then_some(self.target)
+    }
+
+    /// Who could end it.
+    pub(crate) fn enders(&self) -> Enders {
+        enders(self.enders, self.target, &self.wanted)
+    }
+
+    /// The signal that has gone by, as evidence.
+    pub(crate) fn lost_signal(&self) -> Option<Request> {
+        self.lost.map(|(thread, event, site)| signal(thread, event, site, &self.wanted))
+    }
+
     /// The same wait, perhaps for a signal that has gone by.
     pub(crate) fn after(self, lost: &LostSignal) -> Wait {
         Wait { lost: lost.read(), ..self }
@@ -448,17 +468,8 @@ fn read(other: &Shared, holds: &HoldSet) -> Option<(Waiting, u32, HeldLock)> {
         return None;
     }
     let wanted = slot.wanted.read()?;
-    let enders = match slot.enders.load(Ordering::Relaxed) {
-        ENDERS_HOLDERS => Enders::Holders(wanted.kind),
-        ENDERS_OTHER_HOLDERS => Enders::OtherHolders(wanted.kind),
-        ENDERS_END_OF => Enders::EndOf(ThreadId(slot.target.load(Ordering::Relaxed))),
-        ENDERS_WORK => Enders::Work,
-        ENDERS_TASKS => {
-            let awaited = pools::awaited(slot.target.load(Ordering::Relaxed), &wanted);
-            awaited.map_or(Enders::Anyone, |(tasks, all)| Enders::Tasks { tasks, all })
-        }
-        _ => Enders::Anyone,
-    };
+    let target = ThreadId(slot.target.load(Ordering::Relaxed));
+    let enders = enders(slot.enders.load(Ordering::Relaxed), target, &wanted);
     let stack = StackId(slot.stack.load(Ordering::Relaxed));
     let mut request = knowledge::request(other.id(), holds, &wanted, stack);
     strays::leave_out(&mut request.holds);
@@ -467,6 +478,21 @@ fn read(other: &Shared, holds: &HoldSet) -> Option<(Waiting, u32, HeldLock)> {
     fence(Ordering::Acquire);
     let stood_still = slot.sequence.load(Ordering::Relaxed) == sequence;
     stood_still.then_some((Waiting { request, enders, lost }, sequence, wanted))
+}
+
+/// The word for those who could end a wait, as the checker knows it.
+fn enders(word: u32, target: ThreadId, wanted: &HeldLock) -> Enders {
+    match word {
+        ENDERS_HOLDERS => Enders::Holders(wanted.kind),
+        ENDERS_OTHER_HOLDERS => Enders::OtherHolders(wanted.kind),
+        ENDERS_END_OF => Enders::EndOf(target),
+        ENDERS_WORK => Enders::Work,
+        ENDERS_TASKS => {
+            let awaited = pools::awaited(target.0, wanted);
+            awaited.map_or(Enders::Anyone, |(tasks, all)| Enders::Tasks { tasks, all })
+        }
+        _ => Enders::Anyone,
+    }
 }
 
 /// A signal, as evidence: an operation on the object that does not wait.

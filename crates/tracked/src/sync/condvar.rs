@@ -142,15 +142,19 @@ impl Condvar {
     {
         let site = Location::caller();
         let deadline = Instant::now().checked_add(timeout);
+        // The clock says so, or the wait does, whose time may be virtual.
+        let mut is_over = false;
         loop {
             if !condition(&mut *guard) {
                 self.watch.hears();
                 return Ok((guard, WaitTimeoutResult(false)));
             }
-            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            if is_over || deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 return Ok((guard, WaitTimeoutResult(true)));
             }
-            guard = match self.wait_until(guard, site, deadline, Guarded::Yes).0 {
+            let (result, told) = self.wait_until(guard, site, deadline, Guarded::Yes);
+            is_over = !told;
+            guard = match result {
                 Ok(guard) => guard,
                 Err(error) => {
                     return Err(PoisonError::new((error.into_inner(), WaitTimeoutResult(false))));
@@ -171,9 +175,10 @@ impl Condvar {
         if other != mutex && other != 0 && !self.waiters.is_empty() {
             self.watch.misused(site, "others wait for it with another mutex");
         }
+        self.watch.before_wait(site, guard.key());
         let ticket = self.waiters.enqueue();
         guard.unlocked(site, || {
-            self.watch.waiting_for_signal(site, deadline, guarded, || ticket.wait(deadline))
+            self.watch.waiting_for_signal(site, deadline, guarded, || ticket.wait_for_signal(deadline))
         })
     }
 
@@ -182,7 +187,7 @@ impl Condvar {
     pub fn notify_one(&self) {
         let site = Location::caller();
         self.watch.signals(site);
-        if self.waiters.tell_one_or(|| self.watch.unheard(site)) {
+        if self.waiters.tell_any_or(|| self.watch.unheard(site)) {
             self.watch.heard();
         }
     }

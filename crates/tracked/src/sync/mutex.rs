@@ -130,6 +130,11 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
         std::ptr::from_ref(self.lock).cast::<()>().addr()
     }
 
+    /// What the lock is known by in an exploration.
+    pub(super) fn key(&self) -> Option<u64> {
+        self.lock.raw.key()
+    }
+
     /// Lets go of the lock for the time of `wait` and takes it back, at `site`.
     pub(super) fn unlocked<R>(
         self,
@@ -138,7 +143,7 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
     ) -> (LockResult<Self>, R) {
         let lock = self.lock;
         drop(self);
-        let result = wait();
+        let result = lock.raw.taking_back(wait);
         let token = lock.raw.lock(LockKind::Mutex, site);
         (lock.guard(token), result)
     }

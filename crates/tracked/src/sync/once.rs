@@ -91,8 +91,11 @@ impl Once {
         if self.inner.is_completed() {
             return self.gate.passed(Location::caller());
         }
-        let _turn = self.gate.turn(Location::caller());
-        self.inner.wait();
+        let site = Location::caller();
+        if !self.gate.awaited_under_control(site, &|| self.inner.is_completed()) {
+            let _turn = self.gate.turn(site);
+            self.inner.wait();
+        }
     }
 
     /// As [`wait`](Self::wait), past runs that panic.
@@ -105,8 +108,11 @@ impl Once {
         if self.inner.is_completed() {
             return self.gate.passed(Location::caller());
         }
-        let _turn = self.gate.turn(Location::caller());
-        self.inner.wait_force();
+        let site = Location::caller();
+        if !self.gate.awaited_under_control(site, &|| self.inner.is_completed()) {
+            let _turn = self.gate.turn(site);
+            self.inner.wait_force();
+        }
     }
 }
 

@@ -51,7 +51,11 @@ impl<T> OnceLock<T> {
             self.gate.passed(Location::caller());
             return value;
         }
-        let _turn = self.gate.turn(Location::caller());
+        let (site, is_set) = (Location::caller(), IsSet(&self.inner));
+        if !self.gate.awaited_under_control(site, &|| is_set.now()) {
+            let _turn = self.gate.turn(site);
+            return self.inner.wait();
+        }
         self.inner.wait()
     }
 
@@ -150,3 +154,15 @@ impl<T: PartialEq> PartialEq for OnceLock<T> {
 }
 
 impl<T: Eq> Eq for OnceLock<T> {}
+
+/// Asks whether a value is there, from any thread, without touching the value.
+struct IsSet<'a, T>(&'a StdOnceLock<T>);
+
+// SAFETY: it looks at std's own state only, which is made to be looked at from any thread.
+unsafe impl<T> Sync for IsSet<'_, T> {}
+
+impl<T> IsSet<'_, T> {
+    fn now(&self) -> bool {
+        self.0.get().is_some()
+    }
+}

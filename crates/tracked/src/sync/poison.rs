@@ -26,7 +26,8 @@ impl Flag {
     /// Poisons the lock if a panic began since the guard was given `token`.
     #[inline]
     pub(crate) fn leave(&self, token: Token) {
-        if !token.mark() && thread::panicking() {
+        // Who is sent home from a run that is over has not failed at anything.
+        if !token.mark() && thread::panicking() && !crate::rt::steer::operations::is_going_home() {
             self.0.store(true, Ordering::Relaxed);
         }
     }

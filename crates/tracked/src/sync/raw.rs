@@ -74,6 +74,19 @@ impl RawTracked {
         self.raw.is_locked()
     }
 
+    /// The calling thread lets go of the lock and takes it back at the end of what `wait` waits for.
+    pub(crate) fn taking_back<R>(&self, wait: impl FnOnce() -> R) -> R {
+        match self.key() {
+            Some(key) => rt::steer::operations::taking_back(key, Mode::Exclusive, wait),
+            None => wait(),
+        }
+    }
+
+    /// What the lock is known by in an exploration, if the calling thread is under control of one.
+    pub(crate) fn key(&self) -> Option<u64> {
+        rt::steer::me().map(|(_, thread)| self.meta.id(thread).0)
+    }
+
     /// Takes note that the data is read or may be written, by the acquisition that gave `token`.
     #[inline(always)]
     pub(crate) fn touched(&self, token: Token, write: bool, site: Place) {

@@ -81,7 +81,7 @@ impl<T: ?Sized> Condition<T> {
     pub fn notify_one(&self) {
         let site = Location::caller();
         self.watch.signals(site);
-        if self.waiters.tell_one_or(|| self.watch.unheard(site)) {
+        if self.waiters.tell_any_or(|| self.watch.unheard(site)) {
             self.watch.heard();
         }
     }
@@ -106,12 +106,16 @@ impl<T: ?Sized> ConditionGuard<'_, T> {
     /// Lets go of the lock, waits for a word until `deadline`, takes the lock back.
     fn wait_until(&mut self, site: Site, deadline: Option<Instant>, guarded: Guarded) -> bool {
         let condition = self.condition;
+        condition.watch.before_wait(site, condition.raw.key());
         let ticket = condition.waiters.enqueue();
         // SAFETY: the guard stands for the acquisition; it is borrowed exclusively, and the lock is taken back below
         // before the guard can be used again.
         unsafe { condition.raw.unlock(self.token) };
         self.held = false;
-        let told = condition.watch.waiting_for_signal(site, deadline, guarded, || ticket.wait(deadline));
+        let wait = || {
+            condition.watch.waiting_for_signal(site, deadline, guarded, || ticket.wait_for_signal(deadline))
+        };
+        let told = condition.raw.taking_back(wait);
         self.token = condition.raw.lock(site);
         self.held = true;
         told

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::deadline;
 use crate::base::park::{WaitQueue, ignore_poison};
-use crate::base::{Guarded, Kind, Site, Watch};
+use crate::base::{Guarded, Kind, Site, Step, Watch};
 
 /// A flag, clear at first. Waiting for it ends when it is set; it stays set until it is cleared.
 pub struct Event {
@@ -43,11 +43,13 @@ impl Event {
 
     /// Clears it.
     pub fn clear(&self) {
+        self.watch.step(Step::Change, None);
         *ignore_poison(self.set.lock()) = false;
     }
 
     /// Whether it is set.
     pub fn is_set(&self) -> bool {
+        self.watch.step(Step::Look, None);
         let set = *ignore_poison(self.set.lock());
         if set {
             self.watch.hears();
@@ -68,6 +70,7 @@ impl Event {
     }
 
     fn wait_until(&self, site: Site, deadline: Option<Instant>) -> bool {
+        self.watch.step(Step::Take, Some(site));
         let set = ignore_poison(self.set.lock());
         if *set {
             drop(set);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::deadline;
 use crate::base::park::{WaitQueue, ignore_poison};
-use crate::base::{Kind, Site, Watch};
+use crate::base::{Kind, Site, Step, Watch};
 
 /// A number of permits; taking one blocks while there is none.
 pub struct Semaphore {
@@ -50,6 +50,7 @@ impl Semaphore {
 
     /// Takes a permit if there is one.
     pub fn try_acquire(&self) -> Option<Permit<'_>> {
+        self.watch.step(Step::Try, None);
         let mut permits = ignore_poison(self.permits.lock());
         *permits = permits.checked_sub(1)?;
         drop(permits);
@@ -66,6 +67,7 @@ impl Semaphore {
 
     /// Adds a permit, whether or not one was taken: for permits without a guard, see [`Permit::forget`].
     pub fn release(&self) {
+        self.watch.step(Step::Give, None);
         self.watch.sends();
         *ignore_poison(self.permits.lock()) += 1;
         self.waiters.tell_one();
@@ -77,6 +79,7 @@ impl Semaphore {
     }
 
     fn take_until(&self, site: Site, deadline: Option<Instant>) -> bool {
+        self.watch.step(Step::Take, Some(site));
         loop {
             let mut permits = ignore_poison(self.permits.lock());
             if let Some(rest) = permits.checked_sub(1) {
@@ -178,6 +181,7 @@ impl BoundedSemaphore {
     /// If no permit is out; nothing changes then.
     #[track_caller]
     pub fn release(&self) -> Result<(), OverRelease> {
+        self.inner.watch.step(Step::Give, None);
         self.inner.watch.sends();
         let mut permits = ignore_poison(self.inner.permits.lock());
         if *permits >= self.bound {

@@ -5,6 +5,7 @@
 //! one after the other.
 
 mod bad;
+mod manager;
 mod pool;
 mod shared;
 mod talk;
@@ -29,7 +30,7 @@ fn main() -> ExitCode {
     });
     let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let chosen = |name: &str| wanted.is_empty() || wanted.iter().any(|word| name.contains(word));
-    let tests = [talk::TESTS, shared::TESTS, bad::TESTS, pool::TESTS].concat();
+    let tests = [talk::TESTS, shared::TESTS, bad::TESTS, pool::TESTS, manager::TESTS].concat();
     let mut failed = false;
     for (name, test) in tests.into_iter().filter(|(name, _)| chosen(name)) {
         let ok = catch_unwind(test).is_ok();

@@ -1,0 +1,143 @@
+//! Where a thread under control waits for its turn. Nothing spins: a thread that has to wait sleeps in the kernel.
+//!
+//! An order is given to a seat by whoever runs, and taken by the one thread that sits there. There is never more than
+//! one order under way: whoever gives it stops running.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+/// What a thread that sat still is to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub(crate) enum Order {
+    /// Nothing was ordered.
+    None = 0,
+    /// Do the operation.
+    Go = 1,
+    /// Give the operation up: its time is over.
+    Late = 2,
+    /// Say where you stand, and sit down again.
+    Testify = 3,
+    /// The run is over: unwind.
+    Unwind = 4,
+    /// Go on without what you asked for: who has it will never run again.
+    Seize = 5,
+    /// Go home.
+    Quit = 6,
+    /// Keep watch over one who is out of control, and sit down again.
+    Watch = 7,
+    /// Wait, loudly, until one who is out of control comes back.
+    Wait = 8,
+}
+
+const ORDERS: [Order; 9] = [
+    Order::None,
+    Order::Go,
+    Order::Late,
+    Order::Testify,
+    Order::Unwind,
+    Order::Seize,
+    Order::Quit,
+    Order::Watch,
+    Order::Wait,
+];
+
+/// What a thread of the pool is lent for.
+pub(crate) type Job = Box<dyn FnOnce() + Send>;
+
+/// The place of one thread.
+pub(crate) struct Seat {
+    order: AtomicU32,
+    /// Who sits here; set before the first order can be given.
+    thread: OnceLock<Thread>,
+    /// The run-time's number for it.
+    id: AtomicU32,
+    #[cfg(unix)]
+    pthread: std::sync::atomic::AtomicUsize,
+    /// For a thread of the pool: what to do at the next order, and as which worker.
+    pub(super) job: Mutex<Option<(u32, Job)>>,
+}
+
+impl Seat {
+    pub(crate) fn new() -> Seat {
+        Seat {
+            order: AtomicU32::new(0),
+            thread: OnceLock::new(),
+            id: AtomicU32::new(0),
+            #[cfg(unix)]
+            pthread: std::sync::atomic::AtomicUsize::new(0),
+            job: Mutex::new(None),
+        }
+    }
+
+    /// The calling thread sits here from now on.
+    pub(crate) fn take(&self) {
+        self.thread.get_or_init(std::thread::current);
+        // Relaxed, here and below: whoever asks has the seat from this thread, or from who waited for it to sit down.
+        if let Some(thread) = crate::rt::current() {
+            self.id.store(thread.id().0, Ordering::Relaxed);
+        }
+        // SAFETY: takes no arguments and cannot fail.
+        #[cfg(unix)]
+        self.pthread.store(unsafe { libc::pthread_self() } as usize, Ordering::Relaxed);
+    }
+
+    /// The run-time's number for who sits here.
+    pub(crate) fn thread_id(&self) -> u32 {
+        self.id.load(Ordering::Relaxed)
+    }
+
+    /// The system's handle for who sits here.
+    #[cfg(unix)]
+    pub(crate) fn pthread(&self) -> libc::pthread_t {
+        self.pthread.load(Ordering::Relaxed) as libc::pthread_t
+    }
+
+    /// The handle of the thread that sits here.
+    pub(crate) fn thread(&self) -> Option<&Thread> {
+        self.thread.get()
+    }
+
+    /// Gives an order. Release pairs with the Acquire in `poll`: what the giver did is seen by the taker.
+    pub(crate) fn give(&self, order: Order) {
+        self.order.store(order as u32, Ordering::Release);
+        if let Some(thread) = self.thread.get() {
+            thread.unpark();
+        }
+    }
+
+    fn poll(&self) -> Order {
+        // The load keeps the cache line shared as long as there is nothing to take.
+        if self.order.load(Ordering::Relaxed) == Order::None as u32 {
+            return Order::None;
+        }
+        ORDERS[self.order.swap(Order::None as u32, Ordering::Acquire) as usize % ORDERS.len()]
+    }
+
+    /// Sleeps until an order comes.
+    pub(crate) fn wait(&self) -> Order {
+        loop {
+            match self.poll() {
+                Order::None => std::thread::park(),
+                order => return order,
+            }
+        }
+    }
+
+    /// The same, for so long at the most.
+    pub(crate) fn wait_for(&self, patience: Duration) -> Order {
+        let deadline = Instant::now() + patience;
+        loop {
+            let order = self.poll();
+            let left = deadline.saturating_duration_since(Instant::now());
+            if order != Order::None || left.is_zero() {
+                return order;
+            }
+            std::thread::park_timeout(left);
+        }
+    }
+}

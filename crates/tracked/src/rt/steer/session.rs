@@ -1,0 +1,198 @@
+//! One run after the other: the calling thread is worker 0 of each.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
+use std::sync::{Arc, Once};
+use std::time::{Duration, Instant};
+
+use lockcheck_explorer::{RunEnd, Strategy};
+
+use super::controller::{BoxedStrategy, Controller, Failed, Member};
+use super::pool::Pool;
+use super::seat::Seat;
+use super::{ME, Under, core, is_sent_home};
+use crate::rt::context::current;
+
+/// Any strategy that the threads of an exploration can hand around.
+pub(crate) type AnyStrategy = dyn Strategy + Send;
+
+/// What to explore, and for how long.
+pub(crate) struct Plan<'a> {
+    pub strategy: &'a mut AnyStrategy,
+    pub runs_max: u64,
+    /// No further run begins after so long.
+    pub time_max: Option<Duration>,
+    /// Operations of one run.
+    pub steps_max: u64,
+    /// Wake-ups for no reason, in one run.
+    pub spurious: u32,
+    pub fresh_threads: bool,
+    /// Failures after which no further run begins.
+    pub failures_max: usize,
+}
+
+/// A failure, and what replays it.
+pub(crate) struct Failure {
+    pub failed: Failed,
+    pub schedule: String,
+    /// The run in which it came about, from 1.
+    pub run: u64,
+}
+
+/// What an exploration came to.
+#[derive(Default)]
+pub(crate) struct Outcome {
+    pub runs: u64,
+    pub steps: u64,
+    /// The strategy had nothing left to try.
+    pub exhausted: bool,
+    /// Runs that were cut off because they took too many steps.
+    pub cut_off: u64,
+    /// Runs that the strategy gave up.
+    pub abandoned: u64,
+    pub failures: Vec<Failure>,
+    pub notes: Vec<String>,
+    /// Threads started for workers.
+    pub threads: usize,
+}
+
+/// Runs `body` again and again. `None`: the calling thread cannot be controlled (nothing is watched, or it already
+/// is).
+pub(crate) fn explore(plan: Plan<'_>, body: &dyn Fn()) -> Option<Outcome> {
+    let thread = current().filter(|thread| !thread.is_steered())?;
+    hear_panics();
+    let seat = Arc::new(Seat::new());
+    seat.take();
+    let core = core::own();
+    let before = core::pin(core);
+    let pool = Pool::new(plan.fresh_threads, core.filter(|_| before.is_some()));
+    let strategy: Box<dyn Strategy + Send + '_> = Box::new(plan.strategy);
+    // SAFETY: only the lifetime changes. The strategy is asked between `begin` and `end` of a run, and none is under way
+    // when this function returns; a thread that is left behind never runs again.
+    let strategy = unsafe { std::mem::transmute::<Box<dyn Strategy + Send + '_>, BoxedStrategy>(strategy) };
+    let controller = Controller::new(strategy, plan.steps_max, pool);
+    let began = Instant::now();
+    let mut outcome = Outcome::default();
+    while outcome.runs < plan.runs_max && plan.time_max.is_none_or(|max| began.elapsed() < max) {
+        let first = Member::new(Arc::clone(&seat), thread.id(), None, None);
+        if !controller.begin(first, plan.spurious) {
+            outcome.exhausted = true;
+            break;
+        }
+        run(&controller, &seat, body);
+        outcome.runs += 1;
+        outcome.count(&controller);
+        if outcome.failures.len() >= plan.failures_max {
+            break;
+        }
+    }
+    let busy = thread.enter();
+    let (handles, any_frozen) = {
+        let mut state = controller.state();
+        outcome.threads = state.pool.started;
+        (state.pool.close(), state.any_frozen)
+    };
+    // Those that are left where they are never end.
+    if !any_frozen {
+        for handle in handles {
+            let _ = handle.join();
+        }
+    }
+    drop(busy);
+    if let Some(before) = &before {
+        core::restore(before);
+    }
+    Some(outcome)
+}
+
+impl Outcome {
+    /// Adds what the run came to.
+    fn count(&mut self, controller: &Controller) {
+        let run = controller.end();
+        self.steps += run.steps;
+        self.cut_off += u64::from(run.end == RunEnd::TooLong);
+        self.abandoned += u64::from(run.end == RunEnd::Abandoned);
+        for note in run.notes {
+            if self.notes.len() < NOTES_MAX && !self.notes.contains(&note) {
+                self.notes.push(note);
+            }
+        }
+        if let (Some(failed), Some(schedule)) = (run.failure, run.schedule) {
+            self.failures.push(Failure { failed, schedule, run: self.runs });
+        }
+    }
+}
+
+/// The strategy, as one that threads can hand around.
+pub(crate) fn sendable<'a>(strategy: &'a mut (dyn Strategy + 'a)) -> &'a mut AnyStrategy {
+    // SAFETY: threads of an exploration take turns, under one mutex, and strategies are plain data: those of
+    // `lockcheck-explorer`, which is where this one comes from, have nothing that belongs to a thread.
+    unsafe { std::mem::transmute::<&'a mut (dyn Strategy + 'a), &'a mut AnyStrategy>(strategy) }
+}
+
+/// Remarks kept of an exploration.
+const NOTES_MAX: usize = 20;
+
+/// One run, from worker 0's point of view.
+fn run(controller: &Arc<Controller>, seat: &Arc<Seat>, body: &dyn Fn()) {
+    let _under = Under::control(controller, seat, 0);
+    let result = catch_unwind(AssertUnwindSafe(body));
+    if let Err(payload) = &result {
+        note_panic(&**payload);
+    }
+    // The payload may own what the program's destructors are about.
+    drop(result);
+    let busy = current().map(|thread| thread.enter());
+    let mut state = controller.state();
+    super::ended(&mut state, 0);
+    controller.pass_on(state, 0, seat);
+    drop(busy);
+}
+
+thread_local! {
+    /// The last panic of the calling thread: its message and place.
+    static LAST_PANIC: RefCell<Option<(String, Option<String>)>> = const { RefCell::new(None) };
+}
+
+/// Sees to it that panics under control are not printed when they happen, but told with the schedule that leads there.
+fn hear_panics() {
+    static HEAR: Once = Once::new();
+    HEAR.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info: &PanicHookInfo<'_>| {
+            if ME.get().is_some() {
+                let message = words(info.payload());
+                let place = info.location().map(ToString::to_string);
+                let _ = LAST_PANIC.try_with(|last| {
+                    if let Ok(mut last) = last.try_borrow_mut() {
+                        *last = Some((message, place));
+                    }
+                });
+            } else {
+                before(info);
+            }
+        }));
+    });
+}
+
+/// The worker's closure has ended by a panic.
+pub(super) fn note_panic(payload: &(dyn Any + Send)) {
+    let last = LAST_PANIC.try_with(|last| last.try_borrow_mut().ok().and_then(|mut last| last.take()));
+    if is_sent_home(payload) {
+        return;
+    }
+    let Some(me) = ME.get() else { return };
+    // A panic that somebody else's hook has heard is known by its payload only.
+    let (message, place) = last.ok().flatten().unwrap_or_else(|| (words(payload), None));
+    let busy = current().map(|thread| thread.enter());
+    me.controller().state().panicked(me.worker, message, place);
+    drop(busy);
+}
+
+/// A panic's message.
+fn words(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "a panic without a message".to_owned())
+}

@@ -1,0 +1,158 @@
+//! Panics as findings, and what a run leaves behind that was ended in the middle.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use tracked::explore::{FailureKind, Strategy};
+use tracked::{Explore, Mutex, thread};
+
+use crate::program::{abba, kind};
+
+#[test]
+fn a_panic_is_a_failure_with_its_place_and_a_schedule() {
+    let body = || {
+        let value = Arc::new(Mutex::new(0));
+        let theirs = Arc::clone(&value);
+        let other = thread::spawn(move || *theirs.lock().unwrap() = 1);
+        assert_eq!(*value.lock().unwrap(), 0, "the other was quicker");
+        other.join().unwrap();
+    };
+    let report = Explore::new().strategy(Strategy::Random).check(body);
+    let [failure] = report.failures.as_slice() else { panic!("{report}") };
+    let FailureKind::Panic { message, place, .. } = &failure.kind else { panic!("{report}") };
+    assert!(message.contains("the other was quicker"), "{message}");
+    assert!(place.as_deref().is_some_and(|place| place.contains("failures.rs")), "{place:?}");
+    let again = Explore::new().replay(&failure.schedule).check(body);
+    assert!(again.to_string().contains("the other was quicker"), "{again}");
+}
+
+#[test]
+fn a_panic_of_a_thread_is_told_in_its_own_words() {
+    let report = Explore::new().check(|| {
+        let other = thread::Builder::new().name("worker".to_owned());
+        let other = other.spawn(|| panic!("out of paper")).unwrap();
+        other.join().unwrap();
+    });
+    let text = report.to_string();
+    assert!(text.contains("thread `worker` panicked") && text.contains("out of paper"), "{text}");
+}
+
+#[test]
+fn a_panic_that_somebody_expects_is_none() {
+    let report = Explore::new().runs(20).check(|| {
+        let other = thread::spawn(|| panic!("as planned"));
+        assert!(other.join().is_err());
+        assert!(catch_unwind(|| panic!("as planned")).is_err());
+    });
+    assert!(report.is_clean(), "{report}");
+}
+
+#[test]
+fn the_report_is_the_message_of_the_panic() {
+    let failed = catch_unwind(AssertUnwindSafe(|| tracked::explore(abba))).unwrap_err();
+    let text = failed.downcast_ref::<String>().unwrap();
+    assert!(text.contains("deadlock") && text.contains("LOCKCHECK_REPLAY=b1:"), "{text}");
+    assert!(text.lines().count() < 80, "{text}");
+}
+
+#[test]
+fn statics_survive_a_run_that_was_ended_in_the_middle() {
+    static A: Mutex<u32> = Mutex::new(0);
+    static B: Mutex<u32> = Mutex::new(0);
+    let body = || {
+        let other = thread::spawn(|| {
+            let _a = A.lock().unwrap();
+            let _b = B.lock().unwrap();
+        });
+        {
+            let _b = B.lock().unwrap();
+            let _a = A.lock().unwrap();
+        }
+        other.join().unwrap();
+    };
+    for _ in 0..3 {
+        assert_eq!(kind(&Explore::new().strategy(Strategy::Random).check(body)), "deadlock");
+        assert!(!A.is_poisoned() && !B.is_poisoned());
+        drop((A.try_lock().unwrap(), B.try_lock().unwrap()));
+    }
+}
+
+#[test]
+fn a_worker_that_catches_its_way_home_is_left_in_the_end() {
+    let report = Explore::new().strategy(Strategy::Random).check(|| {
+        let locks = Arc::new((Mutex::new(0), Mutex::new(0)));
+        let theirs = Arc::clone(&locks);
+        let other = thread::spawn(move || {
+            loop {
+                let attempt = catch_unwind(AssertUnwindSafe(|| {
+                    let _a = theirs.0.lock().unwrap();
+                    let _b = theirs.1.lock().unwrap();
+                }));
+                if attempt.is_ok() {
+                    break;
+                }
+            }
+        });
+        {
+            let _b = locks.1.lock().unwrap();
+            let _a = locks.0.lock().unwrap();
+        }
+        other.join().unwrap();
+    });
+    assert_eq!(kind(&report), "deadlock");
+}
+
+#[test]
+fn a_destructor_that_locks_does_not_end_the_process() {
+    struct Locks(Arc<(Mutex<u32>, Mutex<u32>)>);
+    impl Drop for Locks {
+        fn drop(&mut self) {
+            if let Ok(mut count) = self.0.0.lock() {
+                *count += 1;
+            }
+        }
+    }
+    let report = Explore::new().strategy(Strategy::Random).check(|| {
+        let locks = Arc::new((Mutex::new(0), Mutex::new(0)));
+        let theirs = Arc::clone(&locks);
+        let other = thread::spawn(move || {
+            let _last = Locks(Arc::clone(&theirs));
+            let _a = theirs.0.lock().unwrap();
+            let _b = theirs.1.lock().unwrap();
+        });
+        {
+            let _b = locks.1.lock().unwrap();
+            let _a = locks.0.lock().unwrap();
+            let _last = Locks(Arc::clone(&locks));
+        }
+        other.join().unwrap();
+    });
+    // With `_last` in the guards' scope, the destructor itself may be what is stuck.
+    assert!(!report.is_clean(), "{report}");
+}
+
+#[test]
+fn a_guard_that_is_forgotten_is_found_and_hurts_no_other_run() {
+    let report = Explore::new().check(|| {
+        let lock = Arc::new(Mutex::new(0));
+        std::mem::forget(lock.lock().unwrap());
+        let theirs = Arc::clone(&lock);
+        thread::spawn(move || *theirs.lock().unwrap() += 1).join().unwrap();
+    });
+    assert!(!report.is_clean(), "{report}");
+}
+
+#[test]
+fn a_detached_thread_that_waits_at_the_end_is_sent_home() {
+    let report = Explore::new().strategy(Strategy::Random).runs(50).check(|| {
+        let queue = Arc::new(tracked::queue::Queue::<u32>::unbounded());
+        let theirs = Arc::clone(&queue);
+        thread::spawn(move || {
+            loop {
+                theirs.get();
+            }
+        });
+        queue.put(1);
+    });
+    assert!(report.is_clean(), "{report}");
+}
