@@ -6,9 +6,7 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::thread as std_thread;
 use std::time::{Duration, Instant};
 
-pub use std::thread::{
-    AccessError, LocalKey, Result, Thread, ThreadId, available_parallelism, current, panicking,
-};
+pub use std::thread::{AccessError, LocalKey, Result, ThreadId, available_parallelism, panicking};
 
 use crate::rt::steer;
 use crate::rt::steer::pool::Make;
@@ -32,12 +30,18 @@ where
 /// Blocks until the calling thread's token is there, and takes it; see [`std::thread::park`]. A visible wait.
 #[track_caller]
 pub fn park() {
+    if let Some(own) = steer::me() {
+        return steer::operations::park(own, Location::caller(), None);
+    }
     watch::parked(Location::caller(), None, std_thread::park);
 }
 
 /// As [`park`], for `dur` at the most; see [`std::thread::park_timeout`].
 #[track_caller]
 pub fn park_timeout(dur: Duration) {
+    if let Some(own) = steer::me() {
+        return steer::operations::park(own, Location::caller(), Some(dur));
+    }
     let deadline = Instant::now().checked_add(dur);
     watch::parked(Location::caller(), deadline, || std_thread::park_timeout(dur));
 }
@@ -47,6 +51,50 @@ pub fn park_timeout(dur: Duration) {
 #[track_caller]
 pub fn park_timeout_ms(ms: u32) {
     park_timeout(Duration::from_millis(ms.into()));
+}
+
+/// The handle of a thread; see [`std::thread::Thread`]. Std's own inside, so that an exploration hears of an `unpark`.
+#[derive(Clone)]
+#[repr(transparent)]
+pub struct Thread(std_thread::Thread);
+
+impl Thread {
+    fn of(inner: &std_thread::Thread) -> &Thread {
+        // SAFETY: `Thread` is a transparent wrapper, so that both references have the same meaning.
+        unsafe { &*std::ptr::from_ref(inner).cast() }
+    }
+
+    /// Lets the thread out of [`park`], now or the next time.
+    #[track_caller]
+    pub fn unpark(&self) {
+        if !steer::operations::unpark(&self.0, Location::caller()) {
+            self.0.unpark();
+        }
+    }
+
+    /// What no other thread of the process is known by.
+    #[must_use]
+    pub fn id(&self) -> ThreadId {
+        self.0.id()
+    }
+
+    /// Its name, if it has one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.0.name()
+    }
+}
+
+impl std::fmt::Debug for Thread {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The handle of the calling thread; see [`std::thread::current`].
+#[must_use]
+pub fn current() -> Thread {
+    Thread(std_thread::current())
 }
 
 /// Lets others run; see [`std::thread::yield_now`].
@@ -203,11 +251,19 @@ impl<T> JoinHandle<T> {
         }
     }
 
+    /// The run-time's number for the thread.
+    pub(crate) fn watched_as(&self) -> lockcheck_events::ThreadId {
+        match &self.inner {
+            Inner::Own(_, ended) => ended.thread(),
+            Inner::Lent(lent) => lent.thread_id(),
+        }
+    }
+
     /// The thread's handle.
     pub fn thread(&self) -> &Thread {
         match &self.inner {
-            Inner::Own(inner, _) => inner.thread(),
-            Inner::Lent(lent) => lent.handle(),
+            Inner::Own(inner, _) => Thread::of(inner.thread()),
+            Inner::Lent(lent) => Thread::of(lent.handle()),
         }
     }
 
@@ -272,8 +328,8 @@ impl<'scope, T> ScopedJoinHandle<'scope, T> {
     /// The thread's handle.
     pub fn thread(&self) -> &Thread {
         match &self.inner {
-            ScopedInner::Own(inner, _) => inner.thread(),
-            ScopedInner::Lent(lent) => lent.handle(),
+            ScopedInner::Own(inner, _) => Thread::of(inner.thread()),
+            ScopedInner::Lent(lent) => Thread::of(lent.handle()),
         }
     }
 

@@ -158,7 +158,7 @@ impl Signal {
     /// As of this moment: before the thread does anything for it.
     #[inline]
     pub(crate) fn about_to() -> Signal {
-        Signal(rt::current().map(Needs::of))
+        Signal(learner().map(Needs::of))
     }
 }
 
@@ -208,6 +208,13 @@ impl Watch {
             steer::operations::visible(thread, kind, self.meta.id(thread).0, access, site);
         } else {
             thread.next_event();
+        }
+    }
+
+    /// As [`step`](Self::step), in a destructor, and only under control.
+    pub(crate) fn step_in_drop(&self) {
+        if let Some((_, thread)) = steer::me() {
+            steer::operations::visible_in_drop(self.meta.id(thread).0, Access::Write);
         }
     }
 
@@ -366,7 +373,11 @@ impl Watch {
         let wanted = wanted(&self.meta, self.kind, thread, site, attempt(deadline));
         thread.next_event();
         if thread.is_steered() {
-            return steer::operations::in_sight(Wait::for_anyone(wanted), block);
+            let tasks: Vec<_> = tasks.iter().map(|task| Arc::clone(&task.0)).collect();
+            let busy = thread.enter();
+            let ticket = pools::Ticket::new(tasks, all);
+            drop(busy);
+            return steer::operations::in_sight(Wait::for_tasks(wanted, ticket.number()), block);
         }
         let tasks: Vec<_> = tasks.iter().map(|task| Arc::clone(&task.0)).collect();
         pools::about_to_wait(thread, &wanted, &tasks);
@@ -387,11 +398,10 @@ impl Watch {
     ) -> R {
         let Some(thread) = rt::current() else { return block() };
         let wanted = wanted(&self.meta, self.kind, thread, site, attempt(deadline));
+        thread.next_event();
         if thread.is_steered() {
-            let wanted = HeldLock { event: thread.next_event(), ..wanted };
             return steer::operations::in_sight(wait(wanted), block);
         }
-        thread.next_event();
         let published = rt::publish(thread, wait(wanted));
         if wanted.attempt == Attempt::Block && ABOUT_TO_PARK.with(Cell::get) == 0 {
             // It will sleep in somebody else's code, where it cannot look.
@@ -418,9 +428,7 @@ pub(crate) struct Crew(Arc<pools::Crew>);
 impl Crew {
     /// One more.
     pub(crate) fn add(&self, worker: &crate::watched_thread::JoinHandle<()>) {
-        if let Some(ended) = worker.ended() {
-            self.0.join(ended.thread());
-        }
+        self.0.join(worker.watched_as());
     }
 }
 

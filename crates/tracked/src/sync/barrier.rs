@@ -6,13 +6,14 @@
 
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Barrier as StdBarrier, Mutex};
 
 use lockcheck_events::{ThreadId, TokenId};
 
 use crate::base::park::ignore_poison;
-use crate::base::{Kind, Part, Signal, Turn, Watch};
-use crate::rt::{self, knowledge, record};
+use crate::base::{Kind, Part, Signal, Site, Step, Turn, Watch, wait_under_control};
+use crate::rt::{self, knowledge, record, steer};
 
 /// A watched meeting point of several threads; see [`std::sync::Barrier`].
 pub struct Barrier {
@@ -22,6 +23,8 @@ pub struct Barrier {
     watch: Watch,
     /// That all have arrived.
     all: Part,
+    /// Rounds that came to their end in an exploration.
+    generation: AtomicUsize,
 }
 
 /// What is known of the threads that met here.
@@ -32,6 +35,8 @@ struct Rounds {
     token: Option<TokenId>,
     /// All who were ever here; one more than there are places at the most.
     threads: Vec<ThreadId>,
+    /// Those who wait in an exploration, where std's barrier is not asked.
+    under_control: usize,
 }
 
 impl RefUnwindSafe for Barrier {}
@@ -77,9 +82,10 @@ impl Barrier {
         Barrier {
             inner: StdBarrier::new(n),
             places: n,
-            rounds: Mutex::new(Rounds { arrived: 0, token: None, threads: Vec::new() }),
+            rounds: Mutex::new(Rounds { arrived: 0, token: None, threads: Vec::new(), under_control: 0 }),
             watch: Watch::new(Kind::Barrier),
             all: Part::new(),
+            generation: AtomicUsize::new(0),
         }
     }
 
@@ -95,6 +101,10 @@ impl Barrier {
     #[track_caller]
     pub fn wait(&self) -> BarrierWaitResult {
         let site = Location::caller();
+        self.watch.step(Step::Change, Some(site));
+        if steer::me().is_some() {
+            return BarrierWaitResult(self.wait_under_control(site));
+        }
         let signal = Signal::about_to();
         let token = rt::current().and_then(|thread| {
             let busy = thread.enter();
@@ -116,6 +126,27 @@ impl Barrier {
             record::after_point(thread, token);
         }
         BarrierWaitResult(result.is_leader())
+    }
+}
+
+impl Barrier {
+    /// Whether the calling thread is the last to arrive.
+    fn wait_under_control(&self, site: Site) -> bool {
+        // Relaxed, here and below: threads under control run one at a time, and handing on orders them.
+        let round = self.generation.load(Ordering::Relaxed);
+        let mut rounds = ignore_poison(self.rounds.lock());
+        rounds.under_control += 1;
+        let last = rounds.under_control >= self.places;
+        if last {
+            rounds.under_control = 0;
+            self.generation.fetch_add(1, Ordering::Relaxed);
+        }
+        drop(rounds);
+        if !last {
+            let is_over = || self.generation.load(Ordering::Relaxed) != round;
+            self.watch.waiting(site, None, || wait_under_control(None, &is_over));
+        }
+        last
     }
 }
 

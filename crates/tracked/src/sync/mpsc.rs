@@ -1,5 +1,9 @@
 //! The mirror of `std::sync::mpsc`: std's channels inside. What would block is tried first, and only a real wait is
 //! made visible to others. The errors are std's own types.
+//!
+//! Under control of an exploration nobody blocks in std's channels: who finds a channel full or empty waits for it to
+//! change and tries again. A channel without room, where sender and receiver meet, has room for one message there, and
+//! its sender waits until that is taken.
 
 use std::fmt;
 use std::panic::Location;
@@ -10,8 +14,9 @@ use std::time::{Duration, Instant};
 
 pub use std::sync::mpsc::{RecvError, RecvTimeoutError, SendError, TryRecvError, TrySendError};
 
-use crate::base::{Kind, Part, Signal, Site, Turn, Watch};
+use crate::base::{Kind, Part, Signal, Site, Step, Turn, Watch, wait_under_control};
 use crate::rt::standstill::in_slices;
+use crate::rt::steer;
 
 /// A channel without a bound; see [`std::sync::mpsc::channel`]. The calling line is its creation site.
 #[must_use]
@@ -27,7 +32,8 @@ pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
 #[must_use]
 #[track_caller]
 pub fn sync_channel<T>(bound: usize) -> (SyncSender<T>, Receiver<T>) {
-    let (sender, receiver) = std_mpsc::sync_channel(bound);
+    let meets = bound == 0 && steer::me().is_some();
+    let (sender, receiver) = std_mpsc::sync_channel(if meets { 1 } else { bound });
     let core = Arc::new(Core::new(Some(bound)));
     (SyncSender { inner: sender, core: Arc::clone(&core) }, Receiver { inner: receiver, core })
 }
@@ -44,13 +50,74 @@ struct Core {
     /// which changes what is compared, and nothing else.
     sent: AtomicU64,
     received: AtomicU64,
+    control: Control,
+}
+
+/// What is known of a channel under control. Relaxed throughout: threads under control run one at a time, and handing
+/// on orders them.
+struct Control {
+    /// The channel was made under control, and has no room.
+    meets: bool,
+    /// Moves whenever somebody under control does something to the channel.
+    changes: AtomicU64,
+    /// Messages that were put into it, and taken out.
+    put: AtomicU64,
+    taken: AtomicU64,
+    /// Receivers that wait.
+    receiving: AtomicU64,
+}
+
+impl Control {
+    fn of(bound: Option<usize>) -> Control {
+        Control {
+            meets: bound == Some(0) && steer::me().is_some(),
+            changes: AtomicU64::new(0),
+            put: AtomicU64::new(0),
+            taken: AtomicU64::new(0),
+            receiving: AtomicU64::new(0),
+        }
+    }
+
+    fn changed(&self) {
+        self.changes.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Core {
+    /// As `changed`, where the caller may not be under control, whose business it is not.
+    fn changed_under_control(&self) {
+        if steer::me().is_some() {
+            self.control.changed();
+        }
+    }
+
+    /// Under control, blocks until `ready` or until the deadline, and says whether it was the former.
+    fn wait(&self, site: Site, deadline: Option<Instant>, ready: &(dyn Fn() -> bool + Sync)) -> bool {
+        self.watch.waiting(site, deadline, || wait_under_control(deadline, ready)) == Some(true)
+    }
+
+    /// As `wait`, until something is done to the channel.
+    fn wait_for_change(&self, site: Site, deadline: Option<Instant>) -> bool {
+        let changes = &self.control.changes;
+        let seen = changes.load(Ordering::Relaxed);
+        self.wait(site, deadline, &|| changes.load(Ordering::Relaxed) != seen)
+    }
+
+    /// An end of the channel is about to be dropped.
+    fn dropped(&self) {
+        if steer::me().is_some() {
+            self.watch.step_in_drop();
+            self.control.changed();
+        }
+    }
 }
 
 impl Core {
     #[track_caller]
     fn new(bound: Option<usize>) -> Core {
         let (watch, message, room) = (Watch::new(Kind::Queue), Part::new(), Part::new());
-        Core { watch, message, room, bound, sent: AtomicU64::new(0), received: AtomicU64::new(0) }
+        let (sent, received) = (AtomicU64::new(0), AtomicU64::new(0));
+        Core { watch, message, room, bound, sent, received, control: Control::of(bound) }
     }
 
     fn name(&self, name: &str) {
@@ -173,12 +240,19 @@ macro_rules! the_last_word {
             fn drop(&mut self) {
                 // The receiver comes after the end of all senders.
                 self.core.watch.part_sends(&self.core.message);
+                self.core.dropped();
             }
         }
     )*};
 }
 
 the_last_word!(Sender SyncSender);
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        self.core.dropped();
+    }
+}
 
 impl<T> Sender<T> {
     /// Sends without ever blocking.
@@ -188,9 +262,12 @@ impl<T> Sender<T> {
     /// With the message, if the receiver is gone.
     #[track_caller]
     pub fn send(&self, t: T) -> Result<(), SendError<T>> {
+        self.core.watch.step(Step::Give, Some(Location::caller()));
         let (site, signal) = (Location::caller(), Signal::about_to());
         self.core.sends(site);
-        self.inner.send(t).inspect(|()| self.core.sent(site, &signal))
+        let sent = self.inner.send(t).inspect(|()| self.core.sent(site, &signal));
+        self.core.changed_under_control();
+        sent
     }
 }
 
@@ -202,6 +279,10 @@ impl<T> SyncSender<T> {
     /// With the message, if the receiver is gone.
     #[track_caller]
     pub fn send(&self, t: T) -> Result<(), SendError<T>> {
+        self.core.watch.step(Step::Give, Some(Location::caller()));
+        if steer::me().is_some() {
+            return self.send_under_control(t, Location::caller());
+        }
         let (site, signal) = (Location::caller(), Signal::about_to());
         self.core.sends(site);
         let sent = match self.inner.try_send(t) {
@@ -219,9 +300,37 @@ impl<T> SyncSender<T> {
     /// With the message, if there is no room or the receiver is gone.
     #[track_caller]
     pub fn try_send(&self, t: T) -> Result<(), TrySendError<T>> {
+        self.core.watch.step(Step::Try, Some(Location::caller()));
+        let control = &self.core.control;
+        if control.meets && control.receiving.load(Ordering::Relaxed) == 0 {
+            return Err(TrySendError::Full(t));
+        }
         let (site, signal) = (Location::caller(), Signal::about_to());
         self.core.watch.part_sends(&self.core.message);
-        self.inner.try_send(t).inspect(|()| self.core.sent(site, &signal))
+        let sent = self.inner.try_send(t).inspect(|()| self.core.sent(site, &signal));
+        self.core.changed_under_control();
+        sent
+    }
+
+    fn send_under_control(&self, mut t: T, site: Site) -> Result<(), SendError<T>> {
+        let Core { control, .. } = &*self.core;
+        loop {
+            t = match self.inner.try_send(t) {
+                Ok(()) => break,
+                Err(TrySendError::Disconnected(t)) => return Err(SendError(t)),
+                Err(TrySendError::Full(t)) => t,
+            };
+            if !self.core.wait_for_change(site, None) {
+                // The run is over.
+                return Err(SendError(t));
+            }
+        }
+        control.changed();
+        if control.meets {
+            let own = control.put.fetch_add(1, Ordering::Relaxed) + 1;
+            self.core.wait(site, None, &|| control.taken.load(Ordering::Relaxed) >= own);
+        }
+        Ok(())
     }
 }
 
@@ -233,15 +342,45 @@ impl<T> Receiver<T> {
     /// If there is none, now or for ever.
     #[track_caller]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
+        self.core.watch.step(Step::Try, Some(Location::caller()));
         let (site, signal) = (Location::caller(), Signal::about_to());
         self.core.may_receive();
         let received = self.inner.try_recv();
+        if received.is_ok() && steer::me().is_some() {
+            self.took();
+        }
         match &received {
             Ok(_) => self.core.received(site, &signal),
             // That there are no senders left is a message too.
             Err(_) => self.core.watch.part_hears(&self.core.message),
         }
         received
+    }
+
+    /// A message was taken, under control.
+    fn took(&self) {
+        self.core.control.taken.fetch_add(1, Ordering::Relaxed);
+        self.core.control.changed();
+    }
+
+    fn recv_under_control(&self, deadline: Option<Instant>, site: Site) -> Result<T, RecvTimeoutError> {
+        loop {
+            match self.inner.try_recv() {
+                Ok(t) => {
+                    self.took();
+                    return Ok(t);
+                }
+                Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
+                Err(TryRecvError::Empty) => {}
+            }
+            let receiving = &self.core.control.receiving;
+            receiving.fetch_add(1, Ordering::Relaxed);
+            let changed = self.core.wait_for_change(site, deadline);
+            receiving.fetch_sub(1, Ordering::Relaxed);
+            if !changed {
+                return Err(RecvTimeoutError::Timeout);
+            }
+        }
     }
 
     /// Receives, blocking until there is a message.
@@ -251,6 +390,10 @@ impl<T> Receiver<T> {
     /// If there will never be one: all senders are gone.
     #[track_caller]
     pub fn recv(&self) -> Result<T, RecvError> {
+        self.core.watch.step(Step::Take, Some(Location::caller()));
+        if steer::me().is_some() {
+            return self.recv_under_control(None, Location::caller()).map_err(|_| RecvError);
+        }
         let (site, signal) = (Location::caller(), Signal::about_to());
         self.core.receives(site, None);
         let received = match self.inner.try_recv() {
@@ -274,6 +417,11 @@ impl<T> Receiver<T> {
     /// If it passed, or if all senders are gone.
     #[track_caller]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
+        self.core.watch.step(Step::Take, Some(Location::caller()));
+        if steer::me().is_some() {
+            let deadline = Instant::now().checked_add(timeout);
+            return self.recv_under_control(deadline, Location::caller());
+        }
         let (site, signal) = (Location::caller(), Signal::about_to());
         self.core.may_receive();
         let received = match self.inner.try_recv() {

@@ -175,3 +175,31 @@ fn numbers_are_drawn_and_replayed() {
     assert!(report.to_string().contains("the one in fifty"), "{report}");
     assert!(!Explore::new().replay(&report.failures[0].schedule).check(body).is_clean());
 }
+
+#[test]
+fn a_token_lets_one_park_through() {
+    let report = Explore::new().strategy(Strategy::Random).runs(200).check(|| {
+        let main = thread::current();
+        let other = thread::spawn(move || main.unpark());
+        thread::park();
+        other.join().unwrap();
+        let other = thread::spawn(thread::park);
+        other.thread().unpark();
+        other.join().unwrap();
+        thread::park_timeout(std::time::Duration::from_secs(3_600));
+    });
+    assert!(report.is_clean(), "{report}");
+}
+
+#[test]
+fn a_park_that_nobody_ends_is_found_unless_std_does() {
+    let report = Explore::new().runs(5).check(|| {
+        let main = std::thread::current();
+        let other = thread::spawn(move || main.unpark());
+        thread::park();
+        other.join().unwrap();
+    });
+    assert!(report.is_clean(), "{report}");
+    let report = Explore::new().runs(5).check(thread::park);
+    assert!(!report.is_clean(), "{report}");
+}

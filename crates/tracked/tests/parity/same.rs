@@ -27,11 +27,7 @@ same! { ALWAYS:
     sync::mpsc::RecvError,
     sync::mpsc::TryRecvError,
     sync::mpsc::RecvTimeoutError,
-    sync::atomic::AtomicBool,
-    sync::atomic::AtomicUsize,
-    sync::atomic::AtomicPtr<u8>,
     sync::atomic::Ordering,
-    thread::Thread,
     thread::ThreadId,
     thread::LocalKey<u8>,
     thread::AccessError,
@@ -40,6 +36,9 @@ same! { ALWAYS:
 
 #[cfg(not(any(feature = "check", lockcheck)))]
 same! { WITHOUT_CHECK:
+    sync::atomic::AtomicBool,
+    sync::atomic::AtomicUsize,
+    sync::atomic::AtomicPtr<u8>,
     sync::Mutex<u8>,
     sync::MutexGuard<'static, u8>,
     sync::RwLock<u8>,
@@ -59,6 +58,7 @@ same! { WITHOUT_CHECK:
     sync::mpsc::TryIter<'static, u8>,
     sync::mpsc::IntoIter<u8>,
     thread::Builder,
+    thread::Thread,
     thread::JoinHandle<u8>,
     thread::Scope<'static, 'static>,
     thread::ScopedJoinHandle<'static, u8>,

@@ -13,7 +13,7 @@
 
 use std::collections::HashMap;
 use std::panic::Location;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -54,6 +54,8 @@ pub(crate) struct Controller {
     state: Mutex<State>,
     /// Somebody has come back from outside.
     returned: Condvar,
+    /// In this run, somebody has stood before an attempt. Relaxed: handing on orders it.
+    tried: AtomicBool,
 }
 
 /// What stands in the way of a worker.
@@ -128,6 +130,8 @@ pub(crate) struct Member {
     silent_steps: u32,
     /// Whether it has ended, for those who wait for that.
     pub over: Arc<AtomicBool>,
+    /// The right to go on from a park. Relaxed: threads under control run one at a time.
+    pub token: Arc<AtomicBool>,
     /// The panic that ended it.
     pub panic: Option<(String, Option<String>)>,
     /// Somebody has looked at how it ended.
@@ -310,6 +314,7 @@ impl Controller {
                 marks: Vec::new(),
             }),
             returned: Condvar::new(),
+            tried: AtomicBool::new(false),
         })
     }
 
@@ -324,6 +329,7 @@ impl Controller {
             return false;
         }
         state.reset(spurious);
+        self.tried.store(false, Ordering::Relaxed);
         state.enrol(first, Worker(0));
         state.pending[0].readiness = Readiness::Ready;
         true
@@ -341,9 +347,17 @@ impl Controller {
         RunOutcome { end, failure, schedule, steps: state.steps, notes }
     }
 
+    /// Whether a release could change the outcome of somebody's attempt.
+    pub(super) fn may_be_tried(&self) -> bool {
+        self.tried.load(Ordering::Relaxed)
+    }
+
     /// The worker stands before an operation. Gives what it is to do.
     pub(super) fn stop(&self, me: u32, seat: &Seat, stand: Stand) -> Order {
         let mut state = self.state();
+        if matches!(stand.kind, OperationKind::TryLock | OperationKind::TimedLock) {
+            self.tried.store(true, Ordering::Relaxed);
+        }
         state.stand(me, stand);
         let next = state.next(me);
         self.pass(state, Some((me, seat)), next)
@@ -849,6 +863,15 @@ impl State {
         strategy.draw(&moment, Worker(me), draw, options).min(options - 1)
     }
 
+    /// The live worker that this thread serves.
+    pub(super) fn serving(&self, thread: &std::thread::Thread) -> Option<&Member> {
+        let serves = |member: &&Member| {
+            !matches!(member.obstacle, Obstacle::Over)
+                && member.seat.thread().is_some_and(|other| other.id() == thread.id())
+        };
+        self.members.iter().find(serves)
+    }
+
     /// Whether the worker was already given the lock that it asks for now.
     pub(super) fn was_granted(&mut self, me: u32, key: u64) -> bool {
         if self.members[me as usize].granted.is_none() {
@@ -872,6 +895,11 @@ impl State {
     pub(super) fn claim(&mut self, me: u32, key: u64, mode: Mode) {
         let object = self.object(key);
         self.claims[object as usize].holders.push((me, mode));
+        self.succeeded(me);
+    }
+
+    /// The worker got what it tried to: it does not spin.
+    pub(super) fn succeeded(&mut self, me: u32) {
         let member = &mut self.members[me as usize];
         member.repeated.2 = 0;
         member.reads.0 = 0;
@@ -1173,6 +1201,7 @@ impl Member {
             granted: None,
             silent_steps: 0,
             over: Arc::new(AtomicBool::new(false)),
+            token: Arc::new(AtomicBool::new(false)),
             panic: None,
             joined: false,
         }

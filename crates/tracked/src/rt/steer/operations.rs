@@ -3,27 +3,34 @@
 
 use std::cell::Cell;
 use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use lockcheck_events::{Mode, StackId};
+use lockcheck_events::{LockKind, Mode, StackId};
 use lockcheck_explorer::{Access, Draw, Object, OperationKind};
 
 use super::controller::{Obstacle, Stand, key_of};
-use super::seat::Order;
+use super::seat::{Order, Seat};
 use super::{Me, SentHome, own};
 use crate::rt::context::{HeldLock, Place, Thread};
 use crate::rt::operation::{Raw, Target};
 use crate::rt::stack;
-use crate::rt::waits::Wait;
+use crate::rt::waits::{self, Wait};
 
 /// How long a real lock is waited for that somebody has who is not under control, before the others go on.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long a thread that seems to be parked for ever is given to find a real token.
+const TOKEN_PATIENCE: Duration = Duration::from_millis(50);
 
 thread_local! {
     /// The worker is being sent home.
     static GOING_HOME: Cell<bool> = const { Cell::new(false) };
     /// What the next park waits for, as evidence.
     static AWAITED: Cell<Option<Wait>> = const { Cell::new(None) };
+    /// A park has taken a lock back, which is asked for next.
+    static TOOK_BACK: Cell<bool> = const { Cell::new(false) };
     /// The lock that the next park takes back.
     static TAKES_BACK: Cell<Option<(u64, Mode)>> = const { Cell::new(None) };
 }
@@ -33,6 +40,7 @@ pub(super) fn begin() {
     GOING_HOME.set(false);
     AWAITED.set(None);
     TAKES_BACK.set(None);
+    TOOK_BACK.set(false);
 }
 
 /// Whether the calling worker is being sent home.
@@ -115,7 +123,7 @@ pub(crate) fn acquire<R: Raw>(
     timeout: Option<Duration>,
 ) -> bool {
     let Some(me) = own() else { return acquire_for_real(target, timeout) };
-    if me.controller().state().was_granted(me.worker, key_of(&hold)) {
+    if TOOK_BACK.replace(false) && me.controller().state().was_granted(me.worker, key_of(&hold)) {
         return settle(me, thread, target, hold, Order::Go);
     }
     let heard = Cell::new(false);
@@ -126,7 +134,9 @@ pub(crate) fn acquire<R: Raw>(
         heard.get()
     };
     let order = stop(me, thread, &|| before_lock(&hold, upgrade, timeout), &hear);
-    count_silent_steps(me, thread);
+    if hold.kind == LockKind::RwLock {
+        count_silent_steps(me, thread);
+    }
     if heard.get() {
         let mut state = me.controller().state();
         state.clear_claims(key_of(&hold));
@@ -211,6 +221,9 @@ pub(crate) fn releases(thread: &Thread, id: u64) {
     if std::thread::panicking() || GOING_HOME.get() {
         return;
     }
+    if !me.controller().may_be_tried() {
+        return;
+    }
     let busy = thread.enter();
     if me.controller().state().is_tried(me.worker, id) {
         let stand = Stand::new(OperationKind::Unlock, thread.next_event(), None).on(id, Access::Release);
@@ -220,6 +233,20 @@ pub(crate) fn releases(thread: &Thread, id: u64) {
         }
     }
     drop(busy);
+}
+
+/// As [`visible`], in a destructor: one who is sent home there goes at the next operation.
+pub(crate) fn visible_in_drop(key: u64, access: Access) {
+    let Some((me, thread)) = super::me() else { return };
+    if std::thread::panicking() || GOING_HOME.get() {
+        return;
+    }
+    let index = thread.next_event();
+    let _busy = thread.enter();
+    let stand = Stand::new(OperationKind::Other, index, None).on(key, access);
+    if me.controller().stop(me.worker, me.seat(), stand) == Order::Unwind {
+        GOING_HOME.set(true);
+    }
 }
 
 /// A hold was given up.
@@ -308,6 +335,7 @@ pub(crate) fn wait_until(
         stand.until(ready, relock)
     };
     stop(me, thread, &make, &|| ready());
+    TOOK_BACK.set(takes_back.is_some());
     // One that is late may have been told all the same; one that is going home, or the last one left, was not.
     ready()
 }
@@ -317,6 +345,27 @@ pub(crate) fn wait_until(
 pub(crate) enum Touched {
     /// An object that is there without being used first.
     Fixed(Object, Access),
+}
+
+/// Whether the calling thread is under control: a look at its word, which meets nobody.
+#[inline]
+pub(crate) fn is_under_control() -> bool {
+    crate::rt::context::is_steered()
+}
+
+/// An operation on what lies at this address is about to be made; counts it.
+pub(crate) fn on_address(address: usize, kind: OperationKind, access: Access, site: Place) {
+    if let Some((_, thread)) = super::me() {
+        visible(thread, kind, address as u64 | 1 << 63, access, Some(site));
+    }
+}
+
+/// What the worker tried has succeeded: it does not spin.
+pub(crate) fn succeeded() {
+    if let Some((me, thread)) = super::me() {
+        let _busy = thread.enter();
+        me.controller().state().succeeded(me.worker);
+    }
 }
 
 /// Which of so many waiters is told.
@@ -342,6 +391,51 @@ pub(crate) fn draw(draw: Draw, options: usize) -> usize {
     let _busy = thread.enter();
     let options = u32::try_from(options).unwrap_or(u32::MAX);
     me.controller().draw(me.worker, draw, options) as usize
+}
+
+/// What the parks of whoever sits there are known by.
+fn parks_of(seat: &Seat) -> u64 {
+    std::ptr::from_ref(seat).addr() as u64 | 1 << 63
+}
+
+/// Blocks until the worker's token is there, and takes it.
+pub(crate) fn park((me, thread): (Me, &Thread), site: Place, timeout: Option<Duration>) {
+    let busy = thread.enter();
+    let token = Arc::clone(&me.controller().state().members[me.worker as usize].token);
+    drop(busy);
+    let wanted = waits::park_hold(thread, site, timeout.is_some());
+    let is_there = || token.load(Ordering::Relaxed);
+    let make = || Stand {
+        timeout,
+        wait: Some(Wait::for_anyone(wanted)),
+        ..Stand::new(OperationKind::Park, wanted.event, Some(site))
+            .on(parks_of(me.seat()), Access::Write)
+            .until(&is_there, None)
+    };
+    let hear = || {
+        // Somebody may have used std's own handle, or not be under control: then the real token is there.
+        let began = Instant::now();
+        std::thread::park_timeout(TOKEN_PATIENCE);
+        is_there() || began.elapsed() < TOKEN_PATIENCE / 2
+    };
+    stop(me, thread, &make, &hear);
+    token.store(false, Ordering::Relaxed);
+}
+
+/// Gives the worker that this thread serves its token; `false`: it serves none, as far as is known.
+pub(crate) fn unpark(target: &std::thread::Thread, site: Place) -> bool {
+    let Some((me, thread)) = super::me() else { return false };
+    let busy = thread.enter();
+    let seat = me.controller().state().serving(target).map(|member| Arc::clone(&member.seat));
+    drop(busy);
+    let Some(seat) = seat else { return false };
+    visible(thread, OperationKind::Unpark, parks_of(&seat), Access::Write, Some(site));
+    let _busy = thread.enter();
+    // It may have ended meanwhile, which is as good.
+    if let Some(member) = me.controller().state().serving(target) {
+        member.token.store(true, Ordering::Relaxed);
+    }
+    true
 }
 
 /// A number below `options`, for the program; an operation of its own.

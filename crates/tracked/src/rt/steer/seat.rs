@@ -1,5 +1,7 @@
 //! Where a thread under control waits for its turn. Nothing spins: a thread that has to wait sleeps in the kernel.
 //!
+//! The sleep is not std's `park`: its token is the program's own.
+//!
 //! An order is given to a seat by whoever runs, and taken by the one thread that sits there. There is never more than
 //! one order under way: whoever gives it stops running.
 
@@ -105,8 +107,54 @@ impl Seat {
     /// Gives an order. Release pairs with the Acquire in `poll`: what the giver did is seen by the taker.
     pub(crate) fn give(&self, order: Order) {
         self.order.store(order as u32, Ordering::Release);
+        self.rouse();
+    }
+
+    #[cfg(target_os = "linux")]
+    fn rouse(&self) {
+        // SAFETY: the word lives as long as the seat, and to wake reads nothing but its address.
+        unsafe {
+            libc::syscall(
+                libc::SYS_futex,
+                self.order.as_ptr(),
+                libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG,
+                1,
+            );
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn rouse(&self) {
         if let Some(thread) = self.thread.get() {
             thread.unpark();
+        }
+    }
+
+    /// Sleeps as long as there is no order, or until roused for no reason.
+    #[cfg(target_os = "linux")]
+    fn sleep(&self, patience: Option<Duration>) {
+        let patience = patience.map(|patience| libc::timespec {
+            tv_sec: patience.as_secs() as libc::time_t,
+            tv_nsec: libc::c_long::from(patience.subsec_nanos()),
+        });
+        let until = patience.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+        // SAFETY: the word and the time live longer than the call, which ends when the word is not what is given here.
+        unsafe {
+            libc::syscall(
+                libc::SYS_futex,
+                self.order.as_ptr(),
+                libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG,
+                Order::None as u32,
+                until,
+            );
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn sleep(&self, patience: Option<Duration>) {
+        match patience {
+            None => std::thread::park(),
+            Some(patience) => std::thread::park_timeout(patience),
         }
     }
 
@@ -122,7 +170,7 @@ impl Seat {
     pub(crate) fn wait(&self) -> Order {
         loop {
             match self.poll() {
-                Order::None => std::thread::park(),
+                Order::None => self.sleep(None),
                 order => return order,
             }
         }
@@ -137,7 +185,7 @@ impl Seat {
             if order != Order::None || left.is_zero() {
                 return order;
             }
-            std::thread::park_timeout(left);
+            self.sleep(Some(left));
         }
     }
 }

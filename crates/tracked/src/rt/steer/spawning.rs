@@ -142,6 +142,11 @@ impl<T> Lent<T> {
         &self.handle
     }
 
+    /// The run-time's number for the thread that serves the worker.
+    pub(crate) fn thread_id(&self) -> ThreadId {
+        self.thread
+    }
+
     /// Whether the closure has returned.
     pub(crate) fn is_over(&self) -> bool {
         self.packet.is_over()
