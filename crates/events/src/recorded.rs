@@ -35,6 +35,8 @@ const POINT: u64 = 1 << 61;
 pub struct Object {
     /// What kind of object; `None` for data.
     pub kind: Option<LockKind>,
+    /// Whether it is an atomic.
+    pub atomic: bool,
     /// The location that created it.
     pub created: u32,
 }
@@ -86,6 +88,8 @@ const LOCK_KINDS: [LockKind; 11] = [
 ];
 /// The number of an object that is data.
 pub const DATA: u8 = 15;
+/// The number of an object that is an atomic. It has no line that created it, but one where it was first met.
+pub const ATOMIC: u8 = 14;
 
 impl RecordedReader {
     /// Opens the file.
@@ -166,7 +170,9 @@ impl RecordedReader {
             }
             K::Object => {
                 let kind = LOCK_KINDS.get(usize::from(recorded.manner.lock_kind)).copied();
-                self.objects.insert(recorded.object, Object { kind, created: location });
+                let atomic = recorded.manner.lock_kind == ATOMIC;
+                let object = Object { kind, atomic, created: location };
+                self.objects.entry(recorded.object).or_insert(object);
                 return;
             }
             K::Lost => return,

@@ -248,7 +248,8 @@ impl Recorded for OfProcess<'_> {
         let created = object.map_or_else(|| self.unknown(), |object| self.site(object.created));
         let of_lock = object.and_then(|object| object.kind);
         let name = self.of.context.and_then(|context| context.lock(LockId(lock)).name);
-        let class = of_lock.map_or("cell", |kind| kind.as_str());
+        let datum = if object.is_some_and(|object| object.atomic) { "atomic" } else { "cell" };
+        let class = of_lock.map_or(datum, |kind| kind.as_str());
         match kind {
             TargetKind::Variable if of_lock.is_some() => {
                 let name = name.map(|name| format!("data of {name}"));

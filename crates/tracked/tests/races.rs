@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use lockcheck_checker::trace::{Analysis, Config, TraceFindings};
@@ -14,6 +14,7 @@ use lockcheck_events::trace_event::TraceReader as _;
 use tracked::cell::Shared;
 use tracked::executor::ThreadPoolExecutor;
 use tracked::queue::Queue;
+use tracked::sync::atomic::{AtomicU32, Ordering};
 use tracked::sync::{Barrier, Condvar, Mutex, Once, OnceLock, RwLock, mpsc};
 use tracked::{Condition, Event, Lock, Semaphore, thread};
 
@@ -250,11 +251,55 @@ fn out_of_order() {
     );
 }
 
+/// Adds one in two threads that take turns: whoever is asked to reads, and writes when the other has written.
+fn lost_update(counter: &'static AtomicU32, add: fn(&AtomicU32, &dyn Fn())) {
+    let [read, written] = [const { Event::new() }; 2].map(Arc::new);
+    let (tell, wait) = (Arc::clone(&read), Arc::clone(&written));
+    let other = thread::spawn(move || {
+        add(counter, &|| {
+            tell.set();
+            wait.wait();
+        });
+        tell.set();
+    });
+    read.wait();
+    counter.store(10, Ordering::Relaxed);
+    written.set();
+    other.join().unwrap();
+}
+
+fn updates(lose: bool) {
+    static COUNTER: AtomicU32 = AtomicU32::new(0);
+    if lose {
+        lost_update(&COUNTER, |counter, pause| {
+            let before = counter.load(Ordering::Relaxed);
+            pause();
+            counter.store(before + 1, Ordering::Relaxed);
+        });
+    } else {
+        lost_update(&COUNTER, |counter, pause| {
+            pause();
+            counter.fetch_add(1, Ordering::Relaxed);
+        });
+        lost_update(&COUNTER, |counter, pause| {
+            let mut before = counter.load(Ordering::Relaxed);
+            pause();
+            while let Err(now) =
+                counter.compare_exchange(before, before + 1, Ordering::Relaxed, Ordering::Relaxed)
+            {
+                before = now;
+            }
+        });
+    }
+}
+
 #[test]
 fn plays_its_part() {
     match std::env::var(PART).as_deref() {
         Ok("in order") => in_order(),
         Ok("out of order") => out_of_order(),
+        Ok("lost update") => updates(true),
+        Ok("updates") => updates(false),
         _ => {}
     }
 }
@@ -299,4 +344,12 @@ fn what_is_not_races() {
         let variables: BTreeSet<u32> = found.races.iter().map(|race| race.variable).collect();
         assert_eq!(variables.len(), 5, "{lines:?} {:?}", found.races);
     }
+}
+
+#[test]
+fn a_load_and_a_store_lose_what_was_stored_between_them_and_updates_do_not() {
+    let (lost, _) = found("lost update");
+    assert_eq!((lost.lost_updates.len(), lost.races.len()), (1, 0), "{:?}", lost.lost_updates);
+    let (kept, _) = found("updates");
+    assert_eq!((kept.lost_updates.len(), kept.races.len()), (0, 0), "{:?}", kept.lost_updates);
 }

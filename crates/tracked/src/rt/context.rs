@@ -470,6 +470,13 @@ pub(crate) fn is_steered() -> bool {
     own().is_steered()
 }
 
+/// Whether what the calling thread does with an atomic is looked at.
+#[inline(always)]
+pub(crate) fn is_steered_or_recording() -> bool {
+    let word = own().holds.word();
+    word & (STEERED | RECORDING) != 0 && word & BUSY == 0
+}
+
 /// The calling thread, if operations of it are to be looked at now.
 #[inline(always)]
 pub(crate) fn current() -> Option<&'static Thread> {

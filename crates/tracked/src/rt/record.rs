@@ -20,10 +20,10 @@ use std::collections::BTreeMap;
 use std::panic::Location;
 use std::ptr;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
 use lockcheck_events::event_file::{self, EventFile, EventKind, Lane, Manner, PLACES_MAX, RecordedEvent};
-use lockcheck_events::recorded::DATA;
+use lockcheck_events::recorded::{ATOMIC, DATA};
 use lockcheck_events::{Attempt, LockId, LockKind, Mode, ThreadId, TokenId};
 use parking_lot::Mutex;
 
@@ -461,6 +461,53 @@ pub(crate) fn accessed(thread: &Thread, id: LockId, created: Place, kind: EventK
     let stamp = recorder.after(thread, Stamped::Object(id.0));
     Stamped::Object(id.0).raise(stamp);
     recorder.append(thread, Manner::of(kind), id.0, number(site), stamp);
+}
+
+/// Makes an operation on the atomic at this address; `kind` says, of its result, what it did. While it is made and
+/// written down, no other recorded operation on the atomic is: so the numbers are in the order of the operations.
+pub(crate) fn atomic<R>(
+    address: usize,
+    site: Place,
+    operation: impl FnOnce() -> R,
+    kind: impl FnOnce(&R) -> EventKind,
+) -> R {
+    let Some(thread) = current() else { return operation() };
+    let Some(recorder) = thread.recorder() else { return operation() };
+    recorder.moves_on(thread);
+    // No lock's or datum's: those count from 1.
+    let id = 1 << 39 | address as u64 & ((1 << 39) - 1);
+    recorder.describe(thread, id, ATOMIC, site);
+    // A signal handler that comes now, and uses the same atomic, is not to wait for this very thread.
+    let busy = thread.enter();
+    let turn = Turn::at(address);
+    let result = operation();
+    let stamp = recorder.after(thread, Stamped::Object(id));
+    Stamped::Object(id).raise(stamp);
+    recorder.append(thread, Manner::of(kind(&result)), id, number(site), stamp);
+    drop(turn);
+    drop(busy);
+    result
+}
+
+/// Whose turn it is with the atomics at some addresses: for a few instructions, in which nothing of the user's runs.
+struct Turn(&'static AtomicBool);
+
+impl Turn {
+    fn at(address: usize) -> Turn {
+        static TAKEN: [AtomicBool; 256] = [const { AtomicBool::new(false) }; 256];
+        let taken = &TAKEN[(address.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) % TAKEN.len()];
+        // Acquire pairs with the Release in `drop`: what the object was left with is seen.
+        while taken.swap(true, Ordering::Acquire) {
+            std::thread::yield_now();
+        }
+        Turn(taken)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
 }
 
 /// A region that is meant to be atomic begins.

@@ -1,6 +1,7 @@
 //! The mirror of `std::sync::atomic`: std's atomics inside, with the same methods. An exploration stops before each
-//! operation and tells loads, stores and updates apart; anywhere else an operation costs one look at the thread's own
-//! word more.
+//! operation and tells loads, stores and updates apart; a recording has them in the order in which they were made;
+//! anywhere else an operation costs one look at the thread's own word more. Atomics have no room for an identity: they go
+//! by their addresses.
 //!
 //! Under control, memory is sequentially consistent whatever the orderings say: all interleavings of the same atomics are
 //! tried, weaker memory is not. A reference to one of these is accepted where one to std's is wanted.
@@ -16,6 +17,9 @@ use lockcheck_explorer::{Access, OperationKind};
 pub use std::sync::atomic::spin_loop_hint;
 pub use std::sync::atomic::{Ordering, compiler_fence, fence};
 
+use lockcheck_events::event_file::EventKind;
+
+use crate::rt::record;
 use crate::rt::steer::operations;
 
 /// Stops before an operation on the atomic at this address.
@@ -23,6 +27,37 @@ use crate::rt::steer::operations;
 #[track_caller]
 fn stop(address: usize, kind: OperationKind, access: Access) {
     operations::on_address(address, kind, access, Location::caller());
+}
+
+/// Makes an operation that an exploration stops before, or that is recorded.
+#[cold]
+#[track_caller]
+fn seen<R>(address: usize, kind: OperationKind, access: Access, operation: impl FnOnce() -> R) -> R {
+    if operations::is_under_control() {
+        stop(address, kind, access);
+        return operation();
+    }
+    let event = match kind {
+        OperationKind::Load => EventKind::AtomicLoad,
+        OperationKind::Store => EventKind::AtomicStore,
+        _ => EventKind::AtomicUpdate,
+    };
+    record::atomic(address, Location::caller(), operation, |_| event)
+}
+
+/// The same for one that may fail, and then has only read.
+#[cold]
+#[track_caller]
+fn seen_attempt<R>(address: usize, operation: impl FnOnce() -> Result<R, R>) -> Result<R, R> {
+    if operations::is_under_control() {
+        stop(address, OperationKind::TryLock, Access::Write);
+        return operation().inspect(|_| operations::succeeded());
+    }
+    let event = |result: &Result<R, R>| match result {
+        Ok(_) => EventKind::AtomicUpdate,
+        Err(_) => EventKind::AtomicLoad,
+    };
+    record::atomic(address, Location::caller(), operation, event)
 }
 
 macro_rules! common {
@@ -67,17 +102,17 @@ macro_rules! common {
 
             #[inline]
             #[track_caller]
-            fn before(&self, kind: OperationKind, access: Access) {
-                if operations::is_under_control() {
-                    stop(std::ptr::from_ref(self).addr(), kind, access);
+            fn make<R>(&self, kind: OperationKind, access: Access, operation: impl FnOnce() -> R) -> R {
+                if !operations::is_seen() {
+                    return operation();
                 }
+                seen(std::ptr::from_ref(self).addr(), kind, access, operation)
             }
 
             #[inline]
             #[track_caller]
             fn change<R>(&self, operation: impl FnOnce(&std_atomic::$name $(<$param>)?) -> R) -> R {
-                self.before(OperationKind::Update, Access::Write);
-                operation(&self.0)
+                self.make(OperationKind::Update, Access::Write, || operation(&self.0))
             }
 
             #[inline]
@@ -86,27 +121,24 @@ macro_rules! common {
                 &self,
                 operation: impl FnOnce(&std_atomic::$name $(<$param>)?) -> Result<R, R>,
             ) -> Result<R, R> {
-                if !operations::is_under_control() {
+                if !operations::is_seen() {
                     return operation(&self.0);
                 }
-                stop(std::ptr::from_ref(self).addr(), OperationKind::TryLock, Access::Write);
-                operation(&self.0).inspect(|_| operations::succeeded())
+                seen_attempt(std::ptr::from_ref(self).addr(), || operation(&self.0))
             }
 
             /// Reads it.
             #[inline]
             #[track_caller]
             pub fn load(&self, order: Ordering) -> $value {
-                self.before(OperationKind::Load, Access::Read);
-                self.0.load(order)
+                self.make(OperationKind::Load, Access::Read, || self.0.load(order))
             }
 
             /// Writes it.
             #[inline]
             #[track_caller]
             pub fn store(&self, value: $value, order: Ordering) {
-                self.before(OperationKind::Store, Access::Write);
-                self.0.store(value, order);
+                self.make(OperationKind::Store, Access::Write, || self.0.store(value, order));
             }
 
             /// Writes it and gives what it was.

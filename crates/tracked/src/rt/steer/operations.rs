@@ -353,6 +353,12 @@ pub(crate) fn is_under_control() -> bool {
     crate::rt::context::is_steered()
 }
 
+/// Whether the calling thread is under control, or records.
+#[inline(always)]
+pub(crate) fn is_seen() -> bool {
+    crate::rt::context::is_steered_or_recording()
+}
+
 /// An operation on what lies at this address is about to be made; counts it.
 pub(crate) fn on_address(address: usize, kind: OperationKind, access: Access, site: Place) {
     if let Some((_, thread)) = super::me() {
