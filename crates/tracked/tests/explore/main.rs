@@ -6,5 +6,6 @@ mod channels;
 mod deadlocks;
 mod failures;
 mod program;
+mod races;
 mod signals;
 mod threads;
