@@ -214,6 +214,8 @@ pub(super) struct State {
     /// Virtual time, in nanoseconds.
     now: u64,
     steps: u64,
+    /// Of all runs so far.
+    steps_ever: u64,
     steps_max: u64,
     writes: u64,
     outside: u32,
@@ -309,6 +311,7 @@ impl Controller {
                 first_panic: None,
                 now: 0,
                 steps: 0,
+                steps_ever: 0,
                 steps_max,
                 writes: 0,
                 outside: 0,
@@ -328,6 +331,22 @@ impl Controller {
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock()
+    }
+
+    /// How far the exploration has come, and what to say if it has come no further since it was last asked.
+    pub(super) fn progress(&self) -> (u64, String) {
+        let state = self.state();
+        let running = state.running.filter(|running| (*running as usize) < state.members.len());
+        let words = running.map_or_else(String::new, |running| {
+            let name = super::verdict::name_of(&state, running);
+            let site = state.members[running as usize].site.map(Location::to_string);
+            format!(
+                "lockcheck: `{name}` has run for long without an operation that the exploration sees, last at {}: it \
+                 computes, or waits for what is not under control, for which there is `tracked::external`\n",
+                site.unwrap_or_else(|| "its beginning".to_owned()),
+            )
+        });
+        (state.steps_ever, words)
     }
 
     /// Begins a run with the calling thread as worker 0; `false`: there is nothing left to try.
@@ -718,6 +737,7 @@ impl State {
                 return self.nobody_can_go();
             }
             self.steps += 1;
+            self.steps_ever += 1;
             if self.steps > self.steps_max {
                 return self.clear_up(RunEnd::TooLong);
             }
