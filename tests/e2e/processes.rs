@@ -8,9 +8,10 @@ use crate::command::{BUILD, RUN, Running, lockcheck, run, target_dir};
 use crate::contract::{self, list, text};
 
 /// The name of a fixture, a line that it prints, and how many processes it is.
-const CLEAN: [(&str, &str, u64); 10] = [
+const CLEAN: [(&str, &str, u64); 11] = [
     ("executor_map", "on processes: [0, 1, 4, 9, 16,", 5),
     ("gil_processes", "4 parts, total", 5),
+    ("manager", "50 elements", 17),
     ("process_executor", "waiting for the other", 5),
     ("process_pipe", "5 replies: [0, 20, 40, 60, 80]", 2),
     ("process_pool", "8 results", 5),
@@ -54,4 +55,27 @@ fn an_interrupt_ends_every_worker() {
     contract::check(&report);
     assert_eq!(text(&report, "verdict"), "clean", "{report}");
     assert_eq!(report["program"], json!({ "code": 0, "signal": null }));
+}
+
+/// Most runs count right; each is reported, with the lines of both sides.
+#[test]
+fn a_lost_update_is_found_whatever_the_run_did() {
+    let mut command = lockcheck();
+    command.args(["run", "--message-format", "json", "fixtures/namespace"]);
+    let report = run(&mut command, BUILD).expect_code(1).json();
+    contract::check(&report);
+    let [finding] = list(&report, "findings") else { panic!("one problem: {report}") };
+    assert_eq!((text(finding, "kind"), text(finding, "tier")), ("lost-update", "likely"));
+    let sides: Vec<_> = list(finding, "evidence").iter().map(|side| text(side, "action")).collect();
+    assert_eq!(sides, ["read", "write", "write"]);
+    let places: Vec<String> =
+        list(finding, "evidence").iter().map(|side| contract::place(&side["site"])).collect();
+    assert_eq!(places, ["src/main.rs:13", "src/main.rs:14", "src/main.rs:14"]);
+    let processes: Vec<_> = list(finding, "evidence").iter().map(|side| &side["process"]).collect();
+    assert_eq!(processes[0], processes[2]);
+    assert_ne!(processes[0], processes[1]);
+    for side in list(finding, "evidence") {
+        let frames = list(side, "backtrace");
+        assert!(frames.iter().any(|frame| text(frame, "function") == "namespace::worker"), "{side}");
+    }
 }

@@ -487,7 +487,7 @@ impl Judge {
             }
             Record::Access { request, writes } => {
                 let found = self.updates.access(request, *writes, &mut self.order);
-                news.extend(found.and_then(|found| self.edge(found)));
+                news.extend(found.into_iter().filter_map(|found| self.edge(found)));
             }
             Record::Signal { request, ends, turn, heard } => {
                 let signal = Seen { request, turn: *turn, heard };

@@ -198,6 +198,8 @@ pub fn deed(side: &Evidence, label: &str) -> Option<String> {
         "release" => format!("releases {label}"),
         "acquire" => format!("acquires {label}"),
         "spawn" => format!("spawns {label}"),
+        "recv" => format!("reads from {label}"),
+        "send" => format!("writes to {label}"),
         "enter" => format!("enters {label}"),
         "submit" => format!("submits a task to {label}"),
         _ => return None,
@@ -206,7 +208,7 @@ pub fn deed(side: &Evidence, label: &str) -> Option<String> {
 
 /// Whether the side asks for what others hold, rather than for what they do.
 pub fn asks_for_a_lock(side: &Evidence) -> bool {
-    !matches!(side.action.as_str(), "join" | "wait" | "notify" | "submit")
+    !matches!(side.action.as_str(), "join" | "wait" | "notify" | "submit" | "recv" | "send")
 }
 
 /// The hold that links side `index` to the side before: the lock that one waits for, if it is one.

@@ -71,6 +71,9 @@ pub enum Command {
         #[arg(value_name = "TRACE", required = true)]
         traces: Vec<PathBuf>,
     },
+    /// Write down the order in which a program takes its locks, or hold what it does against such an order.
+    #[command(after_help = Exit::table())]
+    Order(OrderArgs),
     /// Judge protocol sketches: execute every interleaving, or (`--observe`) one run with the real locks.
     #[command(after_help = Exit::table())]
     Litmus(LitmusArgs),
@@ -267,6 +270,37 @@ pub struct AnalyzeArgs {
     /// schedulable happens-before, and sync-preserving reorderings.
     #[arg(long, value_enum, value_name = "RULE", default_value_t = RaceRule::All)]
     pub race: RaceRule,
+
+    #[command(flatten)]
+    pub judge: JudgeArgs,
+}
+
+/// `lockcheck order`.
+#[derive(Debug, Args)]
+pub struct OrderArgs {
+    /// What to look at: traces of any form that `analyze` takes, folders with traces, or one package or fixture, which
+    /// is built and run.
+    #[arg(value_name = "TRACE|PATH|FIXTURE", required = true)]
+    pub targets: Vec<PathBuf>,
+
+    /// Arguments for the program, where one is run.
+    #[arg(last = true, value_name = "ARGS")]
+    pub rest: Vec<OsString>,
+
+    /// Write the observed order here, to be read and changed by people (`-`: to stdout).
+    #[arg(long, value_name = "FILE", required_unless_present = "check", conflicts_with = "check")]
+    pub emit: Option<PathBuf>,
+
+    /// Overwrite the file that `--emit` names.
+    #[arg(long, requires = "emit")]
+    pub force: bool,
+
+    /// Report what is done against the order in this file.
+    #[arg(long, value_name = "FILE")]
+    pub check: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub select: SelectArgs,
 
     #[command(flatten)]
     pub judge: JudgeArgs,

@@ -18,6 +18,8 @@ mod expectations;
 mod explain;
 mod family;
 mod litmus;
+mod merged;
+mod order;
 mod outcome;
 mod output;
 mod package;
@@ -35,6 +37,7 @@ mod test;
 mod traces;
 mod verify;
 mod watch;
+mod world;
 
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -76,6 +79,7 @@ fn call(arguments: &[OsString]) -> error::Result<Exit> {
         Command::Analyze(args) => analyze::analyze(args, style),
         Command::Convert(args) => convert::convert(args, style),
         Command::Graph { traces } => analyze::graph(traces),
+        Command::Order(args) => order::order(args, style),
         Command::Litmus(args) => litmus::litmus(args, style),
         Command::ObserveOne { name } => litmus::observe_one(name),
         Command::Verify(args) => verify::verify(args, style),

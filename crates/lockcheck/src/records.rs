@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use lockcheck_checker::{Context, LockInfo};
 use lockcheck_events::source::SourceMap;
-use lockcheck_events::{Frame, LockId, LockKind, RawSite, Record, Site, SiteId, StackId, ThreadId};
+use lockcheck_events::{Frame, LockId, LockKind, RawSite, Record, Site, SiteId, StackId, ThreadId, TokenId};
 
 use crate::symbols::Symbols;
 
@@ -16,6 +16,10 @@ pub struct Records {
     pub process: Option<Process>,
     /// How many `Record::Stuck` there were.
     pub stuck: usize,
+    /// Whether it had anything that other processes could have.
+    pub shares: bool,
+    /// The process and the point that it was started from, if that is watched too.
+    pub parent: Option<(u32, TokenId)>,
     threads: HashMap<ThreadId, Thread>,
     locks: HashMap<LockId, Lock>,
     sites: HashMap<SiteId, RawSite>,
@@ -26,6 +30,8 @@ pub struct Records {
 /// Which process it was.
 #[derive(Clone, Debug)]
 pub struct Process {
+    /// The system's number for it.
+    pub pid: u32,
     /// The executable's path.
     pub exe: String,
     /// Where it was started.
@@ -55,9 +61,9 @@ impl Records {
     /// Takes the next record.
     pub fn feed(&mut self, record: &Record) {
         match record {
-            Record::Process { exe, cwd, started_ns, .. } => {
-                let (exe, cwd) = (exe.clone(), cwd.clone());
-                self.process = Some(Process { exe, cwd, started_ns: *started_ns });
+            Record::Process { pid, exe, cwd, started_ns } => {
+                let (pid, exe, cwd) = (*pid, exe.clone(), cwd.clone());
+                self.process = Some(Process { pid, exe, cwd, started_ns: *started_ns });
             }
             Record::Module { path, base, range } => {
                 self.modules.push(Module { path: path.clone(), base: *base, range: *range });
@@ -75,8 +81,15 @@ impl Records {
                 self.locks.insert(*lock, Lock { kind: *kind, name: name.clone(), created: *created });
             }
             Record::Stuck { .. } => self.stuck += 1,
+            Record::Shared { .. } => self.shares = true,
+            Record::Parent { pid, token } => self.parent = Some((*pid, *token)),
             _ => {}
         }
+    }
+
+    /// Where the lock was created and what it is called, as ids go.
+    pub fn lock(&self, lock: LockId) -> Option<(SiteId, Option<&str>)> {
+        self.locks.get(&lock).map(|known| (known.created, known.name.as_deref()))
     }
 
     /// The tables with what is needed to make names of them. `index` is the process's position in the family.
@@ -135,7 +148,7 @@ impl Context for RecordContext<'_> {
             Some(known) => {
                 LockInfo { kind: known.kind, name: known.name.clone(), created: self.site(known.created) }
             }
-            None => LockInfo { kind: LockKind::Mutex, name: None, created: unknown_site() },
+            None => unknown_lock(),
         }
     }
 
@@ -153,7 +166,13 @@ impl Context for RecordContext<'_> {
     }
 }
 
-fn unknown_site() -> Site {
+/// A lock that nobody knows.
+pub fn unknown_lock() -> LockInfo {
+    LockInfo { kind: LockKind::Mutex, name: None, created: unknown_site() }
+}
+
+/// A place that nobody knows.
+pub fn unknown_site() -> Site {
     Site { package: String::new(), file: "<unknown>".to_owned(), line: 0, column: 0 }
 }
 

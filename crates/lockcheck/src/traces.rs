@@ -13,6 +13,7 @@ use lockcheck_events::trace_file::{EXTENSION, TraceError, TraceReader};
 
 use crate::error::{CliError, Result};
 use crate::event_trace::{EventFile, Form, TEXT_EXTENSION};
+use crate::merged::{Merged, Source};
 use crate::records::Records;
 use crate::symbols::Symbols;
 
@@ -24,6 +25,8 @@ const PROCESSES_MAX: usize = 4096;
 pub struct Traces {
     /// In the order in which they were started.
     processes: Vec<Judged>,
+    /// Those of them that share something, as one.
+    merged: Merged,
     /// What went wrong with single traces.
     notes: Vec<String>,
 }
@@ -32,6 +35,12 @@ struct Judged {
     path: PathBuf,
     records: Records,
     judge: Judge,
+}
+
+impl Judged {
+    fn pid(&self) -> Option<i32> {
+        self.records.process.as_ref().map(|process| process.pid as i32)
+    }
 }
 
 impl Traces {
@@ -54,7 +63,28 @@ impl Traces {
         let started =
             |judged: &Judged| judged.records.process.as_ref().map_or(0, |process| process.started_ns);
         traces.processes.sort_by(|a, b| (started(a), &a.path).cmp(&(started(b), &b.path)));
+        traces.merged = Merged::read(&traces.sharing());
         Ok(traces)
+    }
+
+    /// The traces of processes that share something with others.
+    fn sharing(&self) -> Vec<Source<'_>> {
+        let mut sources = Vec::new();
+        for (position, Judged { path, records, .. }) in self.processes.iter().enumerate() {
+            if let Some(process) = &records.process
+                && (records.shares || records.parent.is_some())
+            {
+                let (pid, started_ns, parent) = (process.pid, process.started_ns, records.parent);
+                sources.push(Source { position, pid, started_ns, parent, path });
+            }
+        }
+        sources
+    }
+
+    /// The system's numbers for the processes, by position.
+    #[cfg(test)]
+    pub fn pids(&self) -> impl Iterator<Item = u32> {
+        self.processes.iter().map(|judged| judged.records.process.as_ref().map_or(0, |process| process.pid))
     }
 
     /// Whether no process was watched.
@@ -79,6 +109,23 @@ impl Traces {
         self.processes.iter().map(|judged| judged.records.stuck).sum()
     }
 
+    /// Whether one of these processes has reported a stuck set by itself.
+    pub fn knows_stuck(&self, pids: &[i32]) -> bool {
+        let knows =
+            |judged: &Judged| judged.records.stuck > 0 && judged.pid().is_some_and(|pid| pids.contains(&pid));
+        self.processes.iter().any(knows)
+    }
+
+    /// The position of a process, by the system's number for it; the latest, where the number was given again.
+    pub fn position(&self, pid: i32) -> Option<usize> {
+        self.processes.iter().rposition(|judged| judged.pid() == Some(pid))
+    }
+
+    /// How many processes have left a trace.
+    pub fn count(&self) -> usize {
+        self.processes.len()
+    }
+
     /// Where the source files are: from the caller's hints, and from where the processes were started. Text that
     /// has changed since the first of them started is not shown.
     pub fn sources(&self, hints: impl IntoIterator<Item = PathBuf>) -> SourceMap {
@@ -100,11 +147,14 @@ impl Traces {
         let mut merged = Report::empty(target);
         let mut findings: BTreeMap<String, Finding> = BTreeMap::new();
         let mut ignores = Vec::new();
-        for (index, judged) in self.processes.iter().enumerate() {
-            let context = judged.records.context(index as u32, sources, symbols);
-            let report = judged.judge.report(target, &context);
+        let mut contexts = Vec::new();
+        for (judged, index) in self.processes.iter().zip(0..) {
+            contexts.push(judged.records.context(index, sources, symbols));
+        }
+        for (judged, context) in self.processes.iter().zip(&contexts) {
+            let report = judged.judge.report(target, context);
             add(&mut merged.stats, &report.stats);
-            ignores.extend(judged.judge.ignores().into_iter().map(|ignore| ignore.at(&context)));
+            ignores.extend(judged.judge.ignores().into_iter().map(|ignore| ignore.at(context)));
             for note in report.notes {
                 if !merged.notes.contains(&note) {
                     merged.notes.push(note);
@@ -116,6 +166,9 @@ impl Traces {
                     None => drop(findings.insert(finding.fingerprint.clone(), finding)),
                 }
             }
+        }
+        for finding in self.merged.findings(&contexts) {
+            findings.entry(finding.fingerprint.clone()).or_insert(finding);
         }
         merged.findings = findings.into_values().collect();
         merged.stats.processes = self.processes.len() as u64;

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use lockcheck_checker::Report;
+use lockcheck_checker::world::StuckSet;
+use lockcheck_checker::{Finding, Report};
 use lockcheck_events::source::SourceMap;
 use tempfile::TempDir;
 
@@ -23,6 +24,7 @@ use crate::output;
 use crate::process::{self, Action, Ended, Event};
 use crate::symbols::Symbols;
 use crate::traces::{self, Traces};
+use crate::world::{Closed, World};
 
 /// The name of the socket in the folder of traces.
 const NOTIFY: &str = "notify";
@@ -117,6 +119,10 @@ struct Run<'a> {
     shown: BTreeSet<String>,
     /// How many stuck sets have been acted upon.
     stuck: usize,
+    /// What was seen from outside.
+    from_outside: Vec<Finding>,
+    /// How many processes there were when that was seen.
+    processes_seen: u64,
     /// Remarks for the report.
     notes: Vec<String>,
 }
@@ -138,13 +144,24 @@ pub fn watch(
         symbols.preload(executable);
     }
     let mut command = std::mem::replace(&mut job.command, Command::new(""));
-    let mut run =
-        Run { job: &job, style, judgement, symbols, shown: BTreeSet::new(), stuck: 0, notes: Vec::new() };
+    let mut run = Run {
+        job: &job,
+        style,
+        judgement,
+        symbols,
+        shown: BTreeSet::new(),
+        stuck: 0,
+        from_outside: Vec::new(),
+        processes_seen: 0,
+        notes: Vec::new(),
+    };
     let mut on_event = |event| match event {
         Event::Notified => run.look(&folder),
         Event::Standstill(tasks) => run.stands_still(&folder, &family::describe(&tasks)),
+        Event::Closed(closed) => run.is_closed(&folder, &closed),
     };
-    let ended = process::watch(&mut command, &folder.notify, job.hang_after, &mut on_event)?;
+    let world = World::new(&folder.path);
+    let ended = process::watch(&mut command, &folder.notify, job.hang_after, world, &mut on_event)?;
     run.finish(&folder, ended, nothing_recorded)
 }
 
@@ -172,6 +189,23 @@ impl Run<'_> {
         self.report_early(&folder.read().unwrap_or_default())
     }
 
+    /// Part of the family can never move again, seen from outside. A process that has said so by itself knows more.
+    fn is_closed(&mut self, folder: &TraceFolder, closed: &Closed) -> Action {
+        let traces = folder.read().unwrap_or_default();
+        let told = |set: &&StuckSet| traces.knows_stuck(&closed.pids(set));
+        let new: Vec<&StuckSet> = closed.sets.iter().filter(|set| !told(set)).collect();
+        if new.is_empty() {
+            return Action::Continue;
+        }
+        for set in new {
+            self.from_outside.push(closed.finding(set, &traces));
+            self.notes.extend(closed.lines(set));
+        }
+        self.processes_seen = self.processes_seen.max(closed.family.processes.len() as u64);
+        self.stuck = traces.stuck();
+        self.report_early(&traces)
+    }
+
     fn report_early(&mut self, traces: &Traces) -> Action {
         let ends = self.job.on_deadlock == OnDeadlock::Kill;
         let facts = Facts { hang: ends, recorded: !traces.is_empty(), ..Facts::default() };
@@ -191,6 +225,9 @@ impl Run<'_> {
         {
             report.notes.push(error.message);
         }
+        report.findings.extend(self.from_outside.iter().cloned());
+        report.findings.sort_by(|one, other| one.fingerprint.cmp(&other.fingerprint));
+        report.stats.processes = report.stats.processes.max(self.processes_seen);
         report.notes.extend(self.notes.iter().cloned());
         report.program = facts.status;
         self.judgement.suppress(&mut report, whole);
@@ -228,6 +265,13 @@ impl Run<'_> {
             recorded: !traces.is_empty(),
             must_record: self.job.must_record,
         };
+        if ended.blind {
+            self.notes.push(
+                "the system does not let lockcheck see what the threads of some processes wait in (see proc(5), \
+                 `/proc/PID/syscall`): a deadlock among them is not noticed from outside"
+                    .to_owned(),
+            );
+        }
         if traces.is_empty() && !ended.by_tool {
             self.notes.push(nothing_recorded());
         }

@@ -166,8 +166,10 @@ impl<'a> Layout<'a> {
     fn without_text(&self, marks: &[&Mark<'_>], elements: &mut Vec<Element<'static>>) {
         for mark in marks {
             let site = mark.site;
-            let mut origin =
-                Origin::path(self.path(&site.package, &site.file)).line(site.line.try_into().unwrap_or(0));
+            let mut origin = Origin::path(self.path(&site.package, &site.file));
+            if site.line != 0 {
+                origin = origin.line(site.line.try_into().unwrap_or(0));
+            }
             if site.column != 0 {
                 origin = origin.char_column(site.column.try_into().unwrap_or(0));
             }
@@ -294,7 +296,7 @@ fn certainty(finding: &Finding) -> String {
             "unordered by happens-before in this run, which is no proof; not yet confirmed"
         }
         _ if words::is_breach(finding) => {
-            "the program states an order of these locks, and this is another one; whether they can deadlock is not asked"
+            "an order of these locks is stated, and this is another one; whether they can deadlock is not asked"
         }
         Tier::Likely if finding.evidence.iter().all(|side| side.action == "enter") => {
             "it happened in this run that the gate was no gate; whether harm comes of it is not asked"
@@ -386,6 +388,8 @@ impl<'a> View<'a> {
             "join" => format!("{who} joins {lock}"),
             "wait" if evidence.lock == self.finding.evidence[0].lock => format!("{who} waits for it too"),
             "wait" => format!("{who} waits for {lock}"),
+            "recv" => format!("{who} reads from {lock}"),
+            "send" => format!("{who} writes to {lock}"),
             _ => format!("{who} needs {lock}"),
         }
     }

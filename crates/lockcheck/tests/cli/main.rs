@@ -5,6 +5,7 @@
 mod analyze;
 mod events;
 mod litmus;
+mod order;
 mod run;
 mod support;
 mod suppressions;
@@ -12,3 +13,4 @@ mod swap;
 mod test;
 mod verify;
 mod watch;
+mod world;

@@ -145,7 +145,7 @@ impl Watch {
     pub(crate) fn unheard(&self, _site: Site) {}
 
     #[inline]
-    pub(crate) fn heard(&self) {}
+    pub(crate) fn heard(&self, _site: Site) {}
 
     #[inline]
     pub(crate) fn waiting_for_signal<R>(

@@ -139,8 +139,15 @@ pub(crate) struct Watch {
     kind: LockKind,
     /// The last signal, if it found nobody.
     lost: LostSignal,
+    /// The last signal that reached somebody.
+    last: LostSignal,
     told: Told,
     stamp: Stamp,
+}
+
+thread_local! {
+    /// Where the thread was last woken by a signal, and of which object: as long as it has signalled nothing since.
+    static WOKEN: Cell<(u64, usize)> = const { Cell::new((0, 0)) };
 }
 
 /// One of several things that an object is waited for: the room in a queue, an item. An object of its own where waits
@@ -158,8 +165,14 @@ impl Signal {
     /// As of this moment: before the thread does anything for it.
     #[inline]
     pub(crate) fn about_to() -> Signal {
-        Signal(learner().map(Needs::of))
+        Signal(watched().map(Needs::of))
     }
+}
+
+/// The calling thread, if it is watched and not under control: then the detector has nothing to learn from it.
+#[inline]
+fn watched() -> Option<&'static rt::Thread> {
+    rt::current().filter(|thread| !thread.is_steered())
 }
 
 impl Watch {
@@ -179,6 +192,7 @@ impl Watch {
             meta: Meta::new(created),
             kind: kind.lock_kind(),
             lost: LostSignal::none(),
+            last: LostSignal::none(),
             told: Told::nothing(),
             stamp: Stamp::new(),
         }
@@ -230,9 +244,11 @@ impl Watch {
     pub(crate) fn signals(&self, site: Site) {
         if let Some(thread) = rt::current() {
             if thread.is_steered() {
-                let (kind, id) = (OperationKind::Notify, self.meta.id(thread).0);
+                let id = self.meta.id(thread).0;
+                let kind = OperationKind::Notify;
                 return steer::operations::visible(thread, kind, id, Access::Write, Some(site));
             }
+            WOKEN.set((0, 0));
             let object = wanted(&self.meta, self.kind, thread, site, Attempt::Try);
             let notifies = self.kind == LockKind::Condition;
             record::left(thread, if notifies { EventKind::Notify } else { EventKind::Signal }, &object);
@@ -245,18 +261,21 @@ impl Watch {
 
     /// Takes note that a wait at `site` is over before it begins.
     pub(crate) fn passes(&self, site: Site) {
-        if let Some(thread) = learner() {
+        if let Some(thread) = rt::current() {
             let object = wanted(&self.meta, self.kind, thread, site, Attempt::Block);
-            record::received(thread, EventKind::Await, &object);
-            self.told.waited(thread, &object, Turn::ANY);
-            self.stamp.take(thread);
+            thread.next_event();
+            if !thread.is_steered() {
+                record::received(thread, EventKind::Await, &object);
+                self.told.waited(thread, &object, Turn::ANY);
+                self.stamp.take(thread);
+            }
         }
     }
 
     /// What is done from here on comes after all that was signalled so far. For a condition, that is so because of
     /// the lock that goes with it.
     pub(crate) fn hears(&self) {
-        if let Some(thread) = learner() {
+        if let Some(thread) = watched() {
             if self.kind != LockKind::Condition {
                 self.meta.records(thread, EventKind::Await, self.kind);
             }
@@ -266,7 +285,7 @@ impl Watch {
 
     /// Takes note of a message that others may come after. Comes before anybody can receive it.
     pub(crate) fn sends(&self) {
-        if let Some(thread) = learner() {
+        if let Some(thread) = watched() {
             self.meta.records(thread, EventKind::Signal, self.kind);
             self.stamp.leave(thread);
         }
@@ -274,7 +293,7 @@ impl Watch {
 
     /// The same for a message by a part of the object. Comes before anybody can receive it.
     pub(crate) fn part_sends(&self, part: &Part) {
-        if let Some(thread) = learner() {
+        if let Some(thread) = watched() {
             part.meta.records(thread, EventKind::Signal, self.kind);
             part.stamp.leave(thread);
         }
@@ -282,7 +301,7 @@ impl Watch {
 
     /// Takes note of the signal just given by a part.
     pub(crate) fn part_signalled(&self, part: &Part, site: Site, signal: &Signal, turn: Turn) {
-        if let (Some(thread), Some(needs)) = (learner(), &signal.0) {
+        if let (Some(thread), Some(needs)) = (watched(), &signal.0) {
             let object = wanted(&part.meta, self.kind, thread, site, Attempt::Try);
             let object = wait_edges::signalled_at(object, site, thread.event());
             part.told.signalled(thread, &object, needs, turn);
@@ -291,15 +310,18 @@ impl Watch {
 
     /// Takes note that a wait for a part begins, or is over before it does.
     pub(crate) fn part_awaited(&self, part: &Part, site: Site, deadline: Option<Instant>, turn: Turn) {
-        if let Some(thread) = learner() {
+        if let Some(thread) = rt::current() {
             let object = wanted(&part.meta, self.kind, thread, site, attempt(deadline));
-            part.told.waited(thread, &object, turn);
+            thread.next_event();
+            if !thread.is_steered() {
+                part.told.waited(thread, &object, turn);
+            }
         }
     }
 
     /// Takes note that a wait for a part is over.
     pub(crate) fn part_hears(&self, part: &Part) {
-        if let Some(thread) = learner() {
+        if let Some(thread) = watched() {
             part.meta.records(thread, EventKind::Await, self.kind);
             part.stamp.take(thread);
         }
@@ -322,8 +344,11 @@ impl Watch {
     }
 
     /// Takes note of a signal that reaches somebody.
-    pub(crate) fn heard(&self) {
+    pub(crate) fn heard(&self, site: Site) {
         self.lost.clear();
+        if let Some(thread) = rt::current() {
+            self.last.set(thread, site);
+        }
     }
 
     /// Runs `block`, visible to others as a wait for this object that any thread could end, by one who made sure,
@@ -340,18 +365,23 @@ impl Watch {
         guarded: Guarded,
         block: impl FnOnce() -> R,
     ) -> R {
-        if let Some(thread) = learner() {
+        let mut here = (0, 0);
+        if let Some(thread) = watched() {
             let object = wanted(&self.meta, self.kind, thread, site, attempt(deadline));
+            here = (object.id.0, std::ptr::from_ref(site).addr());
             self.told.waited(thread, &object, Turn::ANY);
         }
-        let wait = |wanted| match guarded {
-            Guarded::Yes => Wait::for_anyone(wanted),
-            Guarded::Unknown => Wait::for_anyone(wanted).after(&self.lost),
+        let again = here != (0, 0) && WOKEN.get() == here;
+        let wait = |wanted| {
+            let wait = Wait::for_anyone(wanted);
+            let wait = if guarded == Guarded::Unknown { wait.after(&self.lost) } else { wait };
+            if again { wait.again_after(&self.last) } else { wait }
         };
         let result = self.in_sight(site, deadline, wait, block);
-        if let Some(thread) = learner() {
+        if let Some(thread) = watched() {
             self.stamp.take(thread);
         }
+        WOKEN.set(if deadline.is_none() { here } else { (0, 0) });
         result
     }
 
@@ -384,7 +414,9 @@ impl Watch {
         let busy = thread.enter();
         let ticket = pools::Ticket::new(tasks, all);
         drop(busy);
+        let since = notices::about_to_block(thread);
         let result = operation::wait_in_sight(thread, Wait::for_tasks(wanted, ticket.number()), block);
+        notices::blocked(thread, &wanted, since);
         thread.wait_slot().set_anchor(thread);
         result
     }
@@ -410,8 +442,10 @@ impl Watch {
         if thread.is_recording() {
             record::received(thread, EventKind::Wait, &wanted);
         }
+        let since = notices::about_to_block(thread);
         let result = block();
         drop(published);
+        notices::blocked(thread, &wanted, since);
         if thread.is_recording() {
             record::received(thread, EventKind::Await, &wanted);
         }
@@ -483,11 +517,6 @@ impl Meta {
             }
         }
     }
-}
-
-/// The calling thread, if what it does is learned from: under control, nothing is foretold but what happens is seen.
-fn learner() -> Option<&'static rt::Thread> {
-    rt::current().filter(|thread| !thread.is_steered())
 }
 
 fn attempt(deadline: Option<Instant>) -> Attempt {
@@ -572,7 +601,7 @@ pub(crate) struct Point(Option<TokenId>);
 impl Point {
     /// This point of the calling thread's.
     pub(crate) fn here() -> Point {
-        Point(rt::current().filter(|thread| !thread.is_steered()).map(|thread| {
+        Point(watched().map(|thread| {
             let token = knowledge::before(thread);
             record::point(thread, token);
             token

@@ -17,7 +17,7 @@ use lockcheck_events::{Attempt, LockId, LockKind, Mode};
 use super::context::{HeldLock, Place, Thread, Token, current, current_if_idle, current_if_nesting};
 use super::standstill::{self, Vigil};
 use super::waits::{self, Circle, Wait};
-use super::{intent, knowledge, reaction, record, registry, steer, strays};
+use super::{contention, intent, knowledge, reaction, record, registry, steer, strays};
 
 /// How long a suspected deadlock is watched before it is called one. The thread that does so is blocked anyway; a
 /// real deadlock is still there afterwards.
@@ -154,6 +154,7 @@ impl Drop for Meta {
         let id = *self.id.get_mut();
         if id != 0 {
             strays::forget(LockId(id));
+            Thread::lock_dropped(id);
             if registry::may_be_registered(LockId(id)) {
                 knowledge::lock_dropped(LockId(id));
             }
@@ -386,7 +387,9 @@ fn lock_contended<R: Raw>(target: Target<'_, R>, thread: &Thread, hold: HeldLock
     } else if spin(target) {
         return target.taken(thread, hold);
     }
+    let sample = contention::begin(thread, &hold, target.lock.owner());
     block(target, thread, Wait::for_lock(hold));
+    contention::end(thread, &hold, sample);
     target.taken(thread, hold)
 }
 

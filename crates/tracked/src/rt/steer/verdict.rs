@@ -85,7 +85,7 @@ fn waiting(member: &Member) -> Option<Waiting> {
     let wanted = wait.wanted();
     std::iter::once(wanted).chain(holds.iter()).for_each(|lock| register(&lock));
     let request = knowledge::request(member.thread, holds, &wanted, member.stack);
-    Some(Waiting { request, enders: wait.enders(), lost: wait.lost_signal() })
+    Some(Waiting { request, enders: wait.enders(), lost: wait.lost_signal(), unused: wait.unused_signal() })
 }
 
 /// Lets reports name the lock.
