@@ -102,6 +102,9 @@ fn main() {
     let (a, b) = (Mutex::new(()), Mutex::new(()));
     drop((a.lock(), b.lock()));
     drop((b.lock(), a.lock()));
-    assert_eq!(tracked::report().findings.len(), 1);
+    // A lint about how long the busy threads waited says how loaded the machine is.
+    let mut found = tracked::report().findings;
+    found.retain(|finding| !finding.code.is_lint());
+    assert_eq!(found.len(), 1, "{found:#?}");
     let _ = writeln!(std::io::stdout(), "200 forks, all children came back");
 }
