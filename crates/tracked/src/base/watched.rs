@@ -250,9 +250,9 @@ impl Watch {
             }
             WOKEN.set((0, 0));
             let object = wanted(&self.meta, self.kind, thread, site, Attempt::Try);
+            let object = wait_edges::signalled_at(object, site, thread.event());
             let notifies = self.kind == LockKind::Condition;
             record::left(thread, if notifies { EventKind::Notify } else { EventKind::Signal }, &object);
-            let object = wait_edges::signalled_at(object, site, thread.event());
             self.told.signalled(thread, &object, &Needs::of(thread), Turn::ANY);
             self.stamp.leave(thread);
             thread.next_event();
@@ -277,7 +277,7 @@ impl Watch {
     pub(crate) fn hears(&self) {
         if let Some(thread) = watched() {
             if self.kind != LockKind::Condition {
-                self.meta.records(thread, EventKind::Await, self.kind);
+                self.record(thread, &self.meta, EventKind::Await);
             }
             self.stamp.take(thread);
         }
@@ -286,7 +286,7 @@ impl Watch {
     /// Takes note of a message that others may come after. Comes before anybody can receive it.
     pub(crate) fn sends(&self) {
         if let Some(thread) = watched() {
-            self.meta.records(thread, EventKind::Signal, self.kind);
+            self.record(thread, &self.meta, EventKind::Signal);
             self.stamp.leave(thread);
         }
     }
@@ -294,7 +294,7 @@ impl Watch {
     /// The same for a message by a part of the object. Comes before anybody can receive it.
     pub(crate) fn part_sends(&self, part: &Part) {
         if let Some(thread) = watched() {
-            part.meta.records(thread, EventKind::Signal, self.kind);
+            self.record(thread, &part.meta, EventKind::Signal);
             part.stamp.leave(thread);
         }
     }
@@ -322,8 +322,20 @@ impl Watch {
     /// Takes note that a wait for a part is over.
     pub(crate) fn part_hears(&self, part: &Part) {
         if let Some(thread) = watched() {
-            part.meta.records(thread, EventKind::Await, self.kind);
+            self.record(thread, &part.meta, EventKind::Await);
             part.stamp.take(thread);
+        }
+    }
+
+    /// Records what is left in the object (or part) with this identity, or received from it.
+    #[inline]
+    fn record(&self, thread: &rt::Thread, meta: &Meta, kind: EventKind) {
+        if thread.is_recording() {
+            let object = record::object(meta, thread, self.kind, meta.created());
+            match kind {
+                EventKind::Signal => record::left(thread, kind, &object),
+                _ => record::received(thread, kind, &object),
+            }
         }
     }
 
@@ -439,16 +451,12 @@ impl Watch {
             // It will sleep in somebody else's code, where it cannot look.
             standstill::rouse_another(thread);
         }
-        if thread.is_recording() {
-            record::received(thread, EventKind::Wait, &wanted);
-        }
+        record::received(thread, EventKind::Wait, &wanted);
         let since = notices::about_to_block(thread);
         let result = block();
         drop(published);
         notices::blocked(thread, &wanted, since);
-        if thread.is_recording() {
-            record::received(thread, EventKind::Await, &wanted);
-        }
+        record::received(thread, EventKind::Await, &wanted);
         // Whoever ended the wait may have done things first that this thread now comes after.
         thread.wait_slot().set_anchor(thread);
         result
@@ -502,20 +510,6 @@ impl Part {
 
     pub(crate) const fn created_at(site: Site) -> Part {
         Part { meta: Meta::new(site), told: Told::nothing(), stamp: Stamp::new() }
-    }
-}
-
-impl Meta {
-    /// Records that the thread leaves something at the object (`Signal`), or receives something there (`Await`).
-    #[inline]
-    fn records(&self, thread: &rt::Thread, event: EventKind, kind: LockKind) {
-        if thread.is_recording() {
-            let object = record::object(self, thread, kind, self.created());
-            match event {
-                EventKind::Signal => record::left(thread, event, &object),
-                _ => record::received(thread, event, &object),
-            }
-        }
     }
 }
 
