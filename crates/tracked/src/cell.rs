@@ -100,12 +100,14 @@ impl<T: ?Sized> Shared<T> {
     }
 
     fn read(&self, site: &'static Location<'static>) -> RwLockReadGuard<'_, T> {
+        self.datum.before(false, site);
         let data = self.alone(site, || self.data.try_read());
         self.datum.accessed(false, site);
         data
     }
 
     fn write(&self, site: &'static Location<'static>) -> Writing<'_, T> {
+        self.datum.before(true, site);
         let data = self.alone(site, || self.data.try_write());
         self.writer.store(thread_token(), Ordering::Relaxed);
         self.datum.accessed(true, site);
@@ -209,6 +211,8 @@ impl<T: ?Sized> UnsafeCell<T> {
     #[track_caller]
     pub fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
         #[cfg(instrumented)]
+        self.datum.before(false, Location::caller());
+        #[cfg(instrumented)]
         self.datum.accessed(false, Location::caller());
         f(self.inner.get())
     }
@@ -217,6 +221,8 @@ impl<T: ?Sized> UnsafeCell<T> {
     #[inline(always)]
     #[track_caller]
     pub fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+        #[cfg(instrumented)]
+        self.datum.before(true, Location::caller());
         #[cfg(instrumented)]
         self.datum.accessed(true, Location::caller());
         f(self.inner.get())

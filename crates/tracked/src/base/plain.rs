@@ -249,6 +249,9 @@ impl Turn {
 pub(crate) struct Datum;
 
 impl Datum {
+    #[inline(always)]
+    pub(crate) fn before(&self, _: bool, _: Site) {}
+
     pub(crate) const fn new() -> Datum {
         Datum
     }

@@ -542,6 +542,17 @@ impl Datum {
         self.meta.name(LockKind::Mutex, name);
     }
 
+    /// The data is about to be read, or perhaps written: in an exploration, an operation.
+    #[inline]
+    pub(crate) fn before(&self, write: bool, site: Site) {
+        if let Some((me, thread)) = steer::me() {
+            let mode = if write { Mode::Exclusive } else { Mode::Shared };
+            let object = wanted(&self.meta, LockKind::Variable, thread, site, Attempt::Block);
+            let access = HeldLock { mode, event: thread.next_event(), ..object };
+            steer::operations::accesses((me, thread), access);
+        }
+    }
+
     /// Takes note that the data is read, or may be written.
     #[inline(always)]
     pub(crate) fn accessed(&self, write: bool, site: Site) {

@@ -56,5 +56,5 @@ pub(crate) use operation::{
     Manner, Meta, Owner, Raw, Target, downgraded, lock, lock_for, released, try_lock, upgrade,
 };
 #[cfg(parking_lot_mirrored)]
-pub(crate) use operation::{granted, released_by_anyone};
+pub(crate) use operation::{granted, released_by_anyone, upgrade_for};
 pub(crate) use waits::{LostSignal, Wait, publish};

@@ -448,6 +448,18 @@ pub(crate) fn upgrade<R: Raw>(target: Target<'_, R>) -> Token {
     target.taken(thread, hold)
 }
 
+/// As [`upgrade`], in a thread under control, unless `timeout` passes first: then the hold is as it was.
+#[cfg(parking_lot_mirrored)]
+pub(crate) fn upgrade_for<R: Raw>(target: Target<'_, R>, timeout: Duration) -> Option<Token> {
+    let thread = current()?;
+    let hold = target.next_hold(thread, Attempt::Timed);
+    if !steer::operations::acquire(target, thread, hold, true, Some(timeout)) {
+        return None;
+    }
+    thread.take(hold.id, Mode::Upgradable);
+    Some(target.taken(thread, hold))
+}
+
 /// Blocks until the real lock is there.
 fn block<R: Raw>(target: Target<'_, R>, thread: &Thread, published: Wait) {
     let published = if R::BETWEEN_PROCESSES { published.ended_from_outside() } else { published };

@@ -188,6 +188,9 @@ impl RawTrackedRw {
     ///
     /// The lock is held in upgradable mode, and the hold is this caller's. If this panics, it still is.
     pub(crate) unsafe fn upgrade_anywhere(&self, site: Place, token: Option<Token>) -> Token {
+        if rt::steer::me().is_some() {
+            return rt::upgrade(self.upgrading(site));
+        }
         // The request leaves the thread's own upgradable hold out.
         rt::released_by_anyone(&self.meta, token);
         let still_held = OnPanic(|| {
@@ -221,6 +224,9 @@ impl RawTrackedRw {
         timeout: Duration,
         token: Option<Token>,
     ) -> Result<Token, Token> {
+        if rt::steer::me().is_some() {
+            return rt::upgrade_for(self.upgrading(site), timeout).ok_or(token.unwrap_or(Token::UNWATCHED));
+        }
         rt::released_by_anyone(&self.meta, token);
         rt::lock_for(self.upgrading(site), timeout)
             .ok_or_else(|| rt::granted(self.target(Mode::Upgradable, site)))

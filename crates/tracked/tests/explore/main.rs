@@ -5,6 +5,9 @@ mod atomics;
 mod channels;
 mod deadlocks;
 mod failures;
+#[cfg(feature = "parking_lot_0_12")]
+mod parking_lots;
 mod program;
+mod races;
 mod signals;
 mod threads;

@@ -102,8 +102,9 @@ fn main() {
     let (a, b) = (Mutex::new(()), Mutex::new(()));
     drop((a.lock(), b.lock()));
     drop((b.lock(), a.lock()));
-    // The lock that all were busy with may be worth a lint.
-    let found = tracked::report().findings.into_iter().filter(|finding| !finding.code.is_lint());
-    assert_eq!(found.count(), 1);
+    // A lint about how long the busy threads waited says how loaded the machine is.
+    let mut found = tracked::report().findings;
+    found.retain(|finding| !finding.code.is_lint());
+    assert_eq!(found.len(), 1, "{found:#?}");
     let _ = writeln!(std::io::stdout(), "200 forks, all children came back");
 }

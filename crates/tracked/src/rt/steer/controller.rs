@@ -100,6 +100,8 @@ pub(crate) struct Member {
     pub obstacle: Obstacle,
     /// What it waits for, as evidence.
     pub wait: Option<Wait>,
+    /// It stands before an access of unsynchronised data.
+    datum: bool,
     /// When it gives up, in virtual nanoseconds.
     pub timer: Option<u64>,
     /// Where it stands.
@@ -212,6 +214,8 @@ pub(super) struct State {
     /// Virtual time, in nanoseconds.
     now: u64,
     steps: u64,
+    /// Of all runs so far.
+    steps_ever: u64,
     steps_max: u64,
     writes: u64,
     outside: u32,
@@ -223,6 +227,8 @@ pub(super) struct State {
     pub scopes: Vec<(usize, u32)>,
     /// Some thread will never run again.
     pub any_frozen: bool,
+    /// Those who are heard race for a datum.
+    race: bool,
     pub pool: Pool,
     pub notes: Vec<String>,
     marks: Vec<bool>,
@@ -242,6 +248,8 @@ pub(super) struct Stand {
     /// Gives up after so long.
     pub timeout: Option<Duration>,
     pub wait: Option<Wait>,
+    /// The access of a datum that nothing guards.
+    pub datum: bool,
 }
 
 /// The identity of a lock that a request is made for.
@@ -260,6 +268,7 @@ impl Stand {
             site,
             timeout: None,
             wait: None,
+            datum: false,
         }
     }
 
@@ -304,6 +313,7 @@ impl Controller {
                 first_panic: None,
                 now: 0,
                 steps: 0,
+                steps_ever: 0,
                 steps_max,
                 writes: 0,
                 outside: 0,
@@ -311,6 +321,7 @@ impl Controller {
                 spurious_left: 0,
                 scopes: Vec::new(),
                 any_frozen: false,
+                race: false,
                 pool,
                 notes: Vec::new(),
                 marks: Vec::new(),
@@ -323,6 +334,22 @@ impl Controller {
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock()
+    }
+
+    /// How far the exploration has come, and what to say if it has come no further since it was last asked.
+    pub(super) fn progress(&self) -> (u64, String) {
+        let state = self.state();
+        let running = state.running.filter(|running| (*running as usize) < state.members.len());
+        let words = running.map_or_else(String::new, |running| {
+            let name = super::verdict::name_of(&state, running);
+            let site = state.members[running as usize].site.map(Location::to_string);
+            format!(
+                "lockcheck: `{name}` has run for long without an operation that the exploration sees, last at {}: it \
+                 computes, or waits for what is not under control, for which there is `tracked::external`\n",
+                site.unwrap_or_else(|| "its beginning".to_owned()),
+            )
+        });
+        (state.steps_ever, words)
     }
 
     /// Begins a run with the calling thread as worker 0; `false`: there is nothing left to try.
@@ -656,6 +683,7 @@ impl State {
         let member = &mut self.members[me as usize];
         member.obstacle = obstacle;
         member.site = stand.site;
+        member.datum = stand.datum;
         member.timer = stand.timeout.map(|timeout| now.saturating_add(coarse(timeout)));
         if stand.wait.is_some() {
             member.wait = stand.wait;
@@ -687,8 +715,29 @@ impl State {
         }
     }
 
+    /// One that stands before an access of the same datum as `me`, where one of both writes.
+    fn races_with(&self, me: u32) -> Option<u32> {
+        if !self.members[me as usize].datum {
+            return None;
+        }
+        let own = &self.pending[me as usize].operation;
+        let races = |index: &usize| {
+            let other = &self.members[*index];
+            *index != me as usize
+                && other.datum
+                && matches!(other.obstacle, Obstacle::None)
+                && !self.pending[*index].operation.commutes_with(own)
+        };
+        (0..self.members.len()).find(races).map(|index| index as u32)
+    }
+
     /// `None`: the phase has changed.
     fn next_free(&mut self, me: u32) -> Option<Next> {
+        if let Some(other) = self.races_with(me) {
+            self.race = true;
+            self.phase = Phase::Hearing { suspects: vec![other, me], next: 0, partial: true };
+            return None;
+        }
         if self.closes_a_circle(me) {
             let suspects = self.those_behind(me);
             self.phase = Phase::Hearing { suspects, next: 0, partial: true };
@@ -699,6 +748,7 @@ impl State {
                 return self.nobody_can_go();
             }
             self.steps += 1;
+            self.steps_ever += 1;
             if self.steps > self.steps_max {
                 return self.clear_up(RunEnd::TooLong);
             }
@@ -848,6 +898,7 @@ impl State {
         }
         let obstacle = std::mem::replace(&mut member.obstacle, Obstacle::None);
         member.timer = None;
+        member.datum = false;
         match obstacle {
             Obstacle::Lock { object, mode, queued, .. } => {
                 let claims = &mut self.claims[object as usize];
@@ -1020,6 +1071,12 @@ impl State {
         let Phase::Hearing { suspects, partial, .. } = std::mem::replace(&mut self.phase, Phase::Free) else {
             return;
         };
+        if std::mem::take(&mut self.race) {
+            let finding = super::verdict::race(self, &suspects);
+            self.failure = finding.map(|finding| Failed::Stuck(Box::new(finding)));
+            self.clear_up(RunEnd::Found);
+            return;
+        }
         let stuck: Vec<Stuck> = super::verdict::stuck(self, &suspects, partial);
         if let Some(stuck) = stuck.into_iter().next() {
             if self.program {
@@ -1202,6 +1259,7 @@ impl Member {
             holds: std::ptr::null(),
             obstacle: Obstacle::None,
             wait: None,
+            datum: false,
             timer: None,
             site: started,
             stack: StackId(0),

@@ -374,6 +374,22 @@ pub(crate) fn succeeded() {
     }
 }
 
+/// Unsynchronised data is about to be accessed, exclusively or together with others. The operation was counted.
+///
+/// Two workers that stand before accesses of one datum, of which one is a write, race: either could go first. As every
+/// order is tried, no clocks are needed to see that nothing orders them.
+pub(crate) fn accesses((me, thread): (Me, &Thread), access: HeldLock) {
+    let write = access.mode == Mode::Exclusive;
+    let (kind, how) =
+        if write { (OperationKind::Store, Access::Write) } else { (OperationKind::Load, Access::Read) };
+    let make = || Stand {
+        datum: true,
+        wait: Some(Wait::for_anyone(access)),
+        ..Stand::new(kind, access.event, Some(access.site)).on(key_of(&access), how)
+    };
+    stop(me, thread, &make, &|| false);
+}
+
 /// Which of so many waiters is told.
 pub(crate) fn choose_waiter(waiters: usize) -> usize {
     draw(Draw::Notified, waiters)

@@ -72,6 +72,7 @@ pub(crate) fn explore(plan: Plan<'_>, body: &dyn Fn()) -> Option<Outcome> {
     // when this function returns; a thread that is left behind never runs again.
     let strategy = unsafe { std::mem::transmute::<Box<dyn Strategy + Send + '_>, BoxedStrategy>(strategy) };
     let controller = Controller::new(strategy, plan.steps_max, pool);
+    let watchdog = Watchdog::start(&controller);
     let began = Instant::now();
     let mut outcome = Outcome::default();
     while outcome.runs < plan.runs_max && plan.time_max.is_none_or(|max| began.elapsed() < max) {
@@ -87,6 +88,7 @@ pub(crate) fn explore(plan: Plan<'_>, body: &dyn Fn()) -> Option<Outcome> {
             break;
         }
     }
+    drop(watchdog);
     let busy = thread.enter();
     let (handles, any_frozen) = {
         let mut state = controller.state();
@@ -104,6 +106,48 @@ pub(crate) fn explore(plan: Plan<'_>, body: &dyn Fn()) -> Option<Outcome> {
         core::restore(before);
     }
     Some(outcome)
+}
+
+/// Looks now and then whether runs go on, from a thread of its own: one that computes for ever, or waits for what the
+/// scheduler does not see, keeps all others waiting, and is named.
+struct Watchdog {
+    stop: Option<std::sync::mpsc::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+/// How long a worker may run without an operation before that is said.
+const SILENCE: Duration = Duration::from_secs(5);
+
+impl Watchdog {
+    /// Without a thread for it, the exploration goes unwatched.
+    fn start(controller: &Arc<Controller>) -> Watchdog {
+        let (stop, stopped) = std::sync::mpsc::channel::<()>();
+        let controller = Arc::downgrade(controller);
+        let builder = std::thread::Builder::new().name("lockcheck watchdog".to_owned());
+        let watch = move || {
+            let mut last = None;
+            let mut said = false;
+            while stopped.recv_timeout(SILENCE) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+                let Some(controller) = controller.upgrade() else { return };
+                let (now, words) = controller.progress();
+                if last == Some(now) && !std::mem::replace(&mut said, true) {
+                    crate::rt::output::print(&words);
+                }
+                said &= last == Some(now);
+                last = Some(now);
+            }
+        };
+        Watchdog { stop: Some(stop), thread: builder.spawn(watch).ok() }
+    }
+}
+
+impl Drop for Watchdog {
+    fn drop(&mut self) {
+        self.stop = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
 }
 
 impl Outcome {

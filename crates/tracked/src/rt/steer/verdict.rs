@@ -4,14 +4,31 @@
 //! The checker decides; nothing is guessed here. The world is closed: every thread that could end a wait is under
 //! control, or has been waited for.
 
+use lockcheck_checker::finding::{CycleLink, NO_HOLD};
 use lockcheck_checker::waits::{Snapshot, Stuck, Waiting};
-use lockcheck_checker::{Collection, Context, Finding, LockInfo, Tier};
-use lockcheck_events::{Frame, LockId, LockKind, Site, SiteId, StackId, StuckKind, StuckThread, ThreadId};
+use lockcheck_checker::{Code, Collection, Context, Finding, LockInfo, Tier};
+use lockcheck_events::{
+    Frame, LockId, LockKind, Mode, Site, SiteId, StackId, StuckKind, StuckThread, ThreadId,
+};
 
 use super::controller::{Member, Obstacle, State};
 use crate::rt::context::HeldLock;
 use crate::rt::names::Names;
 use crate::rt::{knowledge, registry};
+
+/// The finding that these workers, each before an access of the same datum, race for it.
+pub(super) fn race(state: &State, workers: &[u32]) -> Option<Finding> {
+    let sides = workers.iter().filter_map(|worker| waiting(&state.members[*worker as usize]));
+    let links: Vec<CycleLink> = sides.map(|side| CycleLink { request: side.request, via: NO_HOLD }).collect();
+    if links.len() < 2 {
+        return None;
+    }
+    let mut finding = Finding::from_cycle(Code::DataRace, Tier::Confirmed, &links, &Cast(state));
+    for access in &mut finding.evidence {
+        access.action = if access.mode == Mode::Exclusive { "write" } else { "read" }.to_owned();
+    }
+    Some(finding)
+}
 
 /// What the controller calls a worker.
 pub(super) fn name_of(state: &State, worker: u32) -> String {
