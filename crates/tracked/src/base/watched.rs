@@ -333,6 +333,18 @@ impl Watch {
         }
     }
 
+    /// Records what is left in the object (or part) with this identity, or received from it.
+    #[inline]
+    fn record(&self, thread: &rt::Thread, meta: &Meta, kind: EventKind) {
+        if thread.is_recording() {
+            let object = record::object(meta, thread, self.kind, meta.created());
+            match kind {
+                EventKind::Signal => record::left(thread, kind, &object),
+                _ => record::received(thread, kind, &object),
+            }
+        }
+    }
+
     /// The calling thread does what it has no right to.
     #[cold]
     pub(crate) fn misused(&self, site: Site, how: &str) {
