@@ -199,7 +199,7 @@ impl Part {
 
 /// The workers of a pool: of no interest here.
 #[derive(Default)]
-pub(crate) struct Crew;
+pub(crate) struct Crew(());
 
 impl Crew {
     pub(crate) fn add(&self, _worker: &super::thread::JoinHandle<()>) {}
