@@ -143,7 +143,7 @@ fn one_class(held: &Ranked, wanted: &Ranked) -> Class {
     if same_line || (named && same_name) || held.stated == wanted.stated {
         return Class::One;
     }
-    match held.file == wanted.file && !(named && !same_name) {
+    match held.file == wanted.file && (same_name || !named) {
         true if together => Class::One,
         true => Class::Perhaps,
         false => Class::Different,
