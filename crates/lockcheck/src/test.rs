@@ -32,7 +32,7 @@ pub fn test(args: &TestArgs, style: Style) -> Result<Exit> {
         None => (own.to_vec(), target_dir, Vec::new()),
     };
     let cargo_test = || build::cargo_command(subcommand, &current, &target_dir, &rustflags);
-    build_tests(cargo_test(), &rest)?;
+    build_tests(cargo_test(), subcommand != "test", &rest)?;
     let mut command = cargo_test();
     command.args(&rest);
     let mut words: Vec<OsString> = vec!["cargo".into()];
@@ -110,8 +110,31 @@ fn elsewhere(arguments: &[OsString], manifest: &Path) -> Vec<OsString> {
     new
 }
 
-fn build_tests(mut command: Command, arguments: &[OsString]) -> Result<()> {
-    command.args(for_cargo(arguments).iter().filter(|argument| *argument != "--no-run")).arg("--no-run");
+/// The arguments for cargo without those that nextest does not take together with `--no-run`: they say how to run.
+fn for_building(arguments: &[OsString]) -> Vec<OsString> {
+    const ALONE: [&str; 4] = ["--no-fail-fast", "--nff", "--fail-fast", "--ff"];
+    const WITH_VALUE: [&str; 6] = ["--test-threads", "-j", "--jobs", "--retries", "--max-fail", "--no-tests"];
+    let mut kept = Vec::new();
+    let mut is_value = false;
+    for argument in for_cargo(arguments) {
+        let text = argument.to_string_lossy();
+        let word = text.split('=').next().unwrap_or_default();
+        let says_how = std::mem::replace(&mut is_value, WITH_VALUE.contains(&&*text))
+            || ALONE.contains(&word)
+            || WITH_VALUE.contains(&word);
+        if !says_how && text != "--no-run" {
+            kept.push(argument.clone());
+        }
+    }
+    kept
+}
+
+fn build_tests(mut command: Command, nextest: bool, arguments: &[OsString]) -> Result<()> {
+    if nextest {
+        command.args(for_building(arguments)).arg("--no-run");
+    } else {
+        command.args(for_cargo(arguments).iter().filter(|argument| *argument != "--no-run")).arg("--no-run");
+    }
     let status =
         command.status().map_err(|error| CliError::internal(format!("cannot start cargo: {error}")))?;
     match status.code() {
@@ -148,6 +171,8 @@ mod tests {
         assert_eq!(subcommand(&words("nextest --lib")), ("nextest run", &*words("--lib")));
         assert_eq!(subcommand(&words("nextest run -E all")), ("nextest run", &*words("-E all")));
         assert_eq!(subcommand(&words("nextest")), ("nextest run", &*words("")));
+        let mixed = words("--lib --retries 3 -j=2 -E all --no-fail-fast --max-fail=1 -p x -- y");
+        assert_eq!(for_building(&mixed), words("--lib -E all -p x"));
     }
 
     #[test]
