@@ -19,8 +19,15 @@ use lockcheck_events::std_text::{TextReader, TextWriter};
 use lockcheck_events::trace_event::{Event, Located, Names, Op, TraceReader};
 
 /// Order, happens-before and sync-preserving deadlocks: what the budget is about.
-const BUDGET: Config =
-    Config { deadlocks: true, hb: true, shb: false, syncp: false, locksets: false, atomicity: false };
+const BUDGET: Config = Config {
+    deadlocks: true,
+    hb: true,
+    shb: false,
+    syncp: false,
+    locksets: false,
+    atomicity: false,
+    history: true,
+};
 
 /// A generator of traces with these many threads, locks and variables.
 struct Generator {
@@ -218,6 +225,8 @@ fn binary_rows(directory: &Path, (threads, locks, events): (u32, u32, u32), all:
     };
     let title = |what: &str| format!("{what}, {threads} threads, {locks} locks");
     row(&title("order+HB+SPD"), &path, || analyse(open(), BUDGET));
+    let screening = Config { history: false, ..BUDGET };
+    row(&title("screening for it"), &path, || analyse(open(), screening));
     if all {
         let everything = Config { syncp: false, ..Config::default() };
         row(&title("all but SyncP"), &path, || analyse(open(), everything));

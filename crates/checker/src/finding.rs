@@ -390,7 +390,7 @@ fn action(kind: LockKind, mode: Mode, attempt: Attempt) -> &'static str {
     match kind {
         LockKind::Variable if mode == Mode::Shared => "read",
         LockKind::Variable => "write",
-        LockKind::Gate => "enter",
+        LockKind::Gate => "acquire",
         LockKind::Thread | LockKind::Process => "join",
         LockKind::Pipe => "wait",
         LockKind::Condition | LockKind::Event if attempt == Attempt::Try => "notify",

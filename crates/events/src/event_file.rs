@@ -101,7 +101,8 @@ pub enum EventKind {
     Begin = 19,
     /// The innermost such region ends.
     End = 20,
-    /// A thread of unknown origin begins: after everything that was recorded before.
+    /// A thread of unknown origin begins, or one goes on whom nobody knows who woke: after everything that was recorded
+    /// before.
     Arrive = 21,
     /// What the object of this and following events is: the lock kind says which kind, the place who created it.
     Object = 22,

@@ -133,7 +133,7 @@ impl<R: Read> BinaryReader<R> {
     }
 
     /// The next event, or the end.
-    #[inline]
+    #[cold]
     fn next_event(&mut self) -> Result<Option<Located>, ReadError> {
         if self.filled - self.at < 8 {
             let have = self.fill(8)?;
@@ -148,42 +148,55 @@ impl<R: Read> BinaryReader<R> {
             return Err(self.fault("the end of the file, as the header says", "more events"));
         }
         let word: [u8; 8] = self.buffer[self.at..self.at + 8].try_into().expect("eight bytes");
-        let event = self.decode(u64::from_be_bytes(word))?;
+        let word = u64::from_be_bytes(word);
+        let Some(event) = self.decode(word) else { return Err(self.explain(word)) };
         self.at += 8;
         self.given += 1;
         Ok(Some(Located { event, line: self.given as u32 }))
     }
 
-    /// The event in `word`.
+    /// The event in `word`, if it is one.
     #[inline]
-    fn decode(&mut self, word: u64) -> Result<Event, ReadError> {
+    fn decode(&mut self, word: u64) -> Option<Event> {
+        let operand = word >> 14 & ((1 << 34) - 1);
+        let op = *Op::ALL[..=Op::Branch as usize].get((word >> 10 & 0xF) as usize)?;
+        if word >> 63 != 0 {
+            return None;
+        }
+        let target = match op.target_kind() {
+            TargetKind::Lock if operand < u64::from(self.header.locks) => {
+                self.names.locks.intern_number(operand)
+            }
+            TargetKind::Variable if operand < u64::from(self.header.variables) => {
+                self.names.variables.intern_number(operand)
+            }
+            TargetKind::Thread if operand < u64::from(MAX_THREADS) => {
+                self.names.threads.intern_number(operand)
+            }
+            TargetKind::None | TargetKind::Condition => 0,
+            _ => return None,
+        };
+        let thread = self.names.threads.intern_number(word & 0x3FF);
+        Some(Event { thread, target, location: (word >> 48) as u32, op })
+    }
+
+    /// Why `word` is not an event.
+    #[cold]
+    fn explain(&self, word: u64) -> ReadError {
         let operand = word >> 14 & ((1 << 34) - 1);
         let number = (word >> 10 & 0xF) as usize;
         if number > Op::Branch as usize {
-            return Err(self.fault("an operation from 0 to 9", &number.to_string()));
+            return self.fault("an operation from 0 to 9", &number.to_string());
         }
         if word >> 63 != 0 {
-            return Err(self.fault("bit 63 to be zero", "one"));
+            return self.fault("bit 63 to be zero", "one");
         }
-        let op = Op::ALL[number];
-        let kind = op.target_kind();
-        let (what, limit) = match kind {
+        let (what, limit) = match Op::ALL[number].target_kind() {
             TargetKind::Lock => ("lock", u64::from(self.header.locks)),
             TargetKind::Variable => ("variable", u64::from(self.header.variables)),
-            TargetKind::Thread => ("thread", u64::from(MAX_THREADS)),
-            TargetKind::None | TargetKind::Condition => ("", u64::MAX),
+            _ => ("thread", u64::from(MAX_THREADS)),
         };
-        if operand >= limit {
-            return Err(self.fault(&format!("a {what} below {limit}"), &operand.to_string()));
-        }
-        let target = match kind {
-            TargetKind::Lock => self.names.locks.intern_number(operand),
-            TargetKind::Variable => self.names.variables.intern_number(operand),
-            TargetKind::Thread => self.names.threads.intern_number(operand),
-            TargetKind::None | TargetKind::Condition => 0,
-        };
-        let thread = self.names.threads.intern_number(word & 0x3FF);
-        Ok(Event { thread, target, location: (word >> 48) as u32, op })
+        self.fault(&format!("a {what} below {limit}"), &operand.to_string())
     }
 
     /// The error for a file that ends `have` bytes into an event.
@@ -220,6 +233,16 @@ impl<R: Read> Iterator for BinaryReader<R> {
     fn next(&mut self) -> Option<Self::Item> {
         if self.finished {
             return None;
+        }
+        // The common case by itself: an event that is at hand goes from register to caller.
+        if self.filled - self.at >= 8
+            && self.given < self.header.events
+            && let word = self.buffer[self.at..self.at + 8].try_into().expect("eight bytes")
+            && let Some(event) = self.decode(u64::from_be_bytes(word))
+        {
+            self.at += 8;
+            self.given += 1;
+            return Some(Ok(Located { event, line: self.given as u32 }));
         }
         let next = self.next_event().transpose();
         self.finished = !matches!(next, Some(Ok(_)));

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use lockcheck_checker::{Code, Tier};
 
 use crate::exit::Exit;
+use crate::explore::args::{ConfirmArgs, ExploreArgs, ReplayArgs};
 use crate::swapped_tree::Swappable;
 
 const EXAMPLES: &str = "\
@@ -83,6 +84,15 @@ pub enum Command {
         /// What the sketch is called in the report.
         name: String,
     },
+    /// Run a program many times under a controlled scheduler: other orders, other ends; or all of them.
+    #[command(after_help = Exit::table())]
+    Explore(ExploreArgs),
+    /// Run a program once, by the schedule of a finding.
+    #[command(after_help = Exit::table())]
+    Replay(ReplayArgs),
+    /// Drive a program into what was predicted of it, or say why that cannot be.
+    #[command(after_help = Exit::table())]
+    Confirm(ConfirmArgs),
     /// Explain a finding code; without one, list them all.
     Explain {
         /// `LC0001` or `lock-order-cycle`, in any case.
@@ -485,7 +495,7 @@ fn parse_limit(text: &str) -> Result<usize, String> {
 }
 
 /// `10`, `10s`, `500ms`, `2m`.
-fn parse_duration(text: &str) -> Result<Duration, String> {
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let unit_ms = match &text[digits..] {
         "" | "s" => 1_000,

@@ -30,6 +30,11 @@ pub const BINARY_EXTENSIONS: [&str; 3] = ["rapid", "data", "bin"];
 /// Bytes that are looked at to tell which form a file of another extension has.
 const HEAD_BYTES: usize = 4096;
 
+/// A file of so many bytes is looked through before anything of its history is kept.
+const SCREENED_BYTES: u64 = 64 << 20;
+/// How many events are looked through before it is asked whether that can be enough.
+const SCREEN_STEP: u64 = 1 << 22;
+
 /// The forms a trace may have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Form {
@@ -265,19 +270,16 @@ impl Recorded for OfProcess<'_> {
 
 /// Judges one file.
 pub fn judge(path: &Path, form: Form, rules: Rules, of: Origin<'_>) -> Result<Predicted> {
-    let mut reader = Reader::open(path, form, rules.format)?;
-    let mut analysis = Analysis::new(config(rules.race));
-    let mut cut = None;
-    while let Some(located) = reader.next() {
-        match located {
-            Ok(located) => {
-                let judged = analysis.event(&located);
-                judged.map_err(|rejected| of_rejected(path, &rejected, reader.names()))?;
-            }
-            Err(error) if error.is_truncation() => cut = Some(error.to_string()),
-            Err(error) => return Err(of_read(path, &error)),
-        }
+    let config = config(rules.race);
+    let length = std::fs::metadata(path).map_err(|error| CliError::io("read", path, &error))?.len();
+    // A long file is looked through first without keeping its history: most need none, and then memory follows the
+    // threads, locks and data of the trace and not its length.
+    let screen = Config { history: length < SCREENED_BYTES, ..config };
+    let mut pass = Pass::over(path, form, rules, screen)?;
+    if !screen.history && pass.analysis.needs_history() {
+        pass = Pass::over(path, form, rules, config)?;
     }
+    let Pass { reader, analysis, cut } = pass;
     let mut found = analysis.finish();
     found.races.retain(|race| match rules.race {
         RaceRule::Hb => race.relations.hb,
@@ -302,6 +304,37 @@ pub fn judge(path: &Path, form: Form, rules: Rules, of: Origin<'_>) -> Result<Pr
     let source = TraceSource { file: &file, names: reader.names(), process: of.process, recorded };
     let findings = source.findings(&found, second);
     Ok(Predicted { findings, stats: stats(&found), notes })
+}
+
+/// A trace read from its beginning to its end, or until it is known that this pass cannot say all.
+struct Pass {
+    reader: Reader,
+    analysis: Analysis,
+    /// Why the trace ends where it does, if it was cut.
+    cut: Option<String>,
+}
+
+impl Pass {
+    fn over(path: &Path, form: Form, rules: Rules, config: Config) -> Result<Pass> {
+        let reader = Reader::open(path, form, rules.format)?;
+        let mut pass = Pass { reader, analysis: Analysis::new(config), cut: None };
+        let mut events = 0_u64;
+        while let Some(located) = pass.reader.next() {
+            match located {
+                Ok(located) => {
+                    let judged = pass.analysis.event(&located);
+                    judged.map_err(|rejected| of_rejected(path, &rejected, pass.reader.names()))?;
+                }
+                Err(error) if error.is_truncation() => pass.cut = Some(error.to_string()),
+                Err(error) => return Err(of_read(path, &error)),
+            }
+            events += 1;
+            if !config.history && events.is_multiple_of(SCREEN_STEP) && pass.analysis.needs_history() {
+                break;
+            }
+        }
+        Ok(pass)
+    }
 }
 
 /// What a recording does not have.

@@ -16,6 +16,7 @@ mod event_trace;
 mod exit;
 mod expectations;
 mod explain;
+mod explore;
 mod family;
 mod litmus;
 mod order;
@@ -82,6 +83,9 @@ fn call(arguments: &[OsString]) -> error::Result<Exit> {
         Command::Litmus(args) => litmus::litmus(args, style),
         Command::ObserveOne { name } => litmus::observe_one(name),
         Command::Verify(args) => verify::verify(args, style),
+        Command::Explore(args) => explore::explore(args, style),
+        Command::Replay(args) => explore::replay(args, style),
+        Command::Confirm(args) => explore::confirm(args, style),
         Command::Explain { code } => {
             output::to_stdout(&code.map_or_else(explain::list, |code| explain::page(code).to_owned()));
             Ok(Exit::Clean)

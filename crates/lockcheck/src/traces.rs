@@ -70,6 +70,12 @@ impl Traces {
         self.processes.is_empty()
     }
 
+    /// The executable that left the first trace, and where it was started.
+    pub fn program(&self) -> Option<(&Path, &Path)> {
+        let process = self.processes.iter().find_map(|judged| judged.records.process.as_ref())?;
+        Some((Path::new(&process.exe), Path::new(&process.cwd)))
+    }
+
     /// What is known of the process whose trace this is, and its position.
     pub fn process(&self, path: &Path) -> Option<(u32, &Records)> {
         let index = self.processes.iter().position(|judged| judged.path == path)?;

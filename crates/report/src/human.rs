@@ -270,7 +270,7 @@ fn footer(finding: &Finding) -> Vec<Element<'static>> {
     }
     notes.push(certainty(finding));
     if let Some(schedule) = &finding.schedule {
-        notes.push(format!("replay with `lockcheck replay {schedule}`"));
+        notes.push(format!("the schedule `{schedule}` replays it"));
     }
     let code = finding.code;
     notes.push(format!(
@@ -298,7 +298,7 @@ fn certainty(finding: &Finding) -> String {
         _ if words::is_breach(finding) => {
             "an order of these locks is stated, and this is another one; whether they can deadlock is not asked"
         }
-        Tier::Likely if finding.evidence.iter().all(|side| side.action == "enter") => {
+        Tier::Likely if words::is_gate(finding) => {
             "it happened in this run that the gate was no gate; whether harm comes of it is not asked"
         }
         Tier::Likely if matches!(finding.code, Code::LostUpdate | Code::AtomicityViolation) => {
@@ -330,7 +330,7 @@ fn certainty(finding: &Finding) -> String {
 
 /// Whether the side touches data, instead of asking for what another side has.
 fn is_access(side: &Evidence) -> bool {
-    matches!(side.action.as_str(), "read" | "write" | "begin" | "release" | "acquire" | "spawn" | "enter")
+    matches!(side.action.as_str(), "read" | "write" | "begin" | "release" | "acquire" | "spawn")
 }
 
 /// A finding with the names that all its parts use.

@@ -25,6 +25,7 @@ pub const ALL: &[Scenario] = &[
     ("join-under-a-lock-for-long", join_under_a_lock_for_long),
     ("one-lock-for-all", one_lock_for_all),
     ("one-lock-now-and-then", one_lock_now_and_then),
+    ("timeout-breaks-a-deadlock", timeout_breaks_a_deadlock),
     ("callback", callback),
 ];
 
@@ -133,7 +134,7 @@ fn one_lock_for_all() {
     let (all, start) = (Lock::new(0).named("all"), Unwatched::new(4));
     let work = || {
         start.wait();
-        for _ in 0..10 {
+        for _ in 0..20 {
             let _held = all.lock();
             busy(Duration::from_millis(2));
         }
@@ -150,6 +151,23 @@ fn one_lock_now_and_then() {
         }
     };
     together(vec![Box::new(work), Box::new(work)]);
+}
+
+/// Each has what the other wants, and one gives up after a while.
+fn timeout_breaks_a_deadlock() {
+    let (a, b, both) = (Lock::new(0), Lock::new(0), Unwatched::new(2));
+    together(vec![
+        Box::new(|| {
+            let _held = a.lock();
+            both.wait();
+            assert!(b.try_lock_for(Duration::from_millis(300)).is_none());
+        }),
+        Box::new(|| {
+            let _held = b.lock();
+            both.wait();
+            drop(a.lock());
+        }),
+    ]);
 }
 
 /// The program is called with what is found, and can use the lock that it is about.

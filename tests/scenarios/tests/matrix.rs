@@ -194,6 +194,7 @@ const MATRIX: &[(&str, Due)] = &[
     ("join-under-a-lock-for-long", note(BLOCKING, 1)),
     ("one-lock-for-all", Lint { kind: CONTENTION, at_least: 3 }),
     ("one-lock-now-and-then", Nothing),
+    ("timeout-breaks-a-deadlock", note("masked-by-timeout", 2)),
     ("callback", actual(MISUSE, 1)),
 ];
 

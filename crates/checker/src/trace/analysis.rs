@@ -8,7 +8,8 @@ use super::clocks::{Clocks, LockStamps, Stamp};
 use super::findings::TraceFindings;
 use super::history::{Dependencies, Edges, SectionKind, Sections};
 use super::holds::{EMPTY, Hold, HoldSets, SetId};
-use super::races::{Races, Readers, Relations, Seen};
+use super::order::{LockOrder, joined_under_lock};
+use super::races::{FoundRace, Races, Readers, Relations, Seen};
 use super::shapes::{Update, Updates};
 
 /// What to look for.
@@ -26,12 +27,24 @@ pub struct Config {
     pub locksets: bool,
     /// Serialisability of declared regions, and broken updates.
     pub atomicity: bool,
+    /// Whether to keep the history that predictions need, which follows the length of the trace. Without it memory
+    /// does not, but all that [`Analysis::finish`] can say about cycles and sound races is in
+    /// [`Analysis::needs_history`]: screen a long trace so, and read it again only if that is true.
+    pub history: bool,
 }
 
 impl Default for Config {
     /// Everything.
     fn default() -> Self {
-        Config { deadlocks: true, hb: true, shb: true, syncp: true, locksets: true, atomicity: true }
+        Config {
+            deadlocks: true,
+            hb: true,
+            shb: true,
+            syncp: true,
+            locksets: true,
+            atomicity: true,
+            history: true,
+        }
     }
 }
 
@@ -41,9 +54,14 @@ impl Config {
         self.hb || self.shb
     }
 
+    /// Whether hold sets of accesses are intersected: a pair can only race if its variable has no common lock.
+    fn intersects(self) -> bool {
+        self.locksets || self.syncp
+    }
+
     /// Whether the closure runs at the end, and needs its history.
     pub(super) fn closure(self) -> bool {
-        self.deadlocks || self.syncp || self.shb
+        self.history && (self.deadlocks || self.syncp || self.shb)
     }
 }
 
@@ -189,9 +207,9 @@ impl Analysis {
     /// Takes the next event.
     #[inline]
     pub fn event(&mut self, located: &Located) -> Result<(), Rejected> {
-        let Located { event, line } = *located;
+        let (event, line) = (&located.event, located.line);
         let effect =
-            self.rules.check(&event, line).map_err(|(rule, since)| Rejected { at: *located, rule, since })?;
+            self.rules.check(event, line).map_err(|(rule, since)| Rejected { at: *located, rule, since })?;
         self.events += 1;
         if event.thread as usize >= self.threads.len() {
             self.add_thread(event.thread);
@@ -205,24 +223,24 @@ impl Analysis {
         if self.config.atomicity {
             let set = self.threads[event.thread as usize].set;
             let op = event.op as u8;
-            let Event { thread, location, .. } = event;
+            let Event { thread, location, .. } = *event;
             let place = Place { thread, index, line, location, op, set };
-            self.regions.event(&event, place, effect != Effect::Reentrant);
+            self.regions.event(event, place, effect != Effect::Reentrant);
         }
         match event.op {
-            Op::Read | Op::Write => self.access(&event, index, line),
-            Op::Acquire | Op::SharedAcquire => self.acquire(&event, index, line, effect),
-            Op::Release | Op::SharedRelease => self.release(&event, index, effect),
-            Op::Request => self.request(&event, index, line),
-            Op::Fork => self.fork(&event, index),
-            Op::Join => self.join(&event, index, line),
-            Op::Wait => self.wait(&event),
-            Op::Notify | Op::NotifyAll => self.notify(&event, index),
-            Op::Signal | Op::Before => self.signal(&event, index, Carrier::Condition),
-            Op::Await => self.receive(&event, index, Carrier::Condition, false),
-            Op::After => self.receive(&event, index, Carrier::Condition, true),
-            Op::AtomicRead | Op::AtomicWrite | Op::AtomicUpdate => self.atomic(&event, index, line),
-            Op::Fence => self.fence(&event, index),
+            Op::Read | Op::Write => self.access(event, index, line),
+            Op::Acquire | Op::SharedAcquire => self.acquire(event, index, line, effect),
+            Op::Release | Op::SharedRelease => self.release(event, index, effect),
+            Op::Request => self.request(event, index, line),
+            Op::Fork => self.fork(event, index),
+            Op::Join => self.join(event, index, line),
+            Op::Wait => self.wait(event),
+            Op::Notify | Op::NotifyAll => self.notify(event, index),
+            Op::Signal | Op::Before => self.signal(event, index, Carrier::Condition),
+            Op::Await => self.receive(event, index, Carrier::Condition, false),
+            Op::After => self.receive(event, index, Carrier::Condition, true),
+            Op::AtomicRead | Op::AtomicWrite | Op::AtomicUpdate => self.atomic(event, index, line),
+            Op::Fence => self.fence(event, index),
             Op::Begin | Op::End | Op::Branch => {}
         }
         Ok(())
@@ -241,6 +259,22 @@ impl Analysis {
         let request = state.request.filter(|request| request.index == state.index)?;
         let held = state.holds.iter().any(|held| held.hold.lock() == request.lock);
         Some((request, held))
+    }
+
+    /// Of an analysis without history: whether one with history could say more. If not, its findings are complete.
+    /// Once true because of a race or a cycle, it stays true.
+    pub fn needs_history(&self) -> bool {
+        let kinds = &self.acquires.kinds;
+        let sound = |found: &FoundRace| super::races::sound(found.relations);
+        let cycle = || {
+            let asks = (0..self.threads.len() as u32).any(|t| self.pending_request(t).is_some());
+            let joined = joined_under_lock(kinds, self.threads.len()).contains(&true);
+            let order = || LockOrder::new(kinds, &self.sets, self.locks, self.threads.len());
+            asks || joined || order().has_cycle()
+        };
+        self.config.syncp && !self.races.hints.is_empty()
+            || self.races.found.values().any(sound)
+            || self.config.deadlocks && cycle()
     }
 
     /// Draws the conclusions that need the whole trace.
@@ -283,6 +317,8 @@ impl Analysis {
                 SectionKind::nested(number)
             };
             section = self.sections.open(thread, kind, (index, line, event.location));
+        } else if self.config.deadlocks && state.set != EMPTY {
+            self.acquires.lock(thread, hold, state.set, event.location);
         }
         state.holds.push(HeldNow { hold, line, section, before: state.set, guards: false });
         state.set = self.sets.with(state.set, hold);
@@ -367,10 +403,10 @@ impl Analysis {
             record: self.config.happens_before() || self.config.atomicity,
         };
         self.races.access(variable, seen, &relations);
-        if self.config.locksets {
+        if self.config.intersects() {
             self.races.intersect(variable, seen, first, &mut self.sets);
         }
-        if self.config.syncp {
+        if self.config.syncp && self.config.history {
             self.races.remember(variable, seen, segment);
         }
         if write {
@@ -519,7 +555,9 @@ impl Analysis {
         shb.acquire(&mut self.shb, thread, false);
         for (from, source) in hb.readers() {
             if from != thread {
-                self.depends.add(thread, index, from, source);
+                if self.config.closure() {
+                    self.depends.add(thread, index, from, source);
+                }
                 if certainly {
                     self.forks.add(thread, index, from, source);
                 }
@@ -562,7 +600,9 @@ impl Analysis {
         for from in 0..self.threads.len() as u32 {
             let last = self.threads[from as usize].index;
             if from != thread && last > 0 {
-                self.depends.add(thread, index, from, last);
+                if self.config.closure() {
+                    self.depends.add(thread, index, from, last);
+                }
                 self.pass_clocks(from, last, thread);
             }
         }

@@ -85,7 +85,7 @@ pub struct Cycle {
     pub instances: u32,
     /// Why it is a note, if it is one.
     pub harmless: Option<Harmless>,
-    /// Present exactly in the tier `Predicted`.
+    /// Present exactly in the tier `Predicted`, if the analysis kept its history.
     pub witness: Option<Witness>,
 }
 
@@ -146,7 +146,7 @@ pub struct Race {
     pub second: Access,
     /// Distinct variables that race at these two locations.
     pub instances: u32,
-    /// Present exactly in the tier `Predicted`.
+    /// Present exactly in the tier `Predicted`, if the analysis kept its history.
     pub witness: Option<Witness>,
 }
 

@@ -36,9 +36,10 @@ pub(super) fn judge(mut analysis: Analysis) -> TraceFindings {
     let locks = analysis.locks;
     let threads = analysis.threads.len();
     let order = LockOrder::new(&analysis.acquires.kinds, &analysis.sets, locks, threads);
-    let search = order.has_cycle() && analysis.config.deadlocks
-        || analysis.config.syncp
-        || races.found.values().any(|found| sound(found.relations));
+    let search = analysis.config.closure()
+        && (order.has_cycle() && analysis.config.deadlocks
+            || analysis.config.syncp
+            || races.found.values().any(|found| sound(found.relations)));
     let index = search.then(|| {
         (EdgeIndex::new(&analysis.depends), SectionIndex::new(&analysis.sections, &analysis.acquires.kinds))
     });
@@ -58,8 +59,10 @@ pub(super) fn judge(mut analysis: Analysis) -> TraceFindings {
             ..TraceStats::default()
         },
     };
-    let cycles = if analysis.config.deadlocks { judge.cycles(&order) } else { Vec::new() };
-    if analysis.config.syncp {
+    let history = analysis.config.history;
+    let deadlocks = analysis.config.deadlocks && history;
+    let cycles = if deadlocks { judge.cycles(&order) } else { Vec::new() };
+    if analysis.config.syncp && history {
         judge.sync_preserving_races(&mut races);
     }
     judge.findings(&races, cycles)
@@ -435,6 +438,7 @@ impl<'a> Judge<'a> {
         let mut hints: Vec<InconsistentLocking> = races
             .hints
             .iter()
+            .filter(|_| self.analysis.config.locksets)
             .map(|hint| InconsistentLocking {
                 variable: hint.variable,
                 access: access(&self.analysis.sets, &hint.seen),

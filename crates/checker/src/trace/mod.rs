@@ -1,16 +1,19 @@
 //! What can be proved from one recorded run: deadlocks, races and broken atomicity in runs that did not happen.
 //!
 //! [`Analysis`] takes the events of a trace one by one and hands back [`TraceFindings`]. One pass decides everything
-//! that can be decided on the way: lock order ([`order`]), happens-before and schedulable happens-before races and
-//! common locks ([`races`]), serialisability of regions ([`atomicity`]), broken updates ([`shapes`]). What needs the
-//! whole trace is decided at the end from a compressed [`history`]: sync-preserving deadlocks of any size (SPDOffline,
-//! Tunc et al., PLDI 2023) and sync-preserving races (SyncP, Mathur et al., POPL 2021), by one [`closure`].
+//! that can be decided on the way: lock order (`order`), happens-before and schedulable happens-before races and
+//! common locks (`races`), serialisability of regions (`atomicity`), broken updates (`shapes`). What needs the
+//! whole trace is decided at the end from a compressed `history`: sync-preserving deadlocks of any size (SPDOffline,
+//! Tunc et al., PLDI 2023) and sync-preserving races (SyncP, Mathur et al., POPL 2021), by one `closure`.
 //!
 //! Memory: a few words for each thread, lock, variable and distinct (thread, operation, location) that accesses a
 //! variable; one vector clock for each thread, and for each lock or variable whose last release or write its thread
-//! has since outgrown; and as history 20 bytes for each critical section and 16 for each read, join or wake-up
-//! that brings something newer than the last one between the same two threads. Sync-preserving races add 8 bytes for each access between two synchronisations of its
-//! thread. It reads no file, knows no names and keeps no clock of its own: the same events give the same findings.
+//! has since outgrown. The history follows the length of the trace: 20 bytes for each critical section and 16 for each
+//! read, join or wake-up that brings something newer than the last one between the same two threads; sync-preserving
+//! races add 8 bytes for each access between two synchronisations of its thread. [`Config::history`] leaves it out, to
+//! screen a long trace in memory that does not follow it.
+//!
+//! It reads no file, knows no names and keeps no clock of its own: the same events give the same findings.
 
 mod acquires;
 mod analysis;

@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use lockcheck_events::Record;
+use lockcheck_events::event_file::{EventFile, EventKind, Lane, Manner, RecordedEvent};
 use serde_json::Value;
 
 use crate::support::{Called, call, call_in, cycle, write_trace};
@@ -350,4 +352,68 @@ fn convert_refuses_what_the_target_cannot_hold_and_leaves_nothing() {
     assert!(refused.assert_code(2).stderr.contains("not its events"), "{}", refused.stderr);
     call(&["convert", &path, dir.path().join("run.xyz").to_str().unwrap()]).assert_code(2);
     call(&["convert", "/no/such.std", out.to_str().unwrap()]).assert_code(2);
+}
+
+/// Records the acquisitions of `cycle` as events beside its trace.
+fn record_cycle(trace: &Path, records: &[Record]) -> PathBuf {
+    use EventKind::{Acquire, Release};
+    let path = trace.with_extension("lcevents");
+    let file = EventFile::create(&path, std::process::id(), u64::MAX).unwrap();
+    for record in records {
+        if let Record::Site { site, raw } = record {
+            assert!(file.name_place(site.0, &raw.file, raw.line, raw.column));
+        }
+    }
+    // (thread, outer (lock, site), inner (lock, site)), as the records have them.
+    let mut lanes = [Lane::new(), Lane::new()];
+    let requests = records.iter().filter_map(|record| match record {
+        Record::Request(request) => Some(request),
+        _ => None,
+    });
+    let mut stamp = 0;
+    for (request, lane) in requests.zip(&mut lanes) {
+        let outer = (request.holds[0].lock.0, request.holds[0].site.0);
+        let inner = (request.lock.0, request.site.0);
+        let thread = request.thread.0;
+        lane.refill(&file, thread, 0, 1).unwrap();
+        for (kind, (object, place)) in
+            [(Acquire, outer), (Acquire, inner), (Release, inner), (Release, outer)]
+        {
+            stamp += 1;
+            lane.append(&RecordedEvent {
+                stamp,
+                thread,
+                manner: Manner::of(kind),
+                object,
+                place,
+                index: stamp,
+            });
+        }
+    }
+    path
+}
+
+#[test]
+fn recorded_events_make_a_likely_finding_a_predicted_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let records = cycle("/nowhere/src/main.rs");
+    let trace = write_trace(dir.path(), &records);
+    let arguments = ["analyze", dir.path().to_str().unwrap(), "--message-format", "json"];
+    let checked = call(&arguments).assert_code(1).json();
+    let events = record_cycle(&trace, &records);
+    let recorded = call(&arguments).assert_code(1).json();
+    assert_eq!((list(&checked, "findings").len(), list(&recorded, "findings").len()), (1, 1), "{recorded}");
+    let [before, after] = [&checked, &recorded].map(|report| &list(report, "findings")[0]);
+    assert_eq!((&before["tier"], &after["tier"]), (&"likely".into(), &"predicted".into()));
+    assert_eq!(before["fingerprint"], after["fingerprint"]);
+    assert_eq!(before["evidence"], after["evidence"], "with the stacks that the process has captured");
+    assert_eq!(after["witness"], serde_json::json!([["2", 1], ["3", 1]]));
+    // The file of events alone brings its trace along.
+    let alone =
+        call(&["analyze", events.to_str().unwrap(), "--message-format", "json"]).assert_code(1).json();
+    assert_eq!(alone["findings"], recorded["findings"]);
+    let text = dir.path().join("out.std");
+    call(&["convert", events.to_str().unwrap(), text.to_str().unwrap()]).assert_code(0);
+    let text = std::fs::read_to_string(text).unwrap();
+    assert!(text.starts_with("T2|acq(L1)|") && text.lines().count() == 8, "{text}");
 }

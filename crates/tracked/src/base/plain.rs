@@ -164,6 +164,9 @@ impl Watch {
     }
 
     #[inline]
+    pub(crate) fn tasks_awaited(&self, _tasks: &[Post], _site: Site, _deadline: Option<Instant>) {}
+
+    #[inline]
     pub(crate) fn waiting_for_tasks<R>(
         &self,
         _tasks: &[Post],

@@ -169,7 +169,7 @@ impl Signal {
     }
 }
 
-/// The calling thread, if it is watched and not under control: then the detector has nothing to learn from it.
+/// The calling thread, if it is watched and not under control: from one under control the detector learns nothing.
 #[inline]
 fn watched() -> Option<&'static rt::Thread> {
     rt::current().filter(|thread| !thread.is_steered())
@@ -250,13 +250,18 @@ impl Watch {
             }
             WOKEN.set((0, 0));
             let object = wanted(&self.meta, self.kind, thread, site, Attempt::Try);
+            let object = wait_edges::signalled_at(object, site, thread.event());
             let notifies = self.kind == LockKind::Condition;
             record::left(thread, if notifies { EventKind::Notify } else { EventKind::Signal }, &object);
-            let object = wait_edges::signalled_at(object, site, thread.event());
-            self.told.signalled(thread, &object, &Needs::of(thread), Turn::ANY);
+            self.told.signalled(thread, &object, &Needs::of(thread), self.turn());
             self.stamp.leave(thread);
             thread.next_event();
         }
+    }
+
+    /// Which of its signals end a wait.
+    fn turn(&self) -> Turn {
+        if self.kind == LockKind::Event { Turn::LASTING } else { Turn::ANY }
     }
 
     /// Takes note that a wait at `site` is over before it begins.
@@ -266,7 +271,7 @@ impl Watch {
             thread.next_event();
             if !thread.is_steered() {
                 record::received(thread, EventKind::Await, &object);
-                self.told.waited(thread, &object, Turn::ANY);
+                self.told.waited(thread, &object, self.turn());
                 self.stamp.take(thread);
             }
         }
@@ -277,7 +282,7 @@ impl Watch {
     pub(crate) fn hears(&self) {
         if let Some(thread) = watched() {
             if self.kind != LockKind::Condition {
-                self.meta.records(thread, EventKind::Await, self.kind);
+                self.record(thread, &self.meta, EventKind::Await);
             }
             self.stamp.take(thread);
         }
@@ -286,7 +291,7 @@ impl Watch {
     /// Takes note of a message that others may come after. Comes before anybody can receive it.
     pub(crate) fn sends(&self) {
         if let Some(thread) = watched() {
-            self.meta.records(thread, EventKind::Signal, self.kind);
+            self.record(thread, &self.meta, EventKind::Signal);
             self.stamp.leave(thread);
         }
     }
@@ -294,7 +299,7 @@ impl Watch {
     /// The same for a message by a part of the object. Comes before anybody can receive it.
     pub(crate) fn part_sends(&self, part: &Part) {
         if let Some(thread) = watched() {
-            part.meta.records(thread, EventKind::Signal, self.kind);
+            self.record(thread, &part.meta, EventKind::Signal);
             part.stamp.leave(thread);
         }
     }
@@ -322,8 +327,20 @@ impl Watch {
     /// Takes note that a wait for a part is over.
     pub(crate) fn part_hears(&self, part: &Part) {
         if let Some(thread) = watched() {
-            part.meta.records(thread, EventKind::Await, self.kind);
+            self.record(thread, &part.meta, EventKind::Await);
             part.stamp.take(thread);
+        }
+    }
+
+    /// Records what is left in the object (or part) with this identity, or received from it.
+    #[inline]
+    fn record(&self, thread: &rt::Thread, meta: &Meta, kind: EventKind) {
+        if thread.is_recording() {
+            let object = record::object(meta, thread, self.kind, meta.created());
+            match kind {
+                EventKind::Signal => record::left(thread, kind, &object),
+                _ => record::received(thread, kind, &object),
+            }
         }
     }
 
@@ -369,7 +386,7 @@ impl Watch {
         if let Some(thread) = watched() {
             let object = wanted(&self.meta, self.kind, thread, site, attempt(deadline));
             here = (object.id.0, std::ptr::from_ref(site).addr());
-            self.told.waited(thread, &object, Turn::ANY);
+            self.told.waited(thread, &object, self.turn());
         }
         let again = here != (0, 0) && WOKEN.get() == here;
         let wait = |wanted| {
@@ -390,6 +407,14 @@ impl Watch {
         self.in_sight(site, None, Wait::for_work, block)
     }
 
+    /// Takes note that a wait for one of these tasks begins, or is over before it does.
+    pub(crate) fn tasks_awaited(&self, tasks: &[Post], site: Site, deadline: Option<Instant>) {
+        if let (Some(thread), None) = (watched(), deadline) {
+            let object = wanted(&self.meta, self.kind, thread, site, Attempt::Block);
+            pools::about_to_wait(thread, &object, tasks.iter().map(|task| &*task.0));
+        }
+    }
+
     /// As [`waiting`](Self::waiting), for all or any of these tasks, which only those who run them can end.
     pub(crate) fn waiting_for_tasks<R>(
         &self,
@@ -402,18 +427,13 @@ impl Watch {
         let Some(thread) = rt::current() else { return block() };
         let wanted = wanted(&self.meta, self.kind, thread, site, attempt(deadline));
         thread.next_event();
-        if thread.is_steered() {
-            let tasks: Vec<_> = tasks.iter().map(|task| Arc::clone(&task.0)).collect();
-            let busy = thread.enter();
-            let ticket = pools::Ticket::new(tasks, all);
-            drop(busy);
-            return steer::operations::in_sight(Wait::for_tasks(wanted, ticket.number()), block);
-        }
-        let tasks: Vec<_> = tasks.iter().map(|task| Arc::clone(&task.0)).collect();
-        pools::about_to_wait(thread, &wanted, &tasks);
+        let tasks = tasks.iter().map(|task| Arc::clone(&task.0)).collect();
         let busy = thread.enter();
         let ticket = pools::Ticket::new(tasks, all);
         drop(busy);
+        if thread.is_steered() {
+            return steer::operations::in_sight(Wait::for_tasks(wanted, ticket.number()), block);
+        }
         let since = notices::about_to_block(thread);
         let result = operation::wait_in_sight(thread, Wait::for_tasks(wanted, ticket.number()), block);
         notices::blocked(thread, &wanted, since);
@@ -439,16 +459,12 @@ impl Watch {
             // It will sleep in somebody else's code, where it cannot look.
             standstill::rouse_another(thread);
         }
-        if thread.is_recording() {
-            record::received(thread, EventKind::Wait, &wanted);
-        }
+        record::received(thread, EventKind::Wait, &wanted);
         let since = notices::about_to_block(thread);
         let result = block();
         drop(published);
         notices::blocked(thread, &wanted, since);
-        if thread.is_recording() {
-            record::received(thread, EventKind::Await, &wanted);
-        }
+        record::received(thread, EventKind::Await, &wanted);
         // Whoever ended the wait may have done things first that this thread now comes after.
         thread.wait_slot().set_anchor(thread);
         result
@@ -502,20 +518,6 @@ impl Part {
 
     pub(crate) const fn created_at(site: Site) -> Part {
         Part { meta: Meta::new(site), told: Told::nothing(), stamp: Stamp::new() }
-    }
-}
-
-impl Meta {
-    /// Records that the thread leaves something at the object (`Signal`), or receives something there (`Await`).
-    #[inline]
-    fn records(&self, thread: &rt::Thread, event: EventKind, kind: LockKind) {
-        if thread.is_recording() {
-            let object = record::object(self, thread, kind, self.created());
-            match event {
-                EventKind::Signal => record::left(thread, event, &object),
-                _ => record::received(thread, event, &object),
-            }
-        }
     }
 }
 

@@ -29,7 +29,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// The share from which it is told, in percent.
 const SHARE: u128 = 60;
 /// How long it must have been held for that, if that is half of the process's life so far; else.
-const HELD: Duration = Duration::from_millis(40);
+const HELD: Duration = Duration::from_millis(100);
 const HELD_LATE: Duration = Duration::from_millis(500);
 /// How often one lock is told of, each time when the figure has doubled.
 const TOLD_MAX: u32 = 8;

@@ -464,6 +464,12 @@ impl<'a> Quick<'a> {
     }
 }
 
+/// Whether the calling thread is under control of an exploration.
+#[inline(always)]
+pub(crate) fn is_steered() -> bool {
+    own().is_steered()
+}
+
 /// The calling thread, if operations of it are to be looked at now.
 #[inline(always)]
 pub(crate) fn current() -> Option<&'static Thread> {

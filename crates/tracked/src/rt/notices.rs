@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
+use lockcheck_checker::waits::Stuck;
 use lockcheck_events::{LockKind, Notice, Record, Request, SiteId, StackId};
 use parking_lot::Mutex;
 
@@ -51,6 +52,24 @@ pub(crate) fn starvation(thread: &Thread, wanted: &HeldLock, sides: Vec<Request>
     }
     let notice = Notice::ExecutorStarvation;
     let news = knowledge::file_all(vec![Record::Notice { notice, sides, detail: String::new() }]);
+    drop(busy);
+    news.iter().for_each(|news| reaction::found(thread, news));
+}
+
+/// The calling thread and others waited for each other until a timeout passed. `locks` are what they hold and want.
+pub(crate) fn masked_by_timeout(thread: &Thread, (circle, locks): (Stuck, Vec<HeldLock>)) {
+    let busy = thread.enter();
+    let own = circle.threads.iter().find(|side| side.request.thread == thread.id());
+    let Some(own) = own.map(|side| side.request.site) else { return };
+    let first = circle.threads.iter().map(|side| side.request.site).min().unwrap_or(own);
+    let key = (Notice::MaskedByTimeout, own, first);
+    if !NOTICED.lock().get_or_insert_default().insert(key) {
+        return;
+    }
+    let sides: Vec<Request> = circle.threads.into_iter().map(|side| side.request).collect();
+    let mut records = knowledge::announced(&locks, &sides);
+    records.push(Record::Notice { notice: Notice::MaskedByTimeout, sides, detail: String::new() });
+    let news = knowledge::file_all(records);
     drop(busy);
     news.iter().for_each(|news| reaction::found(thread, news));
 }

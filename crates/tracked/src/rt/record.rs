@@ -143,11 +143,26 @@ pub(crate) fn arrive(thread: &Thread, started_by_us: bool) {
         return;
     }
     // Whoever started it did so after all that was recorded so far, for all one knows.
+    recorder.append(thread, Manner::of(EventKind::Arrive), 0, 0, latest() + 1);
+    thread.set_recorder(Some(Box::new(recorder)));
+}
+
+/// The largest number that any thread has given.
+fn latest() -> u32 {
     let mut latest = 0;
     registry::for_each_thread(|_, holds| latest = latest.max(holds.stamp.load(Ordering::Relaxed)));
-    let arrive = Manner::of(EventKind::Arrive);
-    recorder.append(thread, arrive, 0, 0, latest + 1);
-    thread.set_recorder(Some(Box::new(recorder)));
+    latest
+}
+
+/// The calling thread was unparked by a handle of std's, which nobody watches: this comes after all that was recorded
+/// so far.
+pub(crate) fn woken(thread: &Thread, site: Place) {
+    let Some(recorder) = thread.recorder() else { return };
+    recorder.moves_on(thread);
+    let busy = thread.enter();
+    let stamp = latest() + 1;
+    drop(busy);
+    recorder.append(thread, Manner::of(EventKind::Arrive), 0, number(site), stamp);
 }
 
 /// The calling thread leaves; `true` where it was started through the tracked API.

@@ -233,6 +233,7 @@ pub(crate) fn parked(site: &'static Location<'static>, deadline: Option<Instant>
     drop(wait);
     // Whoever unparked it is not known, and may have done things first that this thread now comes after.
     messages::heard_from_anyone(thread);
+    record::woken(thread, site);
 }
 
 /// The children of each scope that runs, by the scope's address.

@@ -479,6 +479,29 @@ pub(crate) fn circle(thread: &Thread) -> Option<Circle> {
     circle_behind(thread.id())
 }
 
+/// The circle that `thread`, which has published its wait, would be caught in if no wait had a timeout.
+#[cold]
+pub(crate) fn circle_but_for_timeouts(thread: &Thread) -> Option<(Stuck, Vec<HeldLock>)> {
+    let _busy = thread.enter();
+    let mut scene = scene();
+    for waiting in &mut scene.snapshot.waiting {
+        waiting.request.attempt = Attempt::Block;
+    }
+    let mut circle = scene.snapshot.circle_from(thread.id())?;
+    let timed = |id: ThreadId| {
+        let own = scene.sequences.iter().zip(&scene.locks).find(|((known, _), _)| *known == id);
+        own.and_then(|(_, locks)| locks.last()).is_some_and(|wanted| wanted.attempt == Attempt::Timed)
+    };
+    for side in &mut circle.threads {
+        if timed(side.request.thread) {
+            side.request.attempt = Attempt::Timed;
+        }
+    }
+    let is_member = circle.threads.iter().any(|side| side.request.thread == thread.id());
+    let locks = scene.locks_of(&circle.threads);
+    (is_member && circle.threads.len() > 1).then_some((circle, locks))
+}
+
 /// The circle that a waiting thread is caught in or waits behind. The calling thread is busy.
 pub(crate) fn circle_behind(thread: ThreadId) -> Option<Circle> {
     let scene = scene();

@@ -2,6 +2,10 @@
 //! blocks is a watched type with the same signatures, and everything else is still std's.
 
 #[cfg(instrumented)]
+#[path = "atomic.rs"]
+mod watched_atomic;
+
+#[cfg(instrumented)]
 mod barrier;
 #[cfg(instrumented)]
 mod condvar;
@@ -37,6 +41,11 @@ pub mod watched {
     pub use super::once_lock::OnceLock;
     pub use super::rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+    /// Atomics.
+    pub mod atomic {
+        pub use super::super::watched_atomic::*;
+    }
+
     /// Channels.
     pub mod mpsc {
         pub use super::super::watched_mpsc::*;
@@ -50,7 +59,7 @@ mod plain {
     pub use std::sync::ONCE_INIT;
     pub use std::sync::{
         Barrier, BarrierWaitResult, Condvar, LazyLock, Mutex, MutexGuard, Once, OnceLock, RwLock,
-        RwLockReadGuard, RwLockWriteGuard, WaitTimeoutResult, mpsc,
+        RwLockReadGuard, RwLockWriteGuard, WaitTimeoutResult, atomic, mpsc,
     };
 }
 
@@ -58,4 +67,4 @@ mod plain {
 pub use self::plain::*;
 #[cfg(mirrored)]
 pub use self::watched::*;
-pub use std::sync::{Arc, LockResult, OnceState, PoisonError, TryLockError, TryLockResult, Weak, atomic};
+pub use std::sync::{Arc, LockResult, OnceState, PoisonError, TryLockError, TryLockResult, Weak};

@@ -135,7 +135,7 @@ const PROOFS: &[Proof] = &[
         file: "of_std.rs",
         head: STD,
         asks: |row| row.stable && !same::is_same(&row.path),
-        counts: (265, 28),
+        counts: (327, 28),
     },
     Proof {
         source: "parking_lot 0.12.5 / lock_api 0.4.14",
@@ -166,7 +166,7 @@ use std::os::unix::thread::JoinHandleExt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
 
-use sync::atomic::{self, Ordering};
+use sync::atomic::{self, AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use sync::mpsc::{
     self, IntoIter, Iter, Receiver, RecvError, RecvTimeoutError, SendError, Sender, SyncSender, TryIter,
     TryRecvError, TrySendError,

@@ -9,7 +9,7 @@ use std::os::unix::thread::JoinHandleExt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
 
-use sync::atomic::{self, Ordering};
+use sync::atomic::{self, AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use sync::mpsc::{
     self, IntoIter, Iter, Receiver, RecvError, RecvTimeoutError, SendError, Sender, SyncSender, TryIter,
     TryRecvError, TrySendError,
@@ -1240,4 +1240,413 @@ fn call_atomic_fence_643(order: Ordering) {
 #[expect(deprecated, reason = "it must be there all the same")]
 fn call_atomic_spin_loop_hint_644() {
     atomic::spin_loop_hint()
+}
+const fn call_atomicbool_new_646(v: bool) -> AtomicBool {
+    <AtomicBool>::new(v)
+}
+const unsafe fn call_atomicbool_from_ptr_647<'a>(ptr: *mut bool) -> &'a AtomicBool {
+    // SAFETY: the caller's promise, whatever it is.
+    unsafe { <AtomicBool>::from_ptr(ptr) }
+}
+fn call_atomicbool_get_mut_648<'this>(this: &'this mut AtomicBool) -> &'this mut bool {
+    <AtomicBool>::get_mut(this)
+}
+const fn call_atomicbool_into_inner_652(this: AtomicBool) -> bool {
+    <AtomicBool>::into_inner(this)
+}
+fn call_atomicbool_load_653<'this>(this: &'this AtomicBool, order: Ordering) -> bool {
+    <AtomicBool>::load(this, order)
+}
+fn call_atomicbool_store_654<'this>(
+    this: &'this AtomicBool,
+    val: bool,
+    order: Ordering,
+) {
+    <AtomicBool>::store(this, val, order)
+}
+fn call_atomicbool_swap_655<'this>(
+    this: &'this AtomicBool,
+    val: bool,
+    order: Ordering,
+) -> bool {
+    <AtomicBool>::swap(this, val, order)
+}
+#[expect(deprecated, reason = "it must be there all the same")]
+fn call_atomicbool_compare_and_swap_656<'this>(
+    this: &'this AtomicBool,
+    current: bool,
+    new: bool,
+    order: Ordering,
+) -> bool {
+    <AtomicBool>::compare_and_swap(this, current, new, order)
+}
+fn call_atomicbool_compare_exchange_657<'this>(
+    this: &'this AtomicBool,
+    current: bool,
+    new: bool,
+    success: Ordering,
+    failure: Ordering,
+) -> Result<bool, bool> {
+    <AtomicBool>::compare_exchange(this, current, new, success, failure)
+}
+fn call_atomicbool_compare_exchange_weak_658<'this>(
+    this: &'this AtomicBool,
+    current: bool,
+    new: bool,
+    success: Ordering,
+    failure: Ordering,
+) -> Result<bool, bool> {
+    <AtomicBool>::compare_exchange_weak(this, current, new, success, failure)
+}
+fn call_atomicbool_fetch_and_659<'this>(
+    this: &'this AtomicBool,
+    val: bool,
+    order: Ordering,
+) -> bool {
+    <AtomicBool>::fetch_and(this, val, order)
+}
+fn call_atomicbool_fetch_nand_660<'this>(
+    this: &'this AtomicBool,
+    val: bool,
+    order: Ordering,
+) -> bool {
+    <AtomicBool>::fetch_nand(this, val, order)
+}
+fn call_atomicbool_fetch_or_661<'this>(
+    this: &'this AtomicBool,
+    val: bool,
+    order: Ordering,
+) -> bool {
+    <AtomicBool>::fetch_or(this, val, order)
+}
+fn call_atomicbool_fetch_xor_662<'this>(
+    this: &'this AtomicBool,
+    val: bool,
+    order: Ordering,
+) -> bool {
+    <AtomicBool>::fetch_xor(this, val, order)
+}
+fn call_atomicbool_fetch_not_663<'this>(
+    this: &'this AtomicBool,
+    order: Ordering,
+) -> bool {
+    <AtomicBool>::fetch_not(this, order)
+}
+const fn call_atomicbool_as_ptr_664<'this>(this: &'this AtomicBool) -> *mut bool {
+    <AtomicBool>::as_ptr(this)
+}
+fn call_atomicbool_fetch_update_665<'this, F>(
+    this: &'this AtomicBool,
+    set_order: Ordering,
+    fetch_order: Ordering,
+    f: F,
+) -> Result<bool, bool>
+where
+    F: FnMut(bool) -> Option<bool>,
+{
+    <AtomicBool>::fetch_update(this, set_order, fetch_order, f)
+}
+fn call_atomicbool_try_update_666<'this>(
+    this: &'this AtomicBool,
+    set_order: Ordering,
+    fetch_order: Ordering,
+    f: impl FnMut(bool) -> Option<bool>,
+) -> Result<bool, bool> {
+    <AtomicBool>::try_update(this, set_order, fetch_order, f)
+}
+fn call_atomicbool_update_667<'this>(
+    this: &'this AtomicBool,
+    set_order: Ordering,
+    fetch_order: Ordering,
+    f: impl FnMut(bool) -> bool,
+) -> bool {
+    <AtomicBool>::update(this, set_order, fetch_order, f)
+}
+const fn call_atomicusize_new_669(v: usize) -> AtomicUsize {
+    <AtomicUsize>::new(v)
+}
+const unsafe fn call_atomicusize_from_ptr_670<'a>(ptr: *mut usize) -> &'a AtomicUsize {
+    // SAFETY: the caller's promise, whatever it is.
+    unsafe { <AtomicUsize>::from_ptr(ptr) }
+}
+fn call_atomicusize_get_mut_671<'this>(
+    this: &'this mut AtomicUsize,
+) -> &'this mut usize {
+    <AtomicUsize>::get_mut(this)
+}
+const fn call_atomicusize_into_inner_675(this: AtomicUsize) -> usize {
+    <AtomicUsize>::into_inner(this)
+}
+fn call_atomicusize_load_676<'this>(this: &'this AtomicUsize, order: Ordering) -> usize {
+    <AtomicUsize>::load(this, order)
+}
+fn call_atomicusize_store_677<'this>(
+    this: &'this AtomicUsize,
+    val: usize,
+    order: Ordering,
+) {
+    <AtomicUsize>::store(this, val, order)
+}
+fn call_atomicusize_swap_678<'this>(
+    this: &'this AtomicUsize,
+    val: usize,
+    order: Ordering,
+) -> usize {
+    <AtomicUsize>::swap(this, val, order)
+}
+#[expect(deprecated, reason = "it must be there all the same")]
+fn call_atomicusize_compare_and_swap_679<'this>(
+    this: &'this AtomicUsize,
+    current: usize,
+    new: usize,
+    order: Ordering,
+) -> usize {
+    <AtomicUsize>::compare_and_swap(this, current, new, order)
+}
+fn call_atomicusize_compare_exchange_680<'this>(
+    this: &'this AtomicUsize,
+    current: usize,
+    new: usize,
+    success: Ordering,
+    failure: Ordering,
+) -> Result<usize, usize> {
+    <AtomicUsize>::compare_exchange(this, current, new, success, failure)
+}
+fn call_atomicusize_compare_exchange_weak_681<'this>(
+    this: &'this AtomicUsize,
+    current: usize,
+    new: usize,
+    success: Ordering,
+    failure: Ordering,
+) -> Result<usize, usize> {
+    <AtomicUsize>::compare_exchange_weak(this, current, new, success, failure)
+}
+fn call_atomicusize_fetch_add_682<'this>(
+    this: &'this AtomicUsize,
+    val: usize,
+    order: Ordering,
+) -> usize {
+    <AtomicUsize>::fetch_add(this, val, order)
+}
+fn call_atomicusize_fetch_sub_683<'this>(
+    this: &'this AtomicUsize,
+    val: usize,
+    order: Ordering,
+) -> usize {
+    <AtomicUsize>::fetch_sub(this, val, order)
+}
+fn call_atomicusize_fetch_and_684<'this>(
+    this: &'this AtomicUsize,
+    val: usize,
+    order: Ordering,
+) -> usize {
+    <AtomicUsize>::fetch_and(this, val, order)
+}
+fn call_atomicusize_fetch_nand_685<'this>(
+    this: &'this AtomicUsize,
+    val: usize,
+    order: Ordering,
+) -> usize {
+    <AtomicUsize>::fetch_nand(this, val, order)
+}
+fn call_atomicusize_fetch_or_686<'this>(
+    this: &'this AtomicUsize,
+    val: usize,
+    order: Ordering,
+) -> usize {
+    <AtomicUsize>::fetch_or(this, val, order)
+}
+fn call_atomicusize_fetch_xor_687<'this>(
+    this: &'this AtomicUsize,
+    val: usize,
+    order: Ordering,
+) -> usize {
+    <AtomicUsize>::fetch_xor(this, val, order)
+}
+fn call_atomicusize_fetch_update_688<'this, F>(
+    this: &'this AtomicUsize,
+    set_order: Ordering,
+    fetch_order: Ordering,
+    f: F,
+) -> Result<usize, usize>
+where
+    F: FnMut(usize) -> Option<usize>,
+{
+    <AtomicUsize>::fetch_update(this, set_order, fetch_order, f)
+}
+fn call_atomicusize_try_update_689<'this>(
+    this: &'this AtomicUsize,
+    set_order: Ordering,
+    fetch_order: Ordering,
+    f: impl FnMut(usize) -> Option<usize>,
+) -> Result<usize, usize> {
+    <AtomicUsize>::try_update(this, set_order, fetch_order, f)
+}
+fn call_atomicusize_update_690<'this>(
+    this: &'this AtomicUsize,
+    set_order: Ordering,
+    fetch_order: Ordering,
+    f: impl FnMut(usize) -> usize,
+) -> usize {
+    <AtomicUsize>::update(this, set_order, fetch_order, f)
+}
+fn call_atomicusize_fetch_max_691<'this>(
+    this: &'this AtomicUsize,
+    val: usize,
+    order: Ordering,
+) -> usize {
+    <AtomicUsize>::fetch_max(this, val, order)
+}
+fn call_atomicusize_fetch_min_692<'this>(
+    this: &'this AtomicUsize,
+    val: usize,
+    order: Ordering,
+) -> usize {
+    <AtomicUsize>::fetch_min(this, val, order)
+}
+const fn call_atomicusize_as_ptr_693<'this>(this: &'this AtomicUsize) -> *mut usize {
+    <AtomicUsize>::as_ptr(this)
+}
+const fn call_atomicptr_new_695<T>(p: *mut T) -> AtomicPtr<T> {
+    <AtomicPtr<T>>::new(p)
+}
+const unsafe fn call_atomicptr_from_ptr_696<'a, T>(
+    ptr: *mut *mut T,
+) -> &'a AtomicPtr<T> {
+    // SAFETY: the caller's promise, whatever it is.
+    unsafe { <AtomicPtr<T>>::from_ptr(ptr) }
+}
+fn call_atomicptr_get_mut_698<'this, T>(
+    this: &'this mut AtomicPtr<T>,
+) -> &'this mut *mut T {
+    <AtomicPtr<T>>::get_mut(this)
+}
+const fn call_atomicptr_into_inner_702<T>(this: AtomicPtr<T>) -> *mut T {
+    <AtomicPtr<T>>::into_inner(this)
+}
+fn call_atomicptr_load_703<'this, T>(
+    this: &'this AtomicPtr<T>,
+    order: Ordering,
+) -> *mut T {
+    <AtomicPtr<T>>::load(this, order)
+}
+fn call_atomicptr_store_704<'this, T>(
+    this: &'this AtomicPtr<T>,
+    ptr: *mut T,
+    order: Ordering,
+) {
+    <AtomicPtr<T>>::store(this, ptr, order)
+}
+fn call_atomicptr_swap_705<'this, T>(
+    this: &'this AtomicPtr<T>,
+    ptr: *mut T,
+    order: Ordering,
+) -> *mut T {
+    <AtomicPtr<T>>::swap(this, ptr, order)
+}
+#[expect(deprecated, reason = "it must be there all the same")]
+fn call_atomicptr_compare_and_swap_706<'this, T>(
+    this: &'this AtomicPtr<T>,
+    current: *mut T,
+    new: *mut T,
+    order: Ordering,
+) -> *mut T {
+    <AtomicPtr<T>>::compare_and_swap(this, current, new, order)
+}
+fn call_atomicptr_compare_exchange_707<'this, T>(
+    this: &'this AtomicPtr<T>,
+    current: *mut T,
+    new: *mut T,
+    success: Ordering,
+    failure: Ordering,
+) -> Result<*mut T, *mut T> {
+    <AtomicPtr<T>>::compare_exchange(this, current, new, success, failure)
+}
+fn call_atomicptr_compare_exchange_weak_708<'this, T>(
+    this: &'this AtomicPtr<T>,
+    current: *mut T,
+    new: *mut T,
+    success: Ordering,
+    failure: Ordering,
+) -> Result<*mut T, *mut T> {
+    <AtomicPtr<T>>::compare_exchange_weak(this, current, new, success, failure)
+}
+fn call_atomicptr_fetch_update_709<'this, T, F>(
+    this: &'this AtomicPtr<T>,
+    set_order: Ordering,
+    fetch_order: Ordering,
+    f: F,
+) -> Result<*mut T, *mut T>
+where
+    F: FnMut(*mut T) -> Option<*mut T>,
+{
+    <AtomicPtr<T>>::fetch_update(this, set_order, fetch_order, f)
+}
+fn call_atomicptr_try_update_710<'this, T>(
+    this: &'this AtomicPtr<T>,
+    set_order: Ordering,
+    fetch_order: Ordering,
+    f: impl FnMut(*mut T) -> Option<*mut T>,
+) -> Result<*mut T, *mut T> {
+    <AtomicPtr<T>>::try_update(this, set_order, fetch_order, f)
+}
+fn call_atomicptr_update_711<'this, T>(
+    this: &'this AtomicPtr<T>,
+    set_order: Ordering,
+    fetch_order: Ordering,
+    f: impl FnMut(*mut T) -> *mut T,
+) -> *mut T {
+    <AtomicPtr<T>>::update(this, set_order, fetch_order, f)
+}
+fn call_atomicptr_fetch_ptr_add_712<'this, T>(
+    this: &'this AtomicPtr<T>,
+    val: usize,
+    order: Ordering,
+) -> *mut T {
+    <AtomicPtr<T>>::fetch_ptr_add(this, val, order)
+}
+fn call_atomicptr_fetch_ptr_sub_713<'this, T>(
+    this: &'this AtomicPtr<T>,
+    val: usize,
+    order: Ordering,
+) -> *mut T {
+    <AtomicPtr<T>>::fetch_ptr_sub(this, val, order)
+}
+fn call_atomicptr_fetch_byte_add_714<'this, T>(
+    this: &'this AtomicPtr<T>,
+    val: usize,
+    order: Ordering,
+) -> *mut T {
+    <AtomicPtr<T>>::fetch_byte_add(this, val, order)
+}
+fn call_atomicptr_fetch_byte_sub_715<'this, T>(
+    this: &'this AtomicPtr<T>,
+    val: usize,
+    order: Ordering,
+) -> *mut T {
+    <AtomicPtr<T>>::fetch_byte_sub(this, val, order)
+}
+fn call_atomicptr_fetch_or_716<'this, T>(
+    this: &'this AtomicPtr<T>,
+    val: usize,
+    order: Ordering,
+) -> *mut T {
+    <AtomicPtr<T>>::fetch_or(this, val, order)
+}
+fn call_atomicptr_fetch_and_717<'this, T>(
+    this: &'this AtomicPtr<T>,
+    val: usize,
+    order: Ordering,
+) -> *mut T {
+    <AtomicPtr<T>>::fetch_and(this, val, order)
+}
+fn call_atomicptr_fetch_xor_718<'this, T>(
+    this: &'this AtomicPtr<T>,
+    val: usize,
+    order: Ordering,
+) -> *mut T {
+    <AtomicPtr<T>>::fetch_xor(this, val, order)
+}
+const fn call_atomicptr_as_ptr_719<'this, T>(this: &'this AtomicPtr<T>) -> *mut *mut T {
+    <AtomicPtr<T>>::as_ptr(this)
 }

@@ -27,9 +27,6 @@ same! { ALWAYS:
     sync::mpsc::RecvError,
     sync::mpsc::TryRecvError,
     sync::mpsc::RecvTimeoutError,
-    sync::atomic::AtomicBool,
-    sync::atomic::AtomicUsize,
-    sync::atomic::AtomicPtr<u8>,
     sync::atomic::Ordering,
     thread::ThreadId,
     thread::LocalKey<u8>,
@@ -39,6 +36,9 @@ same! { ALWAYS:
 
 #[cfg(not(any(feature = "check", lockcheck)))]
 same! { WITHOUT_CHECK:
+    sync::atomic::AtomicBool,
+    sync::atomic::AtomicUsize,
+    sync::atomic::AtomicPtr<u8>,
     sync::Mutex<u8>,
     sync::MutexGuard<'static, u8>,
     sync::RwLock<u8>,

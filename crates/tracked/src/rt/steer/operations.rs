@@ -347,6 +347,27 @@ pub(crate) enum Touched {
     Fixed(Object, Access),
 }
 
+/// Whether the calling thread is under control: a look at its word, which meets nobody.
+#[inline]
+pub(crate) fn is_under_control() -> bool {
+    crate::rt::context::is_steered()
+}
+
+/// An operation on what lies at this address is about to be made; counts it.
+pub(crate) fn on_address(address: usize, kind: OperationKind, access: Access, site: Place) {
+    if let Some((_, thread)) = super::me() {
+        visible(thread, kind, address as u64 | 1 << 63, access, Some(site));
+    }
+}
+
+/// What the worker tried has succeeded: it does not spin.
+pub(crate) fn succeeded() {
+    if let Some((me, thread)) = super::me() {
+        let _busy = thread.enter();
+        me.controller().state().succeeded(me.worker);
+    }
+}
+
 /// Which of so many waiters is told.
 pub(crate) fn choose_waiter(waiters: usize) -> usize {
     draw(Draw::Notified, waiters)
