@@ -45,6 +45,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("tracked-parking-lot", &["tracked"]),
     ("lockcheck-bench", &["lockcheck-bench-cases", "tracked"]),
     ("lockcheck-bench-cases", &[]),
+    ("lockcheck-practice", &[]),
     ("scenarios", &["lockcheck-report", "tracked"]),
 ];
 

@@ -33,6 +33,12 @@ fn the_vocabulary_is_plain() {
 }
 
 #[test]
+fn statements_are_nothing() {
+    let ran = test("statements_are_nothing", None).expect_code(0);
+    assert!(ran.stdout.contains("1 passed"), "{ran}");
+}
+
+#[test]
 fn nothing_pretends_to_have_watched() {
     for name in ["asserts_nothing", "asserts_nothing_to_be_clean"] {
         for setting in [None, Some("check")] {

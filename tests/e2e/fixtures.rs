@@ -7,7 +7,7 @@ use crate::command::{BUILD, RUN, Ran, lockcheck, root, run, target_dir};
 use crate::contract::{self, list, text};
 
 /// The name of a fixture, and a line that it prints.
-const CLEAN: [(&str, &str); 9] = [
+const CLEAN: [(&str, &str); 14] = [
     ("bank_account", "final balance: 51000"),
     ("bounded_queue", "10 items, in order"),
     ("connection_pool", "10 clients served"),
@@ -17,6 +17,11 @@ const CLEAN: [(&str, &str); 9] = [
     ("thread_local", "Thread-5: 1225"),
     ("threads", "all threads are done: T0, T1, T2, T3, T4"),
     ("tree", "101 nodes"),
+    ("downloads", "file 1: 60 %, stopped"),
+    ("error_handling", "6 results, 4 errors"),
+    ("executor_downloads", "3 pages, 2 errors"),
+    ("future_callbacks", "4 callbacks: [1, 4, 16]"),
+    ("worker_pool", "10 results"),
 ];
 
 fn run_fixture(name: &str, arguments: &[&str]) -> Ran {

@@ -27,11 +27,12 @@ enum Tracked {
     No,
 }
 
-const PACKAGES: [Package; 8] = [
+const PACKAGES: [Package; 9] = [
     Package { path: "programs", tracked: Tracked::Check },
     Package { path: "plain", tracked: Tracked::No },
     Package { path: "broken", tracked: Tracked::No },
     Package { path: "suite", tracked: Tracked::CheckInTests },
+    Package { path: "stated", tracked: Tracked::Check },
     Package { path: "off", tracked: Tracked::Off },
     Package { path: "expectations/missing", tracked: Tracked::Check },
     Package { path: "expectations/unexpected", tracked: Tracked::Check },

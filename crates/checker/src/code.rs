@@ -132,6 +132,26 @@ codes! {
     MaskedByTimeout = "LC0303", "masked-by-timeout", true, "only a timeout keeps this from being a deadlock";
 }
 
+impl Code {
+    /// Whether it says, where it has happened, that threads wait for ever.
+    pub fn is_a_hang(self) -> bool {
+        use Code::{
+            CrossProcessDeadlock, Deadlock, ExecutorStarvation, JoinDeadlock, LostWakeup, SelfDeadlock,
+            StuckWait,
+        };
+        matches!(
+            self,
+            Deadlock
+                | SelfDeadlock
+                | JoinDeadlock
+                | StuckWait
+                | LostWakeup
+                | ExecutorStarvation
+                | CrossProcessDeadlock
+        )
+    }
+}
+
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

@@ -27,6 +27,17 @@ pub trait Context {
     fn process(&self) -> u32 {
         0
     }
+    /// That of the process which the thread belongs to.
+    fn process_of(&self, _thread: ThreadId) -> u32 {
+        self.process()
+    }
+    /// The id under which a lock stands in a report.
+    fn lock_name(&self, lock: LockId) -> String {
+        match self.process() {
+            0 => format!("{}", lock.0),
+            process => format!("{process}.{}", lock.0),
+        }
+    }
 }
 
 /// What `Context` knows of a lock.
@@ -304,7 +315,7 @@ impl Finding {
         let held = held.filter_map(|link| link.request.holds.get(link.via)).map(|hold| hold.lock);
         for lock in links.iter().map(|link| link.request.lock).chain(held) {
             locks.entry(lock).or_insert_with(|| {
-                let id = lock_name(context, lock);
+                let id = context.lock_name(lock);
                 let info = context.lock(lock);
                 details.push(LockDetail {
                     id: id.clone(),
@@ -344,18 +355,10 @@ impl Finding {
     }
 }
 
-/// The id under which a lock stands in a report.
-fn lock_name(context: &dyn Context, lock: LockId) -> String {
-    match context.process() {
-        0 => format!("{}", lock.0),
-        process => format!("{process}.{}", lock.0),
-    }
-}
-
 fn evidence(code: Code, link: &CycleLink, context: &dyn Context) -> Evidence {
     let request = &link.request;
     Evidence {
-        process: context.process(),
+        process: context.process_of(request.thread),
         thread: context.thread_name(request.thread),
         event: request.event.into(),
         action: match code {
@@ -365,13 +368,13 @@ fn evidence(code: Code, link: &CycleLink, context: &dyn Context) -> Evidence {
         }
         .to_owned(),
         attempt: request.attempt,
-        lock: lock_name(context, request.lock),
+        lock: context.lock_name(request.lock),
         mode: request.mode,
         holds: request
             .holds
             .iter()
             .map(|hold| HeldLock {
-                lock: lock_name(context, hold.lock),
+                lock: context.lock_name(hold.lock),
                 mode: hold.mode,
                 event: hold.event.into(),
                 site: context.site(hold.site),
@@ -387,7 +390,7 @@ fn action(kind: LockKind, mode: Mode, attempt: Attempt) -> &'static str {
     match kind {
         LockKind::Variable if mode == Mode::Shared => "read",
         LockKind::Variable => "write",
-        LockKind::Gate => "enter",
+        LockKind::Gate => "acquire",
         LockKind::Thread | LockKind::Process => "join",
         LockKind::Pipe => "wait",
         LockKind::Condition | LockKind::Event if attempt == Attempt::Try => "notify",

@@ -487,7 +487,7 @@ impl Judge {
             }
             Record::Access { request, writes } => {
                 let found = self.updates.access(request, *writes, &mut self.order);
-                news.extend(found.and_then(|found| self.edge(found)));
+                news.extend(found.into_iter().filter_map(|found| self.edge(found)));
             }
             Record::Signal { request, ends, turn, heard } => {
                 let signal = Seen { request, turn: *turn, heard };
@@ -590,11 +590,16 @@ impl Judge {
             Notice::BlockingWhileHolding => (Code::BlockingWhileHolding, Tier::Order),
             Notice::MaskedByTimeout => (Code::MaskedByTimeout, Tier::Order),
         };
-        let link = |request: &Request| CycleLink {
-            via: request.holds.len().checked_sub(1).unwrap_or(NO_HOLD),
-            request: request.clone(),
+        // In a circle, the hold that the side before waits for; else the innermost.
+        let via = |index: usize| {
+            let before = &sides[(index + sides.len() - 1) % sides.len()];
+            let holds = &sides[index].holds;
+            let awaited = holds.iter().position(|hold| hold.lock == before.lock);
+            awaited.or(holds.len().checked_sub(1)).unwrap_or(NO_HOLD)
         };
-        let links: Vec<CycleLink> = sides.iter().map(link).collect();
+        let link =
+            |(index, request): (usize, &Request)| CycleLink { via: via(index), request: request.clone() };
+        let links: Vec<CycleLink> = sides.iter().enumerate().map(link).collect();
         if links.is_empty() {
             return None;
         }

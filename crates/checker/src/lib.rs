@@ -4,6 +4,8 @@
 //! findings, byte for byte, on any machine.
 
 pub mod code;
+pub mod declared;
+pub mod family;
 pub mod finding;
 mod ignores;
 pub mod judge;
@@ -15,6 +17,7 @@ mod updates;
 mod wait_edges;
 pub mod waits;
 pub mod words;
+pub mod world;
 
 pub use code::{Code, Tier};
 pub use finding::{

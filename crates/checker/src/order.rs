@@ -330,8 +330,8 @@ impl OrderChecker {
             return self.silence(ignored);
         }
         let tier = match request.attempt {
-            Attempt::Block => Tier::Likely,
-            Attempt::Timed => Tier::Order,
+            Attempt::Block if breach.sure => Tier::Likely,
+            Attempt::Block | Attempt::Timed => Tier::Order,
             Attempt::Try => return,
         };
         let links = vec![CycleLink { request: request.clone(), via: breach.via }];

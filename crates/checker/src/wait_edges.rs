@@ -16,7 +16,8 @@
 //!
 //! | the wait is ended by | then |
 //! |---|---|
-//! | any signal: an event, a condition, the end of a thread | **every** signal that is not ordered with the wait and comes from another thread needs what the wait holds; after one that needs nothing, the object is never spoken of again |
+//! | any signal that comes while it lasts: a condition, the end of a thread or task | **every** signal that is not ordered with the wait and comes from another thread needs what the wait holds; after one that needs nothing, the object is never spoken of again |
+//! | any signal, also one that came before: an event | the same; and no signal is ordered with the wait |
 //! | the signal of its turn: the item put, the room made | that signal needs it, and so does at least one signal of every other thread that signals |
 //! | all of them: a barrier, a queue's tasks | one signal that needs it is enough |
 //!
@@ -128,7 +129,7 @@ impl WaitEdges {
         }
         object.ends = Some(ends);
         let needs = request.holds.iter().any(|hold| hold.attempt == Attempt::Block);
-        if ends == Ends::ByAny && (!needs || object.signals.len() >= SIGNALS_MAX) {
+        if matches!(ends, Ends::ByAny | Ends::Lasting) && (!needs || object.signals.len() >= SIGNALS_MAX) {
             object.free = true;
             object.forget(order);
             return None;
@@ -196,7 +197,8 @@ impl Object {
     /// The first signal that could end the wait, if none of them can.
     fn dead_end<'a>(&'a self, wait: &'a Placed, order: &OrderChecker) -> Option<DeadEnd<'a>> {
         match self.ends.unwrap_or(Ends::ByAny) {
-            Ends::ByAny => {
+            Ends::Lasting if self.signals.iter().any(|signal| is_ordered(wait, signal, order)) => None,
+            Ends::ByAny | Ends::Lasting => {
                 let mut first = None;
                 for signal in self.signals.iter().filter(|signal| could_end(wait, signal, order)) {
                     first = first.or(Some(against(wait, signal)?));
@@ -221,6 +223,14 @@ impl Object {
         let mut threads = self.signals.iter().map(|signal| signal.request.thread);
         (!threads.any(can_do_without)).then_some(end)
     }
+}
+
+/// Whether the signal itself comes before the wait, or after it, on every run.
+fn is_ordered(wait: &Placed, signal: &Placed, order: &OrderChecker) -> bool {
+    let (waiter, signaller) = (&wait.request, &signal.request);
+    (waiter.thread == signaller.thread && signaller.event < waiter.event)
+        || (waiter.thread != signaller.thread && order.are_ordered(wait.place, signal.place))
+        || wait.has_heard_of(signaller.thread, signaller.event)
 }
 
 /// Whether the signal could come while the wait lasts: another thread's, and not ordered with it.
@@ -317,6 +327,8 @@ mod tests {
             let seen = Seen { request: &request, turn: turn.parse().unwrap_or(0), heard: &heard };
             found.extend(match verb {
                 "wait" => edges.wait(seen, false, Ends::ByAny, &mut order),
+                "event" => edges.wait(seen, false, Ends::Lasting, &mut order),
+                "set" => edges.signal(seen, Ends::Lasting, &mut order),
                 "join" => edges.wait(seen, true, Ends::ByAny, &mut order),
                 "turn" => edges.wait(seen, false, Ends::InTurn, &mut order),
                 "all" => edges.wait(seen, false, Ends::ByAll, &mut order),
@@ -430,6 +442,15 @@ mod tests {
         assert_eq!(run("2 signal o a\n1 wait o a heard2>0"), [FOUND]);
         assert_eq!(run("1 wait o a\n2 signal o a heard1>1"), []);
         assert_eq!(run("1 wait o a\n2 signal o a heard3>9"), [FOUND]);
+    }
+
+    #[test]
+    fn an_event_that_was_set_before_is_not_waited_for() {
+        assert_eq!(run("2 set o a\n1 event o a"), [FOUND]);
+        assert_eq!(run("3 set o a\n2 set o a\n1 event o a heard3>1"), []);
+        assert_eq!(run("3 set o a\n3 before 7\n1 after 7\n2 set o a\n1 event o a"), []);
+        assert_eq!(run("1 set o a\n2 set o a\n1 event o a"), []);
+        assert_eq!(run("3 signal o a\n2 signal o a\n1 wait o a heard3>1"), [FOUND], "a notification passes");
     }
 
     #[test]

@@ -16,6 +16,7 @@
 //! | a task | a circle leads back to it, or no worker of its pool can get to it | found when it closed, not here |
 //! | something to do | | not told |
 //! | a signal | the last one was sent while nobody waited, and the wait asks no predicate | a lost wake-up |
+//! | a signal | the last one woke a thread that went on waiting, and others wait elsewhere for the same object | a lost wake-up |
 //! | a signal | a thread waits for a lock that the waiter holds | a deadlock of the two |
 //! | a signal | else | a wait that nobody is left to end |
 //!
@@ -65,6 +66,8 @@ pub struct Waiting {
     pub enders: Enders,
     /// The last signal given before the wait began, if it found nobody and the wait does not check why it waits.
     pub lost: Option<Request>,
+    /// The signal that woke the thread from the same wait before, of which it made no use.
+    pub unused: Option<Request>,
 }
 
 /// A stuck set with its name.
@@ -268,6 +271,10 @@ impl Snapshot {
             let signal = StuckThread { request: signal.clone(), waits_for: Vec::new() };
             return Stuck { kind: StuckKind::LostWakeup, threads: vec![self.describe(index, &[]), signal] };
         }
+        if let Some((index, signal)) = self.woken_in_vain(waiters) {
+            let signal = StuckThread { request: signal.clone(), waits_for: Vec::new() };
+            return Stuck { kind: StuckKind::LostWakeup, threads: vec![self.describe(index, &[]), signal] };
+        }
         for &waiter in waiters {
             let needs_what_it_holds = |&&other: &&usize| {
                 other != waiter && self.waits_for(other, &[waiter]).iter().any(|(_, hold)| hold.is_some())
@@ -280,6 +287,18 @@ impl Snapshot {
         }
         let threads = waiters.iter().map(|&index| self.describe(index, &[])).collect();
         Stuck { kind: StuckKind::StuckWait, threads }
+    }
+
+    /// A waiter, and a signal that might have been for it but woke one who waits at another line, for something else.
+    fn woken_in_vain(&self, waiters: &[usize]) -> Option<(usize, &Request)> {
+        let site = |index: usize| self.waiting[index].request.site;
+        waiters.iter().find_map(|&woken| {
+            let signal = self.waiting[woken].unused.as_ref()?;
+            let other = waiters.iter().copied().find(|&other| {
+                site(other) != site(woken) && self.waiting[other].request.thread != signal.thread
+            })?;
+            Some((other, signal))
+        })
     }
 
     fn describe(&self, index: usize, circle: &[usize]) -> StuckThread {
@@ -348,7 +367,7 @@ mod tests {
             None if how == "up" => Enders::OtherHolders(LockKind::RwLock),
             None => Enders::Holders(LockKind::RwLock),
         };
-        Waiting { request, enders, lost: None }
+        Waiting { request, enders, lost: None, unused: None }
     }
 
     fn lock(name: &str) -> LockId {

@@ -63,7 +63,7 @@ pub fn message(finding: &Finding) -> String {
         Code::LostUpdate => {
             format!("an update of {what} by {who} was overwritten by one that had not seen it")
         }
-        Code::AtomicityViolation if first.action == "enter" => {
+        Code::AtomicityViolation if is_gate(finding) => {
             format!("{} were in {what} at once, which is declared to serialise them", threads(finding))
         }
         Code::AtomicityViolation => {
@@ -118,7 +118,7 @@ pub fn advice(finding: &Finding) -> String {
         }
         Code::DataRace => "guard all accesses with one lock, or make the datum atomic",
         Code::LostUpdate => "hold one lock from the read to the write, or use one atomic read-modify-write",
-        Code::AtomicityViolation if finding.evidence.first().is_some_and(|side| side.action == "enter") => {
+        Code::AtomicityViolation if is_gate(finding) => {
             "hold one lock throughout the gate, or take the gate away: what it kept silent is reported again"
         }
         Code::AtomicityViolation => "hold one lock across all the steps",
@@ -198,7 +198,8 @@ pub fn deed(side: &Evidence, label: &str) -> Option<String> {
         "release" => format!("releases {label}"),
         "acquire" => format!("acquires {label}"),
         "spawn" => format!("spawns {label}"),
-        "enter" => format!("enters {label}"),
+        "recv" => format!("reads from {label}"),
+        "send" => format!("writes to {label}"),
         "submit" => format!("submits a task to {label}"),
         _ => return None,
     })
@@ -206,7 +207,7 @@ pub fn deed(side: &Evidence, label: &str) -> Option<String> {
 
 /// Whether the side asks for what others hold, rather than for what they do.
 pub fn asks_for_a_lock(side: &Evidence) -> bool {
-    !matches!(side.action.as_str(), "join" | "wait" | "notify" | "submit")
+    !matches!(side.action.as_str(), "join" | "wait" | "notify" | "submit" | "recv" | "send")
 }
 
 /// The hold that links side `index` to the side before: the lock that one waits for, if it is one.
@@ -511,6 +512,11 @@ fn starvation_message(finding: &Finding) -> String {
 /// What kind of object it is about.
 fn class(finding: &Finding) -> &str {
     finding.locks.first().map_or("lock", |lock| lock.class.as_str())
+}
+
+/// Threads that were in a declared gate at once.
+pub fn is_gate(finding: &Finding) -> bool {
+    finding.code == Code::AtomicityViolation && finding.locks.first().is_some_and(|lock| lock.class == "gate")
 }
 
 /// Readers of one lock who all ask to write it.

@@ -30,8 +30,12 @@ pub struct Ranked {
     pub stated: SiteId,
     /// Which of the thread's statements it is, told apart by when it was made.
     pub statement: u32,
+    /// A number that is equal for all statements in one file; 0: none is made.
+    pub file: u64,
     /// Where the lock was created.
     pub created: SiteId,
+    /// Whether that is a place of the program's own: locks made by `.map(Mutex::new)` are all created at one of std's.
+    pub own: bool,
     /// The same as a number that is equal for all locks created on one line.
     pub line: u64,
     /// A number that is equal for all locks of one name; 0: it has none.

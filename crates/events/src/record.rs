@@ -95,8 +95,10 @@ pub enum Notice {
 /// Which signals of an object end a wait for it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum Ends {
-    /// Any one: an event that is set, a condition that is notified, a thread that ends.
+    /// Any one that comes while it lasts: a condition that is notified, a thread or a task that ends.
     ByAny,
+    /// Any one, also one that came before: an event that is set.
+    Lasting,
     /// The one with the wait's number: the item that is put, the room that is made.
     InTurn,
     /// It takes all of them: a barrier, a queue's tasks.

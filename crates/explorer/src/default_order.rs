@@ -9,7 +9,7 @@ use crate::strategy::{Draw, RunEnd, Strategy};
 /// |---|---|
 /// | ready | the one that ran last, else the lowest |
 /// | yielding | the next one after the one that ran last, round and round |
-/// | waiting for a timeout | the earliest, among equals the lowest |
+/// | waiting for a timeout | as for yielding: how long somebody sleeps is often not the same twice |
 /// | spinning | as for yielding |
 ///
 /// `None` if nobody can go on.
@@ -22,12 +22,8 @@ pub fn default_choice(moment: &Moment<'_>) -> Option<Worker> {
     if let Some(place) = moment.pending.iter().position(is_ready) {
         return Some(Worker(place as u32));
     }
-    next_in_turn(moment, Readiness::Yielding)
-        .or_else(|| {
-            let timed = moment.workers().filter(|(_, pending)| pending.readiness == Readiness::Timeout);
-            timed.min_by_key(|(worker, pending)| (pending.deadline, *worker)).map(|(worker, _)| worker)
-        })
-        .or_else(|| next_in_turn(moment, Readiness::Spinning))
+    let classes = [Readiness::Yielding, Readiness::Timeout, Readiness::Spinning];
+    classes.into_iter().find_map(|class| next_in_turn(moment, class))
 }
 
 /// The next one of this readiness after the one that ran last.
@@ -37,7 +33,8 @@ fn next_in_turn(moment: &Moment<'_>, wanted: Readiness) -> Option<Worker> {
     later.or_else(|| willing.next()).map(|(worker, _)| worker)
 }
 
-/// One run in the default order.
+/// One run in the default order, but that time passes as it does: of those who wait for a timeout, the earliest goes
+/// first.
 #[derive(Debug, Default)]
 pub struct DefaultOrder {
     begun: bool,
@@ -57,7 +54,18 @@ impl Strategy for DefaultOrder {
     }
 
     fn choose(&mut self, moment: &Moment<'_>) -> Option<Worker> {
-        default_choice(moment)
+        let default = default_choice(moment)?;
+        let timed = moment.workers().filter(|(_, pending)| pending.readiness == Readiness::Timeout);
+        let deadline = |worker: Worker| moment.of(worker).deadline;
+        match timed.map(|(worker, _)| worker).min_by_key(|worker| deadline(*worker)) {
+            Some(earliest)
+                if moment.of(default).readiness == Readiness::Timeout
+                    && deadline(earliest) < deadline(default) =>
+            {
+                Some(earliest)
+            }
+            _ => Some(default),
+        }
     }
 
     fn draw(&mut self, _: &Moment<'_>, _: Worker, _: Draw, _: u32) -> u32 {

@@ -176,7 +176,7 @@ impl Directed {
         if let Some(default) = default.filter(|default| free(*default)) {
             return Some(default);
         }
-        let class = |worker: &Worker| (moment.of(*worker).readiness, moment.of(*worker).deadline, *worker);
+        let class = |worker: &Worker| (moment.of(*worker).readiness, *worker);
         moment.workers().map(|(worker, _)| worker).filter(|worker| free(*worker)).min_by_key(class)
     }
 

@@ -317,7 +317,7 @@ pub struct Pending {
     pub parent: Worker,
     /// How many workers the parent had spawned before it.
     pub ordinal: u32,
-    /// For `Timeout`: the virtual moment at which it would give up or wake. The earliest goes first by default.
+    /// For `Timeout`: the virtual moment at which it would give up or wake.
     pub deadline: u64,
 }
 

@@ -75,9 +75,12 @@ pub(crate) fn anybody(generator: &mut Generator, moment: &Moment<'_>) -> Option<
 
 /// Now and then, somebody who waits for a timeout although others could go on.
 pub(crate) fn early_timeout(generator: &mut Generator, moment: &Moment<'_>) -> Option<Worker> {
+    if !generator.one_in(RARE) {
+        return None;
+    }
     let timed = |(_, pending): &(Worker, &Pending)| pending.readiness == Readiness::Timeout;
     let waiting = moment.workers().filter(timed).count() as u32;
-    if waiting == 0 || !generator.one_in(RARE) {
+    if waiting == 0 {
         return None;
     }
     moment.workers().filter(timed).nth(generator.below(waiting) as usize).map(|(worker, _)| worker)

@@ -85,7 +85,8 @@ impl<C: Read + Write> Strategy for Remote<C> {
 }
 
 /// Answers one run's questions by a strategy whose `begin` has just said yes. `Ok(None)`: the program went away in the
-/// middle of the run, without an end; the strategy has been told that the run was cut.
+/// middle of the run, without an end, or asked nothing for as long as the connection waits; the strategy has been told
+/// that the run was cut.
 pub fn serve(
     connection: &mut (impl Read + Write),
     strategy: &mut dyn Strategy,
@@ -124,7 +125,11 @@ pub fn serve(
 fn is_gone(error: &io::Error) -> bool {
     matches!(
         error.kind(),
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+        io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::WouldBlock
+            | io::ErrorKind::TimedOut
     )
 }
 

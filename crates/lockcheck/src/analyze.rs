@@ -131,9 +131,11 @@ fn together(notes: Vec<(String, &Path)>, of: usize) -> Vec<String> {
 }
 
 /// Source text as it is found, but none for a trace: the line of a site in one is a location number.
-struct Texts {
-    sources: SourceMap,
-    traces: BTreeSet<PathBuf>,
+pub struct Texts {
+    /// Where the files are.
+    pub sources: SourceMap,
+    /// The traces of events.
+    pub traces: BTreeSet<PathBuf>,
 }
 
 impl Sources for Texts {

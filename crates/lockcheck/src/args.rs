@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use lockcheck_checker::{Code, Tier};
 
 use crate::exit::Exit;
+use crate::explore::args::{ConfirmArgs, ExploreArgs, ReplayArgs};
 use crate::swapped_tree::Swappable;
 
 const EXAMPLES: &str = "\
@@ -71,6 +72,9 @@ pub enum Command {
         #[arg(value_name = "TRACE", required = true)]
         traces: Vec<PathBuf>,
     },
+    /// Write down the order in which a program takes its locks, or hold what it does against such an order.
+    #[command(after_help = Exit::table())]
+    Order(OrderArgs),
     /// Judge protocol sketches: execute every interleaving, or (`--observe`) one run with the real locks.
     #[command(after_help = Exit::table())]
     Litmus(LitmusArgs),
@@ -80,6 +84,15 @@ pub enum Command {
         /// What the sketch is called in the report.
         name: String,
     },
+    /// Run a program many times under a controlled scheduler: other orders, other ends; or all of them.
+    #[command(after_help = Exit::table())]
+    Explore(ExploreArgs),
+    /// Run a program once, by the schedule of a finding.
+    #[command(after_help = Exit::table())]
+    Replay(ReplayArgs),
+    /// Drive a program into what was predicted of it, or say why that cannot be.
+    #[command(after_help = Exit::table())]
+    Confirm(ConfirmArgs),
     /// Explain a finding code; without one, list them all.
     Explain {
         /// `LC0001` or `lock-order-cycle`, in any case.
@@ -272,6 +285,37 @@ pub struct AnalyzeArgs {
     pub judge: JudgeArgs,
 }
 
+/// `lockcheck order`.
+#[derive(Debug, Args)]
+pub struct OrderArgs {
+    /// What to look at: traces of any form that `analyze` takes, folders with traces, or one package or fixture, which
+    /// is built and run.
+    #[arg(value_name = "TRACE|PATH|FIXTURE", required = true)]
+    pub targets: Vec<PathBuf>,
+
+    /// Arguments for the program, where one is run.
+    #[arg(last = true, value_name = "ARGS")]
+    pub rest: Vec<OsString>,
+
+    /// Write the observed order here, to be read and changed by people (`-`: to stdout).
+    #[arg(long, value_name = "FILE", required_unless_present = "check", conflicts_with = "check")]
+    pub emit: Option<PathBuf>,
+
+    /// Overwrite the file that `--emit` names.
+    #[arg(long, requires = "emit")]
+    pub force: bool,
+
+    /// Report what is done against the order in this file.
+    #[arg(long, value_name = "FILE")]
+    pub check: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub select: SelectArgs,
+
+    #[command(flatten)]
+    pub judge: JudgeArgs,
+}
+
 /// The subcommand by which this program calls itself.
 pub const OBSERVE_ONE: &str = "observe-one-sketch";
 
@@ -451,7 +495,7 @@ fn parse_limit(text: &str) -> Result<usize, String> {
 }
 
 /// `10`, `10s`, `500ms`, `2m`.
-fn parse_duration(text: &str) -> Result<Duration, String> {
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let unit_ms = match &text[digits..] {
         "" | "s" => 1_000,

@@ -16,8 +16,10 @@ mod event_trace;
 mod exit;
 mod expectations;
 mod explain;
+mod explore;
 mod family;
 mod litmus;
+mod order;
 mod outcome;
 mod output;
 mod package;
@@ -35,6 +37,7 @@ mod test;
 mod traces;
 mod verify;
 mod watch;
+mod world;
 
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -76,9 +79,13 @@ fn call(arguments: &[OsString]) -> error::Result<Exit> {
         Command::Analyze(args) => analyze::analyze(args, style),
         Command::Convert(args) => convert::convert(args, style),
         Command::Graph { traces } => analyze::graph(traces),
+        Command::Order(args) => order::order(args, style),
         Command::Litmus(args) => litmus::litmus(args, style),
         Command::ObserveOne { name } => litmus::observe_one(name),
         Command::Verify(args) => verify::verify(args, style),
+        Command::Explore(args) => explore::explore(args, style),
+        Command::Replay(args) => explore::replay(args, style),
+        Command::Confirm(args) => explore::confirm(args, style),
         Command::Explain { code } => {
             output::to_stdout(&code.map_or_else(explain::list, |code| explain::page(code).to_owned()));
             Ok(Exit::Clean)

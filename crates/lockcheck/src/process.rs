@@ -9,7 +9,7 @@
 //! **Nobody is left behind.** This process is the family's subreaper: orphans become its children, are reaped, and
 //! are ended when the program has been gone for [`OUTLIVE`].
 //!
-//! Nothing is polled but a family that is about to be ended, and, on request, its standstill.
+//! The family is sampled from outside while it runs (`world`), which tells when part of it can never move again.
 
 use std::io;
 use std::os::unix::net::UnixDatagram;
@@ -24,6 +24,7 @@ use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 use crate::error::{CliError, Result};
 use crate::family::{self, Task};
 use crate::signals::{FORWARDED, Signals};
+use crate::world::{Closed, World};
 
 /// From the decision to end the family to its last moment.
 const GRACE: Duration = Duration::from_millis(900);
@@ -42,6 +43,8 @@ pub enum Event {
     Notified,
     /// No thread of the family has run for as long as the caller named.
     Standstill(Vec<Task>),
+    /// Part of the family can never move again.
+    Closed(Box<Closed>),
 }
 
 /// What the caller wants.
@@ -62,6 +65,8 @@ pub struct Ended {
     pub by_tool: bool,
     /// How many processes outlived the program and had to be ended.
     pub outlived: usize,
+    /// Whether the system did not let us see what threads wait for.
+    pub blind: bool,
 }
 
 /// Runs `command` to its end. `notify` is where the family's datagrams arrive.
@@ -69,6 +74,7 @@ pub fn watch(
     command: &mut Command,
     notify: &UnixDatagram,
     hang_after: Option<Duration>,
+    world: World,
     on_event: &mut dyn FnMut(Event) -> Action,
 ) -> Result<Ended> {
     let failed = |what: &str| {
@@ -89,6 +95,7 @@ pub fn watch(
         by_tool: false,
         outlived: 0,
         standstill: hang_after.map(Standstill::new),
+        world,
     };
     watch.run(notify, on_event)
 }
@@ -146,6 +153,7 @@ struct Watch {
     by_tool: bool,
     outlived: usize,
     standstill: Option<Standstill>,
+    world: World,
 }
 
 impl Watch {
@@ -163,6 +171,11 @@ impl Watch {
             }
             self.pass_signals_on();
             self.press_on();
+            if let Some(closed) = self.closed()
+                && on_event(Event::Closed(Box::new(closed))) == Action::End
+            {
+                self.end_now();
+            }
             if let Some(tasks) = self.standing_still()
                 && on_event(Event::Standstill(tasks)) == Action::End
             {
@@ -174,7 +187,8 @@ impl Watch {
             on_event(Event::Notified);
         }
         let status = self.status.unwrap_or_default();
-        Ok(Ended { status, by_tool: self.by_tool, outlived: self.outlived })
+        let (by_tool, outlived, blind) = (self.by_tool, self.outlived, self.world.is_blind());
+        Ok(Ended { status, by_tool, outlived, blind })
     }
 
     /// Takes leave of all children that have ended, adopted ones included.
@@ -244,7 +258,12 @@ impl Watch {
             Some(Ending { terminate: Some(at), .. }) => Some(at),
             Some(Ending { kill, .. }) if now < kill => Some(kill),
             Some(_) => Some(now + KILL_AGAIN),
-            None => self.standstill.as_ref().map(|standstill| standstill.next),
+            // The program has ended, and with it the world.
+            None if self.status.is_some() => None,
+            None => {
+                let standstill = self.standstill.as_ref().map(|standstill| standstill.next);
+                Some(standstill.map_or(self.world.next(), |next| next.min(self.world.next())))
+            }
         };
         let timeout = due.map(|at| at.saturating_duration_since(now) + Duration::from_millis(1));
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
@@ -270,6 +289,11 @@ impl Watch {
             let members = self.family().into_iter().filter(|&pid| family::group_of(pid) == group);
             family::signal_all(&members.collect::<Vec<_>>(), signal);
         }
+    }
+
+    fn closed(&mut self) -> Option<Closed> {
+        let over = self.ending.is_some() || self.status.is_some();
+        if over { None } else { self.world.sample() }
     }
 
     fn standing_still(&mut self) -> Option<Vec<Task>> {

@@ -16,6 +16,8 @@ pub struct Records {
     pub process: Option<Process>,
     /// How many `Record::Stuck` there were.
     pub stuck: usize,
+    /// Whether it had locks in common with other processes.
+    pub shares: bool,
     threads: HashMap<ThreadId, Thread>,
     locks: HashMap<LockId, Lock>,
     sites: HashMap<SiteId, RawSite>,
@@ -26,6 +28,8 @@ pub struct Records {
 /// Which process it was.
 #[derive(Clone, Debug)]
 pub struct Process {
+    /// The system's number for it.
+    pub pid: u32,
     /// The executable's path.
     pub exe: String,
     /// Where it was started.
@@ -55,9 +59,9 @@ impl Records {
     /// Takes the next record.
     pub fn feed(&mut self, record: &Record) {
         match record {
-            Record::Process { exe, cwd, started_ns, .. } => {
-                let (exe, cwd) = (exe.clone(), cwd.clone());
-                self.process = Some(Process { exe, cwd, started_ns: *started_ns });
+            Record::Process { pid, exe, cwd, started_ns } => {
+                let (pid, exe, cwd) = (*pid, exe.clone(), cwd.clone());
+                self.process = Some(Process { pid, exe, cwd, started_ns: *started_ns });
             }
             Record::Module { path, base, range } => {
                 self.modules.push(Module { path: path.clone(), base: *base, range: *range });
@@ -75,8 +79,14 @@ impl Records {
                 self.locks.insert(*lock, Lock { kind: *kind, name: name.clone(), created: *created });
             }
             Record::Stuck { .. } => self.stuck += 1,
+            Record::Shared { .. } => self.shares = true,
             _ => {}
         }
+    }
+
+    /// Where the lock was created and what it is called, as ids go.
+    pub fn lock(&self, lock: LockId) -> Option<(SiteId, Option<&str>)> {
+        self.locks.get(&lock).map(|known| (known.created, known.name.as_deref()))
     }
 
     /// The tables with what is needed to make names of them. `index` is the process's position in the family.

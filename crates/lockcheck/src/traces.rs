@@ -6,10 +6,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use lockcheck_checker::{Finding, Judge, Report, Stats, stale};
+use lockcheck_checker::family::{self, Source};
+use lockcheck_checker::{Context, Finding, Judge, Report, Stats, stale};
 use lockcheck_events::event_file;
 use lockcheck_events::source::SourceMap;
 use lockcheck_events::trace_file::{EXTENSION, TraceError, TraceReader};
+use lockcheck_events::{Frame, Site, wait_board};
 
 use crate::error::{CliError, Result};
 use crate::event_trace::{EventFile, Form, TEXT_EXTENSION};
@@ -32,6 +34,12 @@ struct Judged {
     path: PathBuf,
     records: Records,
     judge: Judge,
+}
+
+impl Judged {
+    fn pid(&self) -> Option<i32> {
+        self.records.process.as_ref().map(|process| process.pid as i32)
+    }
 }
 
 impl Traces {
@@ -62,6 +70,12 @@ impl Traces {
         self.processes.is_empty()
     }
 
+    /// The executable that left the first trace, and where it was started.
+    pub fn program(&self) -> Option<(&Path, &Path)> {
+        let process = self.processes.iter().find_map(|judged| judged.records.process.as_ref())?;
+        Some((Path::new(&process.exe), Path::new(&process.cwd)))
+    }
+
     /// What is known of the process whose trace this is, and its position.
     pub fn process(&self, path: &Path) -> Option<(u32, &Records)> {
         let index = self.processes.iter().position(|judged| judged.path == path)?;
@@ -79,6 +93,38 @@ impl Traces {
         self.processes.iter().map(|judged| judged.records.stuck).sum()
     }
 
+    /// Whether one of these processes has reported a stuck set by itself.
+    pub fn knows_stuck(&self, pids: &[i32]) -> bool {
+        let knows =
+            |judged: &Judged| judged.records.stuck > 0 && judged.pid().is_some_and(|pid| pids.contains(&pid));
+        self.processes.iter().any(knows)
+    }
+
+    /// The position of a process, by the system's number for it; the latest, where the number was given again.
+    pub fn position(&self, pid: i32) -> Option<usize> {
+        self.processes.iter().rposition(|judged| judged.pid() == Some(pid))
+    }
+
+    /// Where a thread of a process says that it waits, on the board beside its trace: its line and its stack.
+    pub fn awaits(
+        &self,
+        (pid, tid): (i32, i32),
+        sources: &SourceMap,
+        symbols: &Symbols,
+    ) -> Option<(Site, Vec<Frame>)> {
+        let index = self.position(pid)?;
+        let judged = &self.processes[index];
+        let board = wait_board::read(judged.path.parent()?, pid.unsigned_abs()).ok()?;
+        let wait = board.into_iter().find(|wait| wait.task == tid.unsigned_abs())?;
+        let context = judged.records.context(index as u32, sources, symbols);
+        Some((context.site(wait.site), context.backtrace(wait.stack)))
+    }
+
+    /// How many processes have left a trace.
+    pub fn count(&self) -> usize {
+        self.processes.len()
+    }
+
     /// Where the source files are: from the caller's hints, and from where the processes were started. Text that
     /// has changed since the first of them started is not shown.
     pub fn sources(&self, hints: impl IntoIterator<Item = PathBuf>) -> SourceMap {
@@ -93,6 +139,25 @@ impl Traces {
             Some(moment) => map.not_after(moment),
             None => map,
         }
+    }
+
+    /// What only the traces of several processes together show. They are read a second time for it.
+    fn across_processes(&self, sources: &SourceMap, symbols: &Symbols) -> Vec<Finding> {
+        if self.processes.iter().filter(|judged| judged.records.shares).count() < 2 {
+            return Vec::new();
+        }
+        let contexts: Vec<_> = (0_u32..)
+            .zip(&self.processes)
+            .map(|(index, judged)| judged.records.context(index, sources, symbols))
+            .collect();
+        let contexts: Vec<&dyn Context> = contexts.iter().map(|context| context as &dyn Context).collect();
+        let source = |judged: &Judged| {
+            // What is wrong with a trace was said when it was read first.
+            let records =
+                TraceReader::open(&judged.path).into_iter().flatten().map_while(|record| record.ok());
+            Source { pid: judged.pid().unwrap_or_default() as u32, records: Box::new(records) }
+        };
+        family::judge(self.processes.iter().map(source).collect()).findings(&contexts)
     }
 
     /// One report over all processes: counts summed, findings by fingerprint. The verdict is left to the caller.
@@ -116,6 +181,9 @@ impl Traces {
                     None => drop(findings.insert(finding.fingerprint.clone(), finding)),
                 }
             }
+        }
+        for finding in self.across_processes(sources, symbols) {
+            findings.entry(finding.fingerprint.clone()).or_insert(finding);
         }
         merged.findings = findings.into_values().collect();
         merged.stats.processes = self.processes.len() as u64;

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use lockcheck_checker::Report;
+use lockcheck_checker::world::StuckSet;
+use lockcheck_checker::{Code, Finding, Report, Tier};
 use lockcheck_events::source::SourceMap;
 use tempfile::TempDir;
 
@@ -23,6 +24,7 @@ use crate::output;
 use crate::process::{self, Action, Ended, Event};
 use crate::symbols::Symbols;
 use crate::traces::{self, Traces};
+use crate::world::{Closed, World};
 
 /// The name of the socket in the folder of traces.
 const NOTIFY: &str = "notify";
@@ -117,6 +119,10 @@ struct Run<'a> {
     shown: BTreeSet<String>,
     /// How many stuck sets have been acted upon.
     stuck: usize,
+    /// What was seen from outside.
+    from_outside: Vec<Finding>,
+    /// How many processes there were when that was seen.
+    processes_seen: u64,
     /// Remarks for the report.
     notes: Vec<String>,
 }
@@ -138,14 +144,33 @@ pub fn watch(
         symbols.preload(executable);
     }
     let mut command = std::mem::replace(&mut job.command, Command::new(""));
-    let mut run =
-        Run { job: &job, style, judgement, symbols, shown: BTreeSet::new(), stuck: 0, notes: Vec::new() };
+    let mut run = Run {
+        job: &job,
+        style,
+        judgement,
+        symbols,
+        shown: BTreeSet::new(),
+        stuck: 0,
+        from_outside: Vec::new(),
+        processes_seen: 0,
+        notes: Vec::new(),
+    };
     let mut on_event = |event| match event {
         Event::Notified => run.look(&folder),
         Event::Standstill(tasks) => run.stands_still(&folder, &family::describe(&tasks)),
+        Event::Closed(closed) => run.is_closed(&folder, &closed),
     };
-    let ended = process::watch(&mut command, &folder.notify, job.hang_after, &mut on_event)?;
+    let world = World::new(&folder.path);
+    let ended = process::watch(&mut command, &folder.notify, job.hang_after, world, &mut on_event)?;
     run.finish(&folder, ended, nothing_recorded)
+}
+
+/// Whether what was seen from outside is what the finding foretold: it waits at all places where the finding asks.
+fn comes_true(foretold: &Finding, actual: &Finding) -> bool {
+    let waits = |site| actual.evidence.iter().any(|side| side.site == site && side.site.line != 0);
+    foretold.code == Code::CrossProcessDeadlock
+        && foretold.tier < Tier::Actual
+        && foretold.evidence.iter().all(|side| waits(side.site.clone()))
 }
 
 impl Run<'_> {
@@ -167,9 +192,30 @@ impl Run<'_> {
 
     fn stands_still(&mut self, folder: &TraceFolder, lines: &[String]) -> Action {
         let after = self.job.hang_after.unwrap_or_default().as_secs_f64();
-        self.notes.push(format!("no thread of the program has run for {after} s"));
+        self.notes.push(format!(
+            "suspected hang: no thread of the program has run for {after} s; something might still end its waits, so \
+             that it is not known to be a deadlock"
+        ));
         self.notes.extend(lines.iter().cloned());
         self.report_early(&folder.read().unwrap_or_default())
+    }
+
+    /// Part of the family can never move again, seen from outside. A process that has said so by itself knows more.
+    fn is_closed(&mut self, folder: &TraceFolder, closed: &Closed) -> Action {
+        let traces = folder.read().unwrap_or_default();
+        let told = |set: &&StuckSet| traces.knows_stuck(&closed.pids(set));
+        let new: Vec<&StuckSet> = closed.sets.iter().filter(|set| !told(set)).collect();
+        if new.is_empty() {
+            return Action::Continue;
+        }
+        let sources = traces.sources(self.job.hints.iter().cloned());
+        for set in new {
+            self.from_outside.push(closed.finding(set, &traces, &sources, &self.symbols));
+            self.notes.extend(closed.lines(set));
+        }
+        self.processes_seen = self.processes_seen.max(closed.family.processes.len() as u64);
+        self.stuck = traces.stuck();
+        self.report_early(&traces)
     }
 
     fn report_early(&mut self, traces: &Traces) -> Action {
@@ -184,6 +230,7 @@ impl Run<'_> {
     fn report(&self, traces: &Traces, facts: Facts, whole: bool) -> (Report, SourceMap) {
         let sources = traces.sources(self.job.hints.iter().cloned());
         let mut report = traces.report(&self.job.target, &sources, &self.symbols);
+        report.findings.retain(|finding| !self.from_outside.iter().any(|actual| comes_true(finding, actual)));
         let rules = Rules { race: RaceRule::All, format: self.style.format };
         // What is reported early is what has happened; predictions can wait for the end.
         if facts.status.is_some()
@@ -191,6 +238,9 @@ impl Run<'_> {
         {
             report.notes.push(error.message);
         }
+        report.findings.extend(self.from_outside.iter().cloned());
+        report.findings.sort_by(|one, other| one.fingerprint.cmp(&other.fingerprint));
+        report.stats.processes = report.stats.processes.max(self.processes_seen);
         report.notes.extend(self.notes.iter().cloned());
         report.program = facts.status;
         self.judgement.suppress(&mut report, whole);
@@ -228,6 +278,13 @@ impl Run<'_> {
             recorded: !traces.is_empty(),
             must_record: self.job.must_record,
         };
+        if ended.blind {
+            self.notes.push(
+                "the system does not let lockcheck see what the threads of some processes wait in (see proc(5), \
+                 `/proc/PID/syscall`): a deadlock among them is not noticed from outside"
+                    .to_owned(),
+            );
+        }
         if traces.is_empty() && !ended.by_tool {
             self.notes.push(nothing_recorded());
         }

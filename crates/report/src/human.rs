@@ -166,8 +166,10 @@ impl<'a> Layout<'a> {
     fn without_text(&self, marks: &[&Mark<'_>], elements: &mut Vec<Element<'static>>) {
         for mark in marks {
             let site = mark.site;
-            let mut origin =
-                Origin::path(self.path(&site.package, &site.file)).line(site.line.try_into().unwrap_or(0));
+            let mut origin = Origin::path(self.path(&site.package, &site.file));
+            if site.line != 0 {
+                origin = origin.line(site.line.try_into().unwrap_or(0));
+            }
             if site.column != 0 {
                 origin = origin.char_column(site.column.try_into().unwrap_or(0));
             }
@@ -268,7 +270,7 @@ fn footer(finding: &Finding) -> Vec<Element<'static>> {
     }
     notes.push(certainty(finding));
     if let Some(schedule) = &finding.schedule {
-        notes.push(format!("replay with `lockcheck replay {schedule}`"));
+        notes.push(format!("the schedule `{schedule}` replays it"));
     }
     let code = finding.code;
     notes.push(format!(
@@ -294,9 +296,9 @@ fn certainty(finding: &Finding) -> String {
             "unordered by happens-before in this run, which is no proof; not yet confirmed"
         }
         _ if words::is_breach(finding) => {
-            "the program states an order of these locks, and this is another one; whether they can deadlock is not asked"
+            "an order of these locks is stated, and this is another one; whether they can deadlock is not asked"
         }
-        Tier::Likely if finding.evidence.iter().all(|side| side.action == "enter") => {
+        Tier::Likely if words::is_gate(finding) => {
             "it happened in this run that the gate was no gate; whether harm comes of it is not asked"
         }
         Tier::Likely if matches!(finding.code, Code::LostUpdate | Code::AtomicityViolation) => {
@@ -328,7 +330,7 @@ fn certainty(finding: &Finding) -> String {
 
 /// Whether the side touches data, instead of asking for what another side has.
 fn is_access(side: &Evidence) -> bool {
-    matches!(side.action.as_str(), "read" | "write" | "begin" | "release" | "acquire" | "spawn" | "enter")
+    matches!(side.action.as_str(), "read" | "write" | "begin" | "release" | "acquire" | "spawn")
 }
 
 /// A finding with the names that all its parts use.
@@ -386,6 +388,8 @@ impl<'a> View<'a> {
             "join" => format!("{who} joins {lock}"),
             "wait" if evidence.lock == self.finding.evidence[0].lock => format!("{who} waits for it too"),
             "wait" => format!("{who} waits for {lock}"),
+            "recv" => format!("{who} reads from {lock}"),
+            "send" => format!("{who} writes to {lock}"),
             _ => format!("{who} needs {lock}"),
         }
     }

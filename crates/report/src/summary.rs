@@ -78,8 +78,12 @@ fn is_deadlock(code: Code) -> bool {
 
 fn counts(report: &Report) -> String {
     let stats = &report.stats;
-    let mut parts = vec![plural(stats.threads, "thread"), plural(stats.locks, "lock")];
-    parts.push(plural(stats.edges, "lock-order edge"));
+    let mut parts = vec![plural(stats.threads, "thread")];
+    if stats.edges > 0 {
+        parts.extend([plural(stats.locks, "lock"), plural(stats.edges, "lock-order edge")]);
+    } else {
+        parts.push("no lock taken under another".to_owned());
+    }
     if stats.processes > 1 {
         parts.push(plural(stats.processes, "process"));
     }
@@ -119,7 +123,7 @@ mod tests {
         clean.program = Some(ProgramStatus { code: Some(0), signal: None });
         assert_eq!(
             summary(&clean),
-            "lockcheck: clean: no deadlock found in `fixtures/bank`; 3 threads, 0 locks, 0 lock-order edges, \
+            "lockcheck: clean: no deadlock found in `fixtures/bank`; 3 threads, no lock taken under another, \
              2 processes; the program ended normally"
         );
         let mut hang = report(Verdict::Hang);

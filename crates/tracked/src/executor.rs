@@ -404,7 +404,9 @@ impl<T> Task<T> {
     /// Waits until it is done (`true`) or the deadline has passed.
     fn wait(&self, site: Site, deadline: Option<Instant>) -> bool {
         let watch = &self.pool.watch;
+        let task = std::slice::from_ref(&self.post);
         watch.part_awaited(&self.end, site, deadline, Turn::ANY);
+        watch.tasks_awaited(task, site, deadline);
         let ticket = {
             let state = self.state();
             if state.phase == Phase::Done {
@@ -412,7 +414,6 @@ impl<T> Task<T> {
             }
             self.waiters.enqueue()
         };
-        let task = std::slice::from_ref(&self.post);
         watch.waiting_for_tasks(task, true, site, deadline, || ticket.wait(deadline))
     }
 }
@@ -524,6 +525,7 @@ impl Crowd {
 
     /// Waits until so many are done (`true`) or the deadline has passed.
     fn wait(&self, number: usize, watch: &Watch, site: Site, deadline: Option<Instant>) -> bool {
+        watch.tasks_awaited(&self.tasks, site, deadline);
         loop {
             let ticket = {
                 let done = ignore_poison(self.done.lock());

@@ -82,6 +82,8 @@ pub use explore::{Explore, ExploreReport, explore, external, replay};
 pub use intent::{Gated, OrderKey, Stated, gate, ignore, nested, ordered_by};
 #[cfg(instrumented)]
 pub use rt::dump::dump;
+#[cfg(instrumented)]
+pub use rt::reaction::on_finding;
 #[cfg(not(instrumented))]
 pub use unexplored::{explore, external, replay};
 

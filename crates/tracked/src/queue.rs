@@ -187,7 +187,7 @@ impl<S> Core<S> {
     where
         S: Store<T>,
     {
-        self.watch.step(Step::Give, None);
+        self.watch.step(Step::Give, Some(site));
         let signal = Signal::about_to();
         let number = self.push(item)?;
         self.watch.part_signalled(&self.item, site, &signal, Turn::number(number));
@@ -258,7 +258,7 @@ impl<S> Core<S> {
     where
         S: Store<T>,
     {
-        self.watch.step(Step::Try, None);
+        self.watch.step(Step::Try, Some(site));
         let signal = Signal::about_to();
         let (item, number) = self.pop()?;
         self.took(site, &signal, number);
@@ -295,7 +295,7 @@ impl<S> Core<S> {
     }
 
     fn task_done(&self, site: Site) -> Result<(), TooManyTasksDone> {
-        self.watch.step(Step::Change, None);
+        self.watch.step(Step::Change, Some(site));
         let signal = Signal::about_to();
         let mut state = ignore_poison(self.state.lock());
         let Some(unfinished) = state.unfinished.checked_sub(1) else {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 pub use std::thread::{AccessError, LocalKey, Result, ThreadId, available_parallelism, panicking};
 
+use crate::rt::notices;
 use crate::rt::steer;
 use crate::rt::steer::pool::Make;
 use crate::rt::steer::spawning::{self, Lent};
@@ -111,7 +112,7 @@ pub fn yield_now() {
 pub fn sleep(dur: Duration) {
     match steer::me() {
         Some(own) => steer::operations::sleeps(own, Location::caller(), dur),
-        None => std_thread::sleep(dur),
+        None => notices::sleeping(Location::caller(), dur, || std_thread::sleep(dur)),
     }
 }
 

@@ -130,6 +130,44 @@ fn a_key_out_of_order_is_a_finding_also_where_the_locks_have_a_line_each() {
     assert!(findings[0].message.contains("key \"a\" is asked for under key \"b\""), "{findings:?}");
 }
 
+#[test]
+fn what_may_be_of_one_class_is_a_note_and_names_say_that_it_is_not() {
+    let line = line!();
+    let (first, second) = (
+        Lock::new(0),
+        Lock::new(0), // a line of its own
+    );
+    let high = tracked::nested(2).run(|| first.lock());
+    drop(tracked::nested(1).run(|| second.lock()));
+    let findings = findings_at(line);
+    assert_eq!(
+        findings.iter().map(|finding| finding.tier).collect::<Vec<_>>(),
+        [Tier::Order],
+        "{findings:?}"
+    );
+    drop(high);
+    let line = line!();
+    let table = Lock::new(0).named("table");
+    let row = Lock::new(0).named("row");
+    let _table = tracked::nested(2).run(|| table.lock());
+    drop(tracked::nested(1).run(|| row.lock()));
+    assert_eq!(findings_at(line), []);
+}
+
+#[test]
+fn what_std_creates_is_of_one_class_where_the_statements_are() {
+    let line = line!();
+    let nodes: Vec<Lock<u32>> = (0..2).map(Lock::new).collect();
+    let _child = tracked::nested(1).run(|| nodes[1].lock());
+    drop(tracked::nested(0).run(|| nodes[0].lock()));
+    let findings = findings_at(line);
+    assert_eq!(
+        findings.iter().map(|finding| finding.tier).collect::<Vec<_>>(),
+        [Tier::Likely],
+        "{findings:?}"
+    );
+}
+
 #[tracked::test]
 fn locks_of_another_class_come_along_in_silence() {
     let accounts = locks!(2);
@@ -230,7 +268,7 @@ fn two_threads_in_a_gate_refute_it_and_bring_back_what_it_kept_silent() {
     let refuted = of(Code::AtomicityViolation).expect("the gate is refuted");
     assert!(refuted.message.contains("were in `leaky` at once"), "{refuted:?}");
     assert_eq!((refuted.evidence.len(), refuted.tier), (2, Tier::Likely));
-    assert_eq!(refuted.evidence[0].action, "enter");
+    assert_eq!((refuted.evidence[0].action.as_str(), refuted.locks[0].class.as_str()), ("acquire", "gate"));
     let back = of(Code::LockOrderCycle).expect("the cycle is told");
     assert_eq!((back.tier, back.evidence.len()), (Tier::Likely, 2));
 }

@@ -8,6 +8,7 @@
 
 mod hang;
 mod messages;
+mod misuse;
 mod order;
 mod rwlock;
 mod threads;
@@ -19,7 +20,7 @@ use std::process::ExitCode;
 type Scenario = (&'static str, fn());
 
 fn all() -> impl Iterator<Item = &'static Scenario> {
-    [order::ALL, rwlock::ALL, hang::ALL, waits::ALL, messages::ALL].into_iter().flatten()
+    [order::ALL, rwlock::ALL, hang::ALL, waits::ALL, messages::ALL, misuse::ALL].into_iter().flatten()
 }
 
 fn main() -> ExitCode {

@@ -19,6 +19,7 @@ pub const ALL: &[Scenario] = &[
     ("event-nobody-sets-with-a-signal-handler", event_nobody_sets_with_a_signal_handler),
     ("pulse-nobody-sees", pulse_nobody_sees),
     ("consumers-left-alone", consumers_left_alone),
+    ("consumer-woken-for-a-producer", consumer_woken_for_a_producer),
     ("permit-nobody-gives-back", permit_nobody_gives_back),
     ("two-ways-to-be-stuck", two_ways_to_be_stuck),
     ("event-set-after-a-timed-wait", event_set_after_a_timed_wait),
@@ -160,6 +161,48 @@ fn consumers_left_alone() {
         Box::new(|| {
             items.notify_all();
             between.wait();
+        }),
+    ]);
+}
+
+/// The room that one consumer makes is told to the other, who waits on, and not to the producer.
+fn consumer_woken_for_a_producer() {
+    /// Lets the other consumer go when the producer has been made to give way.
+    struct Rescue<'a>(&'a Condition<(u32, u32)>);
+    impl Drop for Rescue<'_> {
+        fn drop(&mut self) {
+            self.0.lock().0 = 2;
+            self.0.notify_all();
+        }
+    }
+    let state = Condition::new((0, 0));
+    let get = || {
+        let mut state = state.lock();
+        while state.0 == 0 {
+            state.1 += 1;
+            state.wait();
+        }
+        state.0 -= 1;
+        state.notify_one();
+    };
+    together(vec![
+        Box::new(get),
+        Box::new(get),
+        Box::new(|| {
+            let _rescue = Rescue(&state);
+            let mut state = loop {
+                let state = state.lock();
+                if state.1 == 2 {
+                    break state;
+                }
+                drop(state);
+                thread::yield_now();
+            };
+            state.0 += 1;
+            state.notify_one();
+            while state.0 > 0 {
+                state.wait();
+            }
         }),
     ]);
 }

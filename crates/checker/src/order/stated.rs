@@ -13,8 +13,10 @@
 //! restructured tree: there the cycle is a note. The idea of levels is that of the kernel's lockdep
 //! (`mutex_lock_nested`), which takes them on trust.
 //!
-//! Locks are of one class if they were created at one place; under two statements also if on one line, under one name,
-//! or if both statements are the same line of the program. Nothing here looks for cycles.
+//! Locks are of one class if they were created at one place of the program's; under two statements also if on one line,
+//! under one name, if both statements are the same line, or if std created both (`.map(Mutex::new)`) and the statements
+//! stand in one file. Where no more than that is common to the two, they may be of one class: breaking an order is then
+//! a note, unless they have different names. Nothing here looks for cycles.
 
 use lockcheck_events::{Intent, Rank, Ranked, Request};
 
@@ -38,7 +40,7 @@ impl Stated {
         let holds = holds(intent);
         let follows = |hold: &&Ranked| {
             let relation = wanted.map(|wanted| compare(hold, wanted));
-            matches!(relation, Some(Relation::Follows)) && is_level(wanted)
+            matches!(relation, Some((Relation::Follows, true))) && is_level(wanted)
         };
         Stated {
             digest: digest(intent),
@@ -68,22 +70,26 @@ enum Relation {
 pub struct Breach {
     /// Index into the request's holds.
     pub via: usize,
+    /// Whether the two locks are of one class for sure.
+    pub sure: bool,
     /// The two ranks, as the end of a sentence.
     pub ranks: String,
 }
 
-/// The youngest hold that the request is not ranked above although it should be.
+/// The youngest hold that the request is not ranked above although it should be, for sure if there is one.
 pub fn breach(request: &Request, intent: &Intent) -> Option<Breach> {
     let wanted = wanted(intent)?;
     let ranked = |event: u32| intent.ranked.iter().find(|ranked| ranked.event == event);
-    let broken = |&via: &usize| {
+    let broken = |via: usize| {
         let hold = &request.holds[via];
-        let is_other = hold.lock != request.lock;
-        is_other && ranked(hold.event).is_some_and(|held| compare(held, wanted) == Relation::Breaks)
+        let held = ranked(hold.event).filter(|_| hold.lock != request.lock)?;
+        let (relation, sure) = compare(held, wanted);
+        let ranks = || format!("{} is asked for under {}", shown(&wanted.rank), shown(&held.rank));
+        (relation == Relation::Breaks).then(|| Breach { via, sure, ranks: ranks() })
     };
-    let via = (0..request.holds.len()).rev().find(broken)?;
-    let held = ranked(request.holds[via].event)?;
-    Some(Breach { via, ranks: format!("{} is asked for under {}", shown(&wanted.rank), shown(&held.rank)) })
+    let mut breaches: Vec<Breach> = (0..request.holds.len()).rev().filter_map(broken).collect();
+    let at = breaches.iter().position(|breach| breach.sure).unwrap_or(0);
+    (!breaches.is_empty()).then(|| breaches.swap_remove(at))
 }
 
 fn wanted(intent: &Intent) -> Option<&Ranked> {
@@ -98,30 +104,50 @@ fn is_level(ranked: Option<&Ranked>) -> bool {
     ranked.is_some_and(|ranked| matches!(ranked.rank, Rank::Level(_)))
 }
 
-fn compare(held: &Ranked, wanted: &Ranked) -> Relation {
-    if !of_one_class(held, wanted) {
-        return Relation::Unstated;
-    }
+/// How the two stand to each other, and whether they are of one class for sure.
+fn compare(held: &Ranked, wanted: &Ranked) -> (Relation, bool) {
+    let sure = match one_class(held, wanted) {
+        Class::One => true,
+        Class::Perhaps => false,
+        Class::Different => return (Relation::Unstated, true),
+    };
     let above = match (&held.rank, &wanted.rank) {
         // Without a level of its own, a lock is at the bottom, as in lockdep.
         (Rank::Plain, Rank::Level(wanted)) if *wanted > 0 => true,
         (Rank::Level(held), Rank::Level(wanted)) => wanted > held,
         (Rank::Key { order: held, .. }, Rank::Key { order: wanted, .. }) => wanted > held,
-        _ => return Relation::Unstated,
+        _ => return (Relation::Unstated, true),
     };
-    if above { Relation::Follows } else { Relation::Breaks }
+    (if above { Relation::Follows } else { Relation::Breaks }, sure)
+}
+
+/// Whether two locks are of one class.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Class {
+    One,
+    Perhaps,
+    Different,
 }
 
 /// Under one statement, a lock of another kind may come along (a logger's), which is not what the statement is about.
-fn of_one_class(held: &Ranked, wanted: &Ranked) -> bool {
-    if held.created == wanted.created {
-        return true;
+fn one_class(held: &Ranked, wanted: &Ranked) -> Class {
+    let together = held.created == wanted.created;
+    if together && held.own {
+        return Class::One;
     }
-    let two_statements = held.statement != wanted.statement && !matches!(held.rank, Rank::Plain);
-    two_statements
-        && (held.line == wanted.line
-            || (held.name != 0 && held.name == wanted.name)
-            || held.stated == wanted.stated)
+    if held.statement == wanted.statement || matches!(held.rank, Rank::Plain) {
+        return Class::Different;
+    }
+    let (same_line, same_name) = (held.own && held.line == wanted.line, held.name == wanted.name);
+    let named = held.name != 0 && wanted.name != 0;
+    if same_line || (named && same_name) || held.stated == wanted.stated {
+        return Class::One;
+    }
+    match held.file == wanted.file && (same_name || !named) {
+        true if together => Class::One,
+        true => Class::Perhaps,
+        false => Class::Different,
+    }
 }
 
 fn shown(rank: &Rank) -> String {
@@ -158,12 +184,12 @@ mod tests {
 
     fn ranked(event: u32, rank: Rank) -> Ranked {
         let (stated, created) = (SiteId(event), SiteId(7));
-        Ranked { event, stated, statement: event, created, line: 7, name: 0, rank }
+        Ranked { event, stated, statement: event, file: 1, created, own: true, line: 7, name: 0, rank }
     }
 
     #[test]
     fn ranks_of_one_kind_are_compared_and_no_others() {
-        let relation = |held: Rank, wanted: Rank| compare(&ranked(1, held), &ranked(2, wanted));
+        let relation = |held: Rank, wanted: Rank| compare(&ranked(1, held), &ranked(2, wanted)).0;
         use Relation::{Breaks, Follows, Unstated};
         assert_eq!(relation(Rank::Level(0), Rank::Level(1)), Follows);
         assert_eq!(relation(Rank::Level(1), Rank::Level(1)), Breaks);
@@ -181,16 +207,39 @@ mod tests {
     #[test]
     fn what_is_of_one_class_depends_on_the_statements() {
         let other = |change: &dyn Fn(&mut Ranked)| {
-            let mut held = Ranked { created: SiteId(8), line: 8, name: 5, ..ranked(1, Rank::Level(1)) };
+            let mut held =
+                Ranked { created: SiteId(8), line: 8, name: 5, file: 2, ..ranked(1, Rank::Level(1)) };
             change(&mut held);
-            of_one_class(&held, &Ranked { name: 6, ..ranked(2, Rank::Level(0)) })
+            one_class(&held, &Ranked { name: 6, ..ranked(2, Rank::Level(0)) })
         };
-        assert!(!other(&|_| {}));
-        assert!(other(&|held| held.created = SiteId(7)));
-        assert!(other(&|held| held.line = 7));
-        assert!(other(&|held| held.name = 6));
-        assert!(other(&|held| held.stated = SiteId(2)));
+        assert_eq!(other(&|_| {}), Class::Different);
+        assert_eq!(other(&|held| held.created = SiteId(7)), Class::One);
+        assert_eq!(other(&|held| held.line = 7), Class::One);
+        assert_eq!(other(&|held| held.name = 6), Class::One);
+        assert_eq!(other(&|held| held.stated = SiteId(2)), Class::One);
         let same_statement = |held: &mut Ranked| (held.line, held.statement) = (7, 2);
-        assert!(!other(&same_statement), "under one statement only the very place counts");
+        assert_eq!(
+            other(&same_statement),
+            Class::Different,
+            "under one statement only the very place counts"
+        );
+        assert_eq!(other(&|held| held.file = 1), Class::Different, "the names tell them apart");
+        assert_eq!(other(&|held| (held.file, held.name) = (1, 0)), Class::Perhaps);
+        let plain = |held: &mut Ranked| (held.rank, held.line) = (Rank::Plain, 7);
+        assert_eq!(other(&plain), Class::Different);
+    }
+
+    #[test]
+    fn what_std_creates_is_of_one_class_only_by_the_statements() {
+        let of_std = |file: u64, statement: u32| {
+            let wanted = Ranked { own: false, ..ranked(2, Rank::Level(0)) };
+            one_class(
+                &Ranked { file, statement, event: 1, ..wanted.clone() },
+                &Ranked { stated: SiteId(3), ..wanted },
+            )
+        };
+        assert_eq!(of_std(1, 1), Class::One, "two statements in one file");
+        assert_eq!(of_std(2, 1), Class::Different);
+        assert_eq!(of_std(1, 2), Class::Different, "one statement");
     }
 }

@@ -65,7 +65,17 @@ impl Nest {
     fn ranked(&self, event: usize) -> Ranked {
         let (statement, stated) = (event as u32, SiteId(900));
         let rank = self.ranks[event].clone();
-        Ranked { event: event as u32, stated, statement, created: SiteId(1), line: 1, name: 0, rank }
+        Ranked {
+            event: event as u32,
+            stated,
+            statement,
+            file: 1,
+            created: SiteId(1),
+            own: true,
+            line: 1,
+            name: 0,
+            rank,
+        }
     }
 
     fn site(&self, event: usize) -> SiteId {

@@ -107,7 +107,7 @@ impl Directed {
     }
 }
 
-/// Who of the others has acquired the object, and by which operation, according to what was done.
+/// Who of the others has acquired the object and may have it still, and by which operation, according to what was done.
 fn holders(done: &[Done], object: Object, but: Worker) -> Vec<(Worker, u32)> {
     let mut holders: Vec<(Worker, u32)> = Vec::new();
     for (worker, index, operation) in done.iter().filter(|(worker, ..)| *worker != but) {
@@ -117,7 +117,11 @@ fn holders(done: &[Done], object: Object, but: Worker) -> Vec<(Worker, u32)> {
                     holders.remove(place);
                 }
             } else if touch.access != Access::Read {
-                // A try counts too: if it failed, the order it leads to is merely one more to try.
+                // Who takes it alone shows that nobody has it any more: not every release is an operation. A try
+                // counts too: if it failed, the order it leads to is merely one more to try.
+                if touch.access == Access::Acquire {
+                    holders.clear();
+                }
                 holders.push((*worker, *index));
             }
         }
@@ -126,7 +130,7 @@ fn holders(done: &[Done], object: Object, but: Worker) -> Vec<(Worker, u32)> {
     holders
 }
 
-/// The indices of the operations by which a worker has got what it still holds.
+/// The indices of the operations by which a worker has got what it may hold still.
 fn held_by(done: &[Done], worker: Worker) -> Vec<u32> {
     let mut held: Vec<(Object, u32)> = Vec::new();
     for (_, index, operation) in done.iter().filter(|(by, ..)| *by == worker) {

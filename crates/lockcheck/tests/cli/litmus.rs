@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use lockcheck_litmus::{parse, predict, testing};
+use lockcheck_litmus::testing::{self, Random};
+use lockcheck_litmus::{parse, predict};
 use serde_json::Value;
 
 use crate::support::{Called, call_in, lockcheck};
@@ -145,6 +146,74 @@ fn the_detector_and_the_prediction_agree_on_random_sketches() {
     }
     assert!(expected.is_empty(), "every sketch gets its line");
     assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// A sketch of a few threads that take locks one at a time, wait for events and for each other's ends under them or not,
+/// and exchange messages in between: through channels, semaphores and variables.
+fn waits(seed: u64) -> String {
+    let mut random = Random::new(seed);
+    let mut text = String::from("mutex a b\nevent e f\nchannel ch = inf\nsemaphore s = 0\natomic n\n");
+    for thread in 1..=3 {
+        let mut steps = Vec::new();
+        for _ in 0..=random.below(4) {
+            let lock = ["a", "b"][random.below(2)];
+            let event = ["e", "f"][random.below(2)];
+            let step = match random.below(12) {
+                0 | 1 => format!("lock {lock}; unlock {lock}"),
+                2 => format!("lock {lock}; wait {event}; unlock {lock}"),
+                3 => format!("lock {lock}; set {event}; unlock {lock}"),
+                4 | 5 => format!("set {event}"),
+                6 => "send ch".to_owned(),
+                7 => "recv ch".to_owned(),
+                8 => "release s".to_owned(),
+                9 => "acquire s".to_owned(),
+                10 => format!("load n as x; if x == {thread} {{ lock {lock}; wait {event}; unlock {lock} }}"),
+                _ => format!("store n = {}", thread % 3 + 1),
+            };
+            steps.push(step);
+        }
+        if thread == 3 && random.below(2) == 0 {
+            steps.push("lock a; join T1; unlock a".to_owned());
+        }
+        text += &format!("thread T{thread}: {}\n", steps.join("; "));
+    }
+    text
+}
+
+/// Where no run of a random sketch gets stuck, nothing but lock orders may say that one could; where one run gets
+/// stuck, so does the one that is observed or another. `LITMUS_WAIT_SEEDS` may name other seeds: `1000..3000`.
+#[test]
+fn what_the_detector_says_of_waits_in_random_sketches_can_happen() {
+    let seeds = std::env::var("LITMUS_WAIT_SEEDS").unwrap_or_else(|_| "1..301".to_owned());
+    let (from, to) = seeds.split_once("..").expect("seeds are `FROM..TO`");
+    let folder = tempfile::tempdir().unwrap();
+    let mut texts = BTreeMap::new();
+    for seed in from.parse().unwrap()..to.parse::<u64>().unwrap() {
+        let name = format!("{seed:08}.litmus");
+        std::fs::write(folder.path().join(&name), waits(seed)).unwrap();
+        texts.insert(name, waits(seed));
+    }
+    let truth = litmus(folder.path(), &[".", "--message-format", "json"]);
+    let flags = ["deadlock", "self_deadlock", "lost_wakeup"];
+    let stuck: BTreeMap<String, bool> = lines(&truth)
+        .iter()
+        .filter(|line| line["litmus"]["complete"] == true)
+        .map(|line| (name_of(line).to_owned(), flags.iter().any(|flag| line["litmus"][flag] == true)))
+        .collect();
+    let (mut wrong, mut foretold, mut silent) = (Vec::new(), 0, 0);
+    let observed = litmus(folder.path(), &["--observe", ".", "--message-format", "json"]);
+    for line in lines(&observed) {
+        let Some(&stuck) = stuck.get(name_of(&line)) else { continue };
+        let never = BTreeMap::from([("deadlock".to_owned(), "n".to_owned())]);
+        let alarms = false_alarms(&line, &never);
+        foretold += u32::from(stuck && !alarms.is_empty());
+        silent += u32::from(!stuck && alarms.is_empty());
+        if !stuck && !alarms.is_empty() {
+            wrong.push(format!("{}\n{}", alarms.join("\n"), texts[name_of(&line)]));
+        }
+    }
+    assert!(wrong.is_empty(), "{} false alarms:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(foretold > 20 && silent > 20, "the sketches tell nothing apart: {foretold} and {silent}");
 }
 
 const ABBA: &str = "\

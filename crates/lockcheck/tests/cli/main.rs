@@ -4,7 +4,10 @@
 
 mod analyze;
 mod events;
+mod family;
 mod litmus;
+mod order;
+mod parent;
 mod run;
 mod support;
 mod suppressions;
@@ -12,3 +15,4 @@ mod swap;
 mod test;
 mod verify;
 mod watch;
+mod world;

@@ -126,7 +126,8 @@ fn request(thread: u32, (held, held_site): (u64, u32), (wanted, wanted_site): (u
     }
 }
 
-fn both() -> [Request; 2] {
+/// What the two threads of a cycle ask for.
+pub fn both() -> [Request; 2] {
     [request(2, (1, 3), (2, 4)), request(3, (2, 5), (1, 6))]
 }
 

@@ -145,7 +145,7 @@ impl Watch {
     pub(crate) fn unheard(&self, _site: Site) {}
 
     #[inline]
-    pub(crate) fn heard(&self) {}
+    pub(crate) fn heard(&self, _site: Site) {}
 
     #[inline]
     pub(crate) fn waiting_for_signal<R>(
@@ -162,6 +162,9 @@ impl Watch {
     pub(crate) fn waiting_for_work<R>(&self, _site: Site, block: impl FnOnce() -> R) -> R {
         block()
     }
+
+    #[inline]
+    pub(crate) fn tasks_awaited(&self, _tasks: &[Post], _site: Site, _deadline: Option<Instant>) {}
 
     #[inline]
     pub(crate) fn waiting_for_tasks<R>(

@@ -139,8 +139,15 @@ pub(crate) struct Watch {
     kind: LockKind,
     /// The last signal, if it found nobody.
     lost: LostSignal,
+    /// The last signal that reached somebody.
+    last: LostSignal,
     told: Told,
     stamp: Stamp,
+}
+
+thread_local! {
+    /// Where the thread was last woken by a signal, and of which object: as long as it has signalled nothing since.
+    static WOKEN: Cell<(u64, usize)> = const { Cell::new((0, 0)) };
 }
 
 /// One of several things that an object is waited for: the room in a queue, an item. An object of its own where waits
@@ -158,8 +165,14 @@ impl Signal {
     /// As of this moment: before the thread does anything for it.
     #[inline]
     pub(crate) fn about_to() -> Signal {
-        Signal(learner().map(Needs::of))
+        Signal(watched().map(Needs::of))
     }
+}
+
+/// The calling thread, if it is watched and not under control: from one under control the detector learns nothing.
+#[inline]
+fn watched() -> Option<&'static rt::Thread> {
+    rt::current().filter(|thread| !thread.is_steered())
 }
 
 impl Watch {
@@ -179,6 +192,7 @@ impl Watch {
             meta: Meta::new(created),
             kind: kind.lock_kind(),
             lost: LostSignal::none(),
+            last: LostSignal::none(),
             told: Told::nothing(),
             stamp: Stamp::new(),
         }
@@ -230,35 +244,45 @@ impl Watch {
     pub(crate) fn signals(&self, site: Site) {
         if let Some(thread) = rt::current() {
             if thread.is_steered() {
-                let (kind, id) = (OperationKind::Notify, self.meta.id(thread).0);
+                let id = self.meta.id(thread).0;
+                let kind = OperationKind::Notify;
                 return steer::operations::visible(thread, kind, id, Access::Write, Some(site));
             }
+            WOKEN.set((0, 0));
             let object = wanted(&self.meta, self.kind, thread, site, Attempt::Try);
+            let object = wait_edges::signalled_at(object, site, thread.event());
             let notifies = self.kind == LockKind::Condition;
             record::left(thread, if notifies { EventKind::Notify } else { EventKind::Signal }, &object);
-            let object = wait_edges::signalled_at(object, site, thread.event());
-            self.told.signalled(thread, &object, &Needs::of(thread), Turn::ANY);
+            self.told.signalled(thread, &object, &Needs::of(thread), self.turn());
             self.stamp.leave(thread);
             thread.next_event();
         }
     }
 
+    /// Which of its signals end a wait.
+    fn turn(&self) -> Turn {
+        if self.kind == LockKind::Event { Turn::LASTING } else { Turn::ANY }
+    }
+
     /// Takes note that a wait at `site` is over before it begins.
     pub(crate) fn passes(&self, site: Site) {
-        if let Some(thread) = learner() {
+        if let Some(thread) = rt::current() {
             let object = wanted(&self.meta, self.kind, thread, site, Attempt::Block);
-            record::received(thread, EventKind::Await, &object);
-            self.told.waited(thread, &object, Turn::ANY);
-            self.stamp.take(thread);
+            thread.next_event();
+            if !thread.is_steered() {
+                record::received(thread, EventKind::Await, &object);
+                self.told.waited(thread, &object, self.turn());
+                self.stamp.take(thread);
+            }
         }
     }
 
     /// What is done from here on comes after all that was signalled so far. For a condition, that is so because of
     /// the lock that goes with it.
     pub(crate) fn hears(&self) {
-        if let Some(thread) = learner() {
+        if let Some(thread) = watched() {
             if self.kind != LockKind::Condition {
-                self.meta.records(thread, EventKind::Await, self.kind);
+                self.record(thread, &self.meta, EventKind::Await);
             }
             self.stamp.take(thread);
         }
@@ -266,23 +290,23 @@ impl Watch {
 
     /// Takes note of a message that others may come after. Comes before anybody can receive it.
     pub(crate) fn sends(&self) {
-        if let Some(thread) = learner() {
-            self.meta.records(thread, EventKind::Signal, self.kind);
+        if let Some(thread) = watched() {
+            self.record(thread, &self.meta, EventKind::Signal);
             self.stamp.leave(thread);
         }
     }
 
     /// The same for a message by a part of the object. Comes before anybody can receive it.
     pub(crate) fn part_sends(&self, part: &Part) {
-        if let Some(thread) = learner() {
-            part.meta.records(thread, EventKind::Signal, self.kind);
+        if let Some(thread) = watched() {
+            self.record(thread, &part.meta, EventKind::Signal);
             part.stamp.leave(thread);
         }
     }
 
     /// Takes note of the signal just given by a part.
     pub(crate) fn part_signalled(&self, part: &Part, site: Site, signal: &Signal, turn: Turn) {
-        if let (Some(thread), Some(needs)) = (learner(), &signal.0) {
+        if let (Some(thread), Some(needs)) = (watched(), &signal.0) {
             let object = wanted(&part.meta, self.kind, thread, site, Attempt::Try);
             let object = wait_edges::signalled_at(object, site, thread.event());
             part.told.signalled(thread, &object, needs, turn);
@@ -291,17 +315,32 @@ impl Watch {
 
     /// Takes note that a wait for a part begins, or is over before it does.
     pub(crate) fn part_awaited(&self, part: &Part, site: Site, deadline: Option<Instant>, turn: Turn) {
-        if let Some(thread) = learner() {
+        if let Some(thread) = rt::current() {
             let object = wanted(&part.meta, self.kind, thread, site, attempt(deadline));
-            part.told.waited(thread, &object, turn);
+            thread.next_event();
+            if !thread.is_steered() {
+                part.told.waited(thread, &object, turn);
+            }
         }
     }
 
     /// Takes note that a wait for a part is over.
     pub(crate) fn part_hears(&self, part: &Part) {
-        if let Some(thread) = learner() {
-            part.meta.records(thread, EventKind::Await, self.kind);
+        if let Some(thread) = watched() {
+            self.record(thread, &part.meta, EventKind::Await);
             part.stamp.take(thread);
+        }
+    }
+
+    /// Records what is left in the object (or part) with this identity, or received from it.
+    #[inline]
+    fn record(&self, thread: &rt::Thread, meta: &Meta, kind: EventKind) {
+        if thread.is_recording() {
+            let object = record::object(meta, thread, self.kind, meta.created());
+            match kind {
+                EventKind::Signal => record::left(thread, kind, &object),
+                _ => record::received(thread, kind, &object),
+            }
         }
     }
 
@@ -322,8 +361,11 @@ impl Watch {
     }
 
     /// Takes note of a signal that reaches somebody.
-    pub(crate) fn heard(&self) {
+    pub(crate) fn heard(&self, site: Site) {
         self.lost.clear();
+        if let Some(thread) = rt::current() {
+            self.last.set(thread, site);
+        }
     }
 
     /// Runs `block`, visible to others as a wait for this object that any thread could end, by one who made sure,
@@ -340,24 +382,37 @@ impl Watch {
         guarded: Guarded,
         block: impl FnOnce() -> R,
     ) -> R {
-        if let Some(thread) = learner() {
+        let mut here = (0, 0);
+        if let Some(thread) = watched() {
             let object = wanted(&self.meta, self.kind, thread, site, attempt(deadline));
-            self.told.waited(thread, &object, Turn::ANY);
+            here = (object.id.0, std::ptr::from_ref(site).addr());
+            self.told.waited(thread, &object, self.turn());
         }
-        let wait = |wanted| match guarded {
-            Guarded::Yes => Wait::for_anyone(wanted),
-            Guarded::Unknown => Wait::for_anyone(wanted).after(&self.lost),
+        let again = here != (0, 0) && WOKEN.get() == here;
+        let wait = |wanted| {
+            let wait = Wait::for_anyone(wanted);
+            let wait = if guarded == Guarded::Unknown { wait.after(&self.lost) } else { wait };
+            if again { wait.again_after(&self.last) } else { wait }
         };
         let result = self.in_sight(site, deadline, wait, block);
-        if let Some(thread) = learner() {
+        if let Some(thread) = watched() {
             self.stamp.take(thread);
         }
+        WOKEN.set(if deadline.is_none() { here } else { (0, 0) });
         result
     }
 
     /// As [`waiting`](Self::waiting), for something to do.
     pub(crate) fn waiting_for_work<R>(&self, site: Site, block: impl FnOnce() -> R) -> R {
         self.in_sight(site, None, Wait::for_work, block)
+    }
+
+    /// Takes note that a wait for one of these tasks begins, or is over before it does.
+    pub(crate) fn tasks_awaited(&self, tasks: &[Post], site: Site, deadline: Option<Instant>) {
+        if let (Some(thread), None) = (watched(), deadline) {
+            let object = wanted(&self.meta, self.kind, thread, site, Attempt::Block);
+            pools::about_to_wait(thread, &object, tasks.iter().map(|task| &*task.0));
+        }
     }
 
     /// As [`waiting`](Self::waiting), for all or any of these tasks, which only those who run them can end.
@@ -372,19 +427,16 @@ impl Watch {
         let Some(thread) = rt::current() else { return block() };
         let wanted = wanted(&self.meta, self.kind, thread, site, attempt(deadline));
         thread.next_event();
-        if thread.is_steered() {
-            let tasks: Vec<_> = tasks.iter().map(|task| Arc::clone(&task.0)).collect();
-            let busy = thread.enter();
-            let ticket = pools::Ticket::new(tasks, all);
-            drop(busy);
-            return steer::operations::in_sight(Wait::for_tasks(wanted, ticket.number()), block);
-        }
-        let tasks: Vec<_> = tasks.iter().map(|task| Arc::clone(&task.0)).collect();
-        pools::about_to_wait(thread, &wanted, &tasks);
+        let tasks = tasks.iter().map(|task| Arc::clone(&task.0)).collect();
         let busy = thread.enter();
         let ticket = pools::Ticket::new(tasks, all);
         drop(busy);
+        if thread.is_steered() {
+            return steer::operations::in_sight(Wait::for_tasks(wanted, ticket.number()), block);
+        }
+        let since = notices::about_to_block(thread);
         let result = operation::wait_in_sight(thread, Wait::for_tasks(wanted, ticket.number()), block);
+        notices::blocked(thread, &wanted, since);
         thread.wait_slot().set_anchor(thread);
         result
     }
@@ -407,14 +459,12 @@ impl Watch {
             // It will sleep in somebody else's code, where it cannot look.
             standstill::rouse_another(thread);
         }
-        if thread.is_recording() {
-            record::received(thread, EventKind::Wait, &wanted);
-        }
+        record::received(thread, EventKind::Wait, &wanted);
+        let since = notices::about_to_block(thread);
         let result = block();
         drop(published);
-        if thread.is_recording() {
-            record::received(thread, EventKind::Await, &wanted);
-        }
+        notices::blocked(thread, &wanted, since);
+        record::received(thread, EventKind::Await, &wanted);
         // Whoever ended the wait may have done things first that this thread now comes after.
         thread.wait_slot().set_anchor(thread);
         result
@@ -469,25 +519,6 @@ impl Part {
     pub(crate) const fn created_at(site: Site) -> Part {
         Part { meta: Meta::new(site), told: Told::nothing(), stamp: Stamp::new() }
     }
-}
-
-impl Meta {
-    /// Records that the thread leaves something at the object (`Signal`), or receives something there (`Await`).
-    #[inline]
-    fn records(&self, thread: &rt::Thread, event: EventKind, kind: LockKind) {
-        if thread.is_recording() {
-            let object = record::object(self, thread, kind, self.created());
-            match event {
-                EventKind::Signal => record::left(thread, event, &object),
-                _ => record::received(thread, event, &object),
-            }
-        }
-    }
-}
-
-/// The calling thread, if what it does is learned from: under control, nothing is foretold but what happens is seen.
-fn learner() -> Option<&'static rt::Thread> {
-    rt::current().filter(|thread| !thread.is_steered())
 }
 
 fn attempt(deadline: Option<Instant>) -> Attempt {
@@ -561,7 +592,7 @@ pub(crate) struct Point(Option<TokenId>);
 impl Point {
     /// This point of the calling thread's.
     pub(crate) fn here() -> Point {
-        Point(rt::current().filter(|thread| !thread.is_steered()).map(|thread| {
+        Point(watched().map(|thread| {
             let token = knowledge::before(thread);
             record::point(thread, token);
             token

@@ -92,7 +92,7 @@ impl Waiters {
         with.1 -= usize::from(told);
         drop(with);
         if told {
-            self.watch.heard();
+            self.watch.heard(site);
         }
         told
     }
@@ -110,7 +110,7 @@ impl Waiters {
         with.1 -= told;
         drop(with);
         if told > 0 {
-            self.watch.heard();
+            self.watch.heard(site);
         }
         told
     }

@@ -802,6 +802,15 @@ impl Thread {
         Token(len as u32)
     }
 
+    /// The lock `id` is gone. If the calling thread held it, its guard was forgotten: nobody will take the hold away.
+    #[inline(always)]
+    pub(crate) fn lock_dropped(id: u64) {
+        let thread = own();
+        if thread.holds.word() & LEN != 0 {
+            while thread.pop(id) {}
+        }
+    }
+
     /// Takes away the calling thread's hold of `id` that `token` stands for.
     #[inline(always)]
     pub(crate) fn release(token: Token, id: u64) {

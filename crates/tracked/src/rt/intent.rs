@@ -170,6 +170,11 @@ fn text_hash(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, step).max(1)
 }
 
+/// Whether the file is one of the standard library's, wherever that is.
+fn is_std(file: &str) -> bool {
+    file.starts_with("/rustc/") || file.contains("/rustlib/src/rust/library/")
+}
+
 /// What is stated about the request; `None`: nothing. Its locks must be registered.
 pub(super) fn of_request(thread: &Thread, request: &Request) -> Option<Intent> {
     if !thread.is_stated() {
@@ -186,13 +191,16 @@ pub(super) fn of_request(thread: &Thread, request: &Request) -> Option<Intent> {
         let created = entry.created;
         let name = entry.name.as_deref().map_or(0, |name| text_hash(name.as_bytes()));
         drop(entry);
-        let line = registry::raw_site(created)
-            .map_or(0, |raw| text_hash(format!("{}:{}", raw.file, raw.line).as_bytes()));
-        let (stated, statement, rank) = match intents.rank(event) {
-            Some((span, rank)) => (registry::site(span.stated), span.number, rank.clone()),
-            None => (SiteId(0), u32::MAX, Rank::Plain),
+        let raw = registry::raw_site(created)?;
+        let line = text_hash(format!("{}:{}", raw.file, raw.line).as_bytes());
+        let (stated, statement, file, rank) = match intents.rank(event) {
+            Some((span, rank)) => {
+                let file = text_hash(span.stated.file().as_bytes());
+                (registry::site(span.stated), span.number, file, rank.clone())
+            }
+            None => (SiteId(0), u32::MAX, 0, Rank::Plain),
         };
-        Some(Ranked { event, stated, statement, created, line, name, rank })
+        Some(Ranked { event, stated, statement, file, created, own: !is_std(&raw.file), line, name, rank })
     };
     let acquisitions =
         request.holds.iter().map(|hold| (hold.lock, hold.event)).chain([(request.lock, request.event)]);

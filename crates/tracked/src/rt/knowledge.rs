@@ -20,7 +20,7 @@ use super::context::{HELD_MAX, HeldLock, HoldSet, Thread, current_if_known};
 use super::names::Names;
 use super::operation::Meta;
 use super::wait_edges::Turn;
-use super::{intent, mode, output, reaction, registry, stack};
+use super::{contention, intent, mode, output, reaction, registry, stack};
 
 /// Longest wait for the knowledge mutex.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -309,6 +309,14 @@ fn site_record(site: lockcheck_events::SiteId, records: &mut Vec<Record>) {
     }
 }
 
+/// The records that must stand before one with these sides, which name these locks.
+pub(crate) fn announced(locks: &[HeldLock], sides: &[Request]) -> Vec<Record> {
+    let mut records = Vec::new();
+    announce(locks.iter().copied(), &mut records);
+    sides.iter().for_each(|side| announce_sites(side, &mut records));
+    records
+}
+
 /// The request, with its stack, and the records that must stand before it.
 pub(crate) fn prepare(thread: &Thread, wanted: &HeldLock) -> (Request, Vec<Record>) {
     let mut records = Vec::new();
@@ -447,10 +455,7 @@ pub(crate) fn lock_dropped(lock: LockId) {
     if !mode::watching() {
         return;
     }
-    let thread = current_if_known();
-    let busy = thread.map(Thread::enter);
-    // Its guard was forgotten: nobody will take the hold away.
-    while thread.is_some_and(|thread| thread.pop(lock.0)) {}
+    let busy = current_if_known().map(Thread::enter);
     if registry::forget_lock(lock).is_none() && registry::LOCKS.contains_key(&lock) {
         registry::lock_gone(lock);
         with(|knowledge| {
@@ -487,6 +492,7 @@ pub(crate) fn foretold() -> Vec<(lockcheck_checker::Code, lockcheck_checker::Tie
 
 /// All that was found in this process so far. Symbols are resolved when the mutex is free again.
 pub(crate) fn report() -> Report {
+    contention::tell_now();
     let busy = current_if_known().map(Thread::enter);
     let target = std::env::current_exe().map(|exe| exe.display().to_string()).unwrap_or_default();
     let mut report = Report::empty(target);
@@ -499,7 +505,7 @@ pub(crate) fn report() -> Report {
     if report.at_least(Tier::Likely).next().is_some() {
         report.verdict = Verdict::Findings;
     }
-    if report.findings.iter().any(|finding| finding.tier == Tier::Actual) {
+    if report.findings.iter().any(|finding| finding.tier == Tier::Actual && finding.code.is_a_hang()) {
         report.verdict = Verdict::Hang;
     }
     let unfiled = UNFILED.load(Ordering::Relaxed);
@@ -531,6 +537,7 @@ pub(crate) fn findings_for(thread: ThreadId, belongs: &dyn Fn(ThreadId) -> bool)
 
 /// The process ends in an orderly way: the last record, and the file is given its final size.
 pub(crate) fn finish() {
+    contention::tell_now();
     let busy = current_if_known().map(Thread::enter);
     with(|knowledge| {
         let stats = knowledge.judge.stats();

@@ -13,7 +13,7 @@ use lockcheck_events::{Record, ThreadId, TokenId};
 use super::context::{Thread, current_if_known, newcomer};
 use super::registry::ThreadEntry;
 use super::thread::Ended;
-use super::{family, knowledge, mode, record, registry, standstill, strays};
+use super::{contention, family, knowledge, mode, notices, record, registry, standstill, steer, strays};
 
 /// What a thread that was started through the tracked API knows of its start.
 #[derive(Clone)]
@@ -48,6 +48,7 @@ pub(crate) fn arrive(thread: &'static Thread) -> Option<&'static Thread> {
         return None;
     }
     enlist(thread, None);
+    steer::program::arrive(thread);
     Some(thread)
 }
 
@@ -134,6 +135,7 @@ extern "C" fn forked() {
 
 extern "C" fn exiting() {
     if mode::watching() {
+        steer::program::exiting();
         knowledge::finish();
         record::finish();
     }
@@ -161,6 +163,8 @@ unsafe extern "C" fn leave(_: *mut c_void) {
         if let Some(ended) = thread.take_ended() {
             ended.gone(thread);
         }
+        contention::tell(thread);
+        notices::leaked(thread);
         strays::abandon(thread);
         knowledge::thread_ended(id);
         drop(busy);

@@ -18,6 +18,7 @@
 
 #[cfg(all(feature = "process", target_os = "linux"))]
 pub(crate) mod board;
+pub(crate) mod contention;
 pub(crate) mod context;
 pub(crate) mod dump;
 mod familiar;

@@ -4,12 +4,15 @@
 //! Nothing here is on the path of a lock that is free.
 
 use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
-use lockcheck_events::{Notice, Record, Request, SiteId};
+use lockcheck_checker::waits::Stuck;
+use lockcheck_events::{LockKind, Notice, Record, Request, SiteId, StackId};
 use parking_lot::Mutex;
 
-use super::context::{HeldLock, Place, Thread};
-use super::{knowledge, reaction, registry};
+use super::context::{HeldLock, Place, Thread, current};
+use super::operation::Meta;
+use super::{knowledge, reaction, registry, waits};
 
 /// Places that are told apart; of further ones nothing is told.
 const PLACES_MAX: usize = 1 << 12;
@@ -51,4 +54,88 @@ pub(crate) fn starvation(thread: &Thread, wanted: &HeldLock, sides: Vec<Request>
     let news = knowledge::file_all(vec![Record::Notice { notice, sides, detail: String::new() }]);
     drop(busy);
     news.iter().for_each(|news| reaction::found(thread, news));
+}
+
+/// The calling thread and others waited for each other until a timeout passed. `locks` are what they hold and want.
+pub(crate) fn masked_by_timeout(thread: &Thread, (circle, locks): (Stuck, Vec<HeldLock>)) {
+    let busy = thread.enter();
+    let own = circle.threads.iter().find(|side| side.request.thread == thread.id());
+    let Some(own) = own.map(|side| side.request.site) else { return };
+    let first = circle.threads.iter().map(|side| side.request.site).min().unwrap_or(own);
+    let key = (Notice::MaskedByTimeout, own, first);
+    if !NOTICED.lock().get_or_insert_default().insert(key) {
+        return;
+    }
+    let sides: Vec<Request> = circle.threads.into_iter().map(|side| side.request).collect();
+    let mut records = knowledge::announced(&locks, &sides);
+    records.push(Record::Notice { notice: Notice::MaskedByTimeout, sides, detail: String::new() });
+    let news = knowledge::file_all(records);
+    drop(busy);
+    news.iter().for_each(|news| reaction::found(thread, news));
+}
+
+/// The thread ends: tells of the locks that it still holds and that nobody else can release, because their guards
+/// cannot be sent. Those of parking_lot can be released by anyone, and say nothing of where they were created.
+pub(crate) fn leaked(thread: &Thread) {
+    let is_leaked = |hold: &HeldLock| {
+        let is_lock = matches!(hold.kind, LockKind::Mutex | LockKind::Reentrant | LockKind::RwLock);
+        is_lock && !Meta::is_nowhere(hold.created)
+    };
+    for hold in thread.holds().iter().filter(is_leaked) {
+        if !is_new(Notice::LockLeaked, hold.site, None) {
+            continue;
+        }
+        let request = Request {
+            thread: thread.id(),
+            event: hold.event,
+            lock: hold.id,
+            mode: hold.mode,
+            attempt: hold.attempt,
+            site: registry::site(hold.site),
+            stack: StackId(0),
+            holds: Vec::new(),
+        };
+        let sides = vec![request];
+        let mut records = knowledge::announced(&[hold], &sides);
+        records.push(Record::Notice { notice: Notice::LockLeaked, sides, detail: String::new() });
+        let news = knowledge::file_all(records);
+        news.iter().for_each(|news| reaction::found(thread, news));
+    }
+}
+
+/// How long a call must block under a lock to be worth a word.
+const LONG: Duration = Duration::from_millis(10);
+
+/// The calling thread is about to block on something that is not a lock: the time, if it holds any.
+#[inline]
+pub(crate) fn about_to_block(thread: &Thread) -> Option<Instant> {
+    (thread.held_len() > 0).then(Instant::now)
+}
+
+/// It blocked on `object` since then.
+#[inline]
+pub(crate) fn blocked(thread: &Thread, object: &HeldLock, since: Option<Instant>) {
+    if let Some(waited) = since.map(|since| since.elapsed()).filter(|waited| *waited >= LONG) {
+        let detail = format!("for {} ms in this run", waited.as_millis());
+        notice(thread, Notice::BlockingWhileHolding, object, &detail);
+    }
+}
+
+/// The calling thread sleeps, at `site`.
+pub(crate) fn sleeping(site: Place, duration: Duration, sleep: impl FnOnce()) {
+    let thread = current().filter(|thread| thread.held_len() > 0 && duration >= LONG);
+    sleep();
+    if let Some(thread) = thread {
+        let under = thread.holds().iter().last().map(|hold| hold.site);
+        if would_be_new(Notice::BlockingWhileHolding, site, under) {
+            let object = waits::park_hold(thread, site, true);
+            let detail = format!("for {} ms", duration.as_millis());
+            notice(thread, Notice::BlockingWhileHolding, &object, &detail);
+        }
+    }
+}
+
+fn would_be_new(notice: Notice, place: Place, hold: Option<Place>) -> bool {
+    let key = (notice, registry::site(place), hold.map_or(SiteId(0), registry::site));
+    NOTICED.lock().as_ref().is_none_or(|noticed| !noticed.contains(&key))
 }

@@ -17,7 +17,7 @@ use lockcheck_events::{Attempt, LockId, LockKind, Mode};
 use super::context::{HeldLock, Place, Thread, Token, current, current_if_idle, current_if_nesting};
 use super::standstill::{self, Vigil};
 use super::waits::{self, Circle, Wait};
-use super::{intent, knowledge, reaction, record, registry, steer, strays};
+use super::{contention, intent, knowledge, notices, reaction, record, registry, steer, strays};
 
 /// How long a suspected deadlock is watched before it is called one. The thread that does so is blocked anyway; a
 /// real deadlock is still there afterwards.
@@ -154,6 +154,7 @@ impl Drop for Meta {
         let id = *self.id.get_mut();
         if id != 0 {
             strays::forget(LockId(id));
+            Thread::lock_dropped(id);
             if registry::may_be_registered(LockId(id)) {
                 knowledge::lock_dropped(LockId(id));
             }
@@ -285,6 +286,10 @@ fn lock_slowly<R: Raw>(lock: &R, site: Place, manner: Manner) -> Token {
     };
     let hold = target.next_hold(thread, Attempt::Block);
     if thread.is_steered() {
+        if steer::program::is_under_control() {
+            // A whole program leaves a trace, by which predictions find their places in runs under control.
+            learn(thread, &hold);
+        }
         steer::operations::acquire(target, thread, hold, false, None);
         return target.taken(thread, hold);
     }
@@ -331,9 +336,21 @@ pub(crate) fn lock_for<R: Raw>(target: Target<'_, R>, timeout: Duration) -> Opti
     learn(thread, &hold);
     let taken = target.lock.try_acquire(target.manner.mode) || {
         let _wait = waits::publish(thread, Wait::for_lock(hold));
-        acquire_for(target, timeout)
+        let taken = acquire_for(target, timeout);
+        if !taken && waits::may_close_a_circle(thread, target.lock.owner()) {
+            masked(thread);
+        }
+        taken
     };
     taken.then(|| target.taken(thread, hold))
+}
+
+/// The calling thread has given up waiting for a lock: tells if it would have waited for ever.
+#[cold]
+fn masked(thread: &Thread) {
+    if let Some(circle) = waits::circle_but_for_timeouts(thread) {
+        notices::masked_by_timeout(thread, circle);
+    }
 }
 
 /// A deadline past the clock's range means for ever.
@@ -383,10 +400,12 @@ fn lock_contended<R: Raw>(target: Target<'_, R>, thread: &Thread, hold: HeldLock
     record::requested(thread, &hold);
     if let Some(own) = thread.hold_against(&hold) {
         reaction::self_deadlock(thread, &hold, &own);
-    } else if spin(target) {
-        return target.taken(thread, hold);
     }
-    block(target, thread, Wait::for_lock(hold));
+    let sample = contention::begin(thread, &hold, target.lock.owner());
+    if !spin(target) {
+        block(target, thread, Wait::for_lock(hold));
+    }
+    contention::end(thread, &hold, sample);
     target.taken(thread, hold)
 }
 

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use lockcheck_checker::waits::Task;
-use lockcheck_events::{Attempt, Request, ThreadId};
+use lockcheck_events::{Request, ThreadId};
 use parking_lot::Mutex;
 
 use super::context::{HeldLock, Place, Thread};
@@ -190,15 +190,17 @@ pub(crate) fn awaited(number: u32, wanted: &HeldLock) -> Option<(Vec<Task>, bool
     (!is_over).then(|| (left.iter().map(|task| task.describe(wanted)).collect(), *all))
 }
 
-/// The calling thread is about to wait, as long as it takes, for one of these: compares with what others of its pool
-/// did if it runs a task that comes before it in the line.
-pub(crate) fn about_to_wait(thread: &Thread, wanted: &HeldLock, tasks: &[Arc<Post>]) {
-    if wanted.attempt != Attempt::Block {
-        return;
-    }
+/// The calling thread waits, as long as it takes, for one of these: compares with what others of its pool did if it
+/// runs a task that comes before it in the line.
+pub(crate) fn about_to_wait<'a>(
+    thread: &Thread,
+    wanted: &HeldLock,
+    mut tasks: impl Iterator<Item = &'a Post>,
+) {
     let Some(own) = RUNNING.try_with(|running| running.borrow().clone()).ok().flatten() else { return };
-    let is_behind = |task: &Arc<Post>| Arc::ptr_eq(&task.crew, &own.crew) && task.number > own.number;
-    let Some(heard) = messages::heard(thread).filter(|_| tasks.iter().any(is_behind)) else { return };
+    let is_behind = |task: &Post| Arc::ptr_eq(&task.crew, &own.crew) && task.number > own.number;
+    let Some(heard) = messages::heard(thread).filter(|_| tasks.any(is_behind)) else { return };
+    thread.next_event();
     let busy = thread.enter();
     let (request, records) = knowledge::prepare(thread, wanted);
     knowledge::file_all(records);

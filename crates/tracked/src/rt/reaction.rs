@@ -2,13 +2,14 @@
 //!
 //! Called without any lock of the run-time.
 
-use std::sync::OnceLock;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use lockcheck_checker::waits::Stuck;
 use lockcheck_checker::{Finding, News, Tier};
 use lockcheck_events::{Record, StuckKind, StuckThread, ThreadId};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
 use super::context::{HeldLock, Thread};
 use super::names::Names;
@@ -72,6 +73,7 @@ pub(crate) fn nobody_can_give_way() -> ! {
 /// A new problem in the lock order. Notes are kept for reports that ask for them.
 pub(crate) fn found(thread: &Thread, news: &News) {
     let _busy = thread.enter();
+    call_back(|| news.finding(&Names));
     if news.tier < Tier::Likely || output::under_cli() || scope::is_in_open(thread.id()) {
         return;
     }
@@ -161,8 +163,30 @@ fn is_first_report(members: Vec<(u32, u32)>) -> bool {
     first
 }
 
+/// What the program wants to be called with.
+type Callback = Arc<dyn Fn(&Finding) + Send + Sync>;
+static CALLBACK: RwLock<Option<Callback>> = RwLock::new(None);
+
+/// Has `callback` called with each finding from here on, as soon as it is made, notes and lints included; the one
+/// before is called no more. It runs in the thread that made the finding, which holds no lock of the detector's, but
+/// perhaps some of the program's, and which is not watched meanwhile. Its panics end there.
+pub fn on_finding(callback: impl Fn(&Finding) + Send + Sync + 'static) {
+    let before = CALLBACK.write().replace(Arc::new(callback));
+    drop(before);
+}
+
+fn call_back(finding: impl FnOnce() -> Finding) {
+    let callback = CALLBACK.read().clone();
+    if let Some(callback) = callback {
+        let finding = finding();
+        // Printed by the panic hook.
+        let _ = catch_unwind(AssertUnwindSafe(|| callback(&finding)));
+    }
+}
+
 /// Tells the CLI, or else the terminal; gives the text.
 fn report(reaction: OnDeadlock, news: &[News]) -> String {
+    news.iter().for_each(|news| call_back(|| news.finding(&Names)));
     if output::under_cli() {
         output::notify();
         if reaction == OnDeadlock::Report {

@@ -90,6 +90,16 @@ pub(crate) fn try_for_each_thread(mut each: impl FnMut(&'static Shared, &HoldSet
     true
 }
 
+/// Calls `work` for the thread with this slot number, if it can be seen, without waiting.
+pub(crate) fn try_thread_at(slot: u32, work: impl FnOnce(&'static Shared, &HoldSet)) {
+    let Some(all) = ALL.try_read_recursive() else { return };
+    let Some(shared) = (slot as usize).checked_sub(1).and_then(|at| all.get(at)) else { return };
+    // SAFETY: as above.
+    if let Some(holds) = unsafe { shared.holds.load(Ordering::Relaxed).as_ref() } {
+        work(shared, holds);
+    }
+}
+
 /// A slot without a user.
 pub(crate) fn idle_shared() -> &'static Shared {
     if let Some(shared) = IDLE.lock().pop() {

@@ -16,7 +16,7 @@ use super::messages::{self, Clock};
 use super::names::Names;
 use super::wait_edges::{self, Needs};
 use super::waits::{self, Wait};
-use super::{knowledge, mode, operation, record, registry, standstill};
+use super::{knowledge, mode, notices, operation, record, registry, standstill};
 use crate::base::park::WaitQueue;
 
 /// The end of a thread, known to those who may join it.
@@ -204,7 +204,10 @@ impl Ended {
         };
         let wanted = waits::join_hold(thread, self.0.end, self.0.started, site);
         self.name_end(thread);
-        operation::wait_in_sight(thread, Wait::for_thread(wanted, self.0.id), block)
+        let since = notices::about_to_block(thread);
+        let result = operation::wait_in_sight(thread, Wait::for_thread(wanted, self.0.id), block);
+        notices::blocked(thread, &wanted, since);
+        result
     }
 }
 

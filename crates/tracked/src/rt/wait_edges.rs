@@ -50,6 +50,7 @@ pub(crate) struct Turn {
 
 impl Turn {
     pub(crate) const ANY: Turn = Turn { ends: Ends::ByAny, number: 0 };
+    pub(crate) const LASTING: Turn = Turn { ends: Ends::Lasting, number: 0 };
     pub(crate) const ALL: Turn = Turn { ends: Ends::ByAll, number: 0 };
 
     pub(crate) fn number(number: u64) -> Turn {
@@ -148,7 +149,7 @@ impl Told {
     /// Takes note of a signal; whether the checker must hear of it.
     fn is_told(&self, thread: &Thread, needs: &Needs, turn: Turn, kind: LockKind) -> bool {
         match (turn.ends, needs.are_none()) {
-            (Ends::ByAny, true) => {
+            (Ends::ByAny | Ends::Lasting, true) => {
                 self.add(FREE);
                 self.has(WAITED | NEEDED)
             }

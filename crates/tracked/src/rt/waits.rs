@@ -90,6 +90,8 @@ pub(crate) struct WaitSlot {
     target: AtomicU32,
     /// The last signal before the wait, if that found nobody and the wait may be one that did not make sure.
     lost: LostSignal,
+    /// The signal that ended the thread's last wait, if it made no use of that and waits again.
+    unused: LostSignal,
     /// The operating system's number for the thread; 0 until it first waits.
     task: AtomicU32,
     /// Where the thread is parked, if it can be made to look up.
@@ -163,6 +165,7 @@ pub(crate) struct Wait {
     enders: u32,
     target: ThreadId,
     lost: Option<(ThreadId, u32, Place)>,
+    unused: Option<(ThreadId, u32, Place)>,
     /// Another process could end it.
     outside: bool,
 }
@@ -170,22 +173,29 @@ pub(crate) struct Wait {
 impl Wait {
     /// For a lock's holders.
     pub(crate) fn for_lock(wanted: HeldLock) -> Wait {
-        Wait { wanted, enders: ENDERS_HOLDERS, target: ThreadId(0), lost: None, outside: false }
+        Wait { wanted, enders: ENDERS_HOLDERS, target: ThreadId(0), lost: None, outside: false, unused: None }
     }
 
     /// For a lock's other holders, by one that holds it upgradable.
     pub(crate) fn for_upgrade(wanted: HeldLock) -> Wait {
-        Wait { wanted, enders: ENDERS_OTHER_HOLDERS, target: ThreadId(0), lost: None, outside: false }
+        Wait {
+            wanted,
+            enders: ENDERS_OTHER_HOLDERS,
+            target: ThreadId(0),
+            lost: None,
+            outside: false,
+            unused: None,
+        }
     }
 
     /// For the end of a thread.
     pub(crate) fn for_thread(wanted: HeldLock, target: ThreadId) -> Wait {
-        Wait { wanted, enders: ENDERS_END_OF, target, lost: None, outside: false }
+        Wait { wanted, enders: ENDERS_END_OF, target, lost: None, outside: false, unused: None }
     }
 
     /// For a signal, a permit, an item: whatever any thread could do.
     pub(crate) fn for_anyone(wanted: HeldLock) -> Wait {
-        Wait { wanted, enders: ENDERS_ANYONE, target: ThreadId(0), lost: None, outside: false }
+        Wait { wanted, enders: ENDERS_ANYONE, target: ThreadId(0), lost: None, outside: false, unused: None }
     }
 
     /// The same wait, which another process could end: nothing in this one can say that nobody will.
@@ -195,12 +205,19 @@ impl Wait {
 
     /// For tasks, by the number of the wait.
     pub(crate) fn for_tasks(wanted: HeldLock, number: u32) -> Wait {
-        Wait { wanted, enders: ENDERS_TASKS, target: ThreadId(number), lost: None, outside: false }
+        Wait {
+            wanted,
+            enders: ENDERS_TASKS,
+            target: ThreadId(number),
+            lost: None,
+            outside: false,
+            unused: None,
+        }
     }
 
     /// For something to do: whatever any thread could give.
     pub(crate) fn for_work(wanted: HeldLock) -> Wait {
-        Wait { wanted, enders: ENDERS_WORK, target: ThreadId(0), lost: None, outside: false }
+        Wait { wanted, enders: ENDERS_WORK, target: ThreadId(0), lost: None, outside: false, unused: None }
     }
 
     /// What is waited for.
@@ -215,7 +232,7 @@ impl Wait {
 
     /// Who could end it.
     pub(crate) fn enders(&self) -> Enders {
-        enders(self.enders, self.target, &self.wanted)
+        enders(self.enders, &self.wanted, self.target)
     }
 
     /// The signal that has gone by, as evidence.
@@ -223,9 +240,19 @@ impl Wait {
         self.lost.map(|(thread, event, site)| signal(thread, event, site, &self.wanted))
     }
 
+    /// The signal after which it was begun again, as evidence.
+    pub(crate) fn unused_signal(&self) -> Option<Request> {
+        self.unused.map(|(thread, event, site)| signal(thread, event, site, &self.wanted))
+    }
+
     /// The same wait, perhaps for a signal that has gone by.
     pub(crate) fn after(self, lost: &LostSignal) -> Wait {
         Wait { lost: lost.read(), ..self }
+    }
+
+    /// The same wait, begun again after this signal, which was of no use.
+    pub(crate) fn again_after(self, signal: &LostSignal) -> Wait {
+        Wait { unused: signal.read(), ..self }
     }
 }
 
@@ -244,6 +271,7 @@ impl WaitSlot {
             timed: AtomicBool::new(false),
             target: AtomicU32::new(0),
             lost: LostSignal::none(),
+            unused: LostSignal::none(),
             task: AtomicU32::new(0),
             seat: Mutex::new(Seat { parker: None, looks_up: false, give_way: None }),
             anchor: AtomicU32::new(0),
@@ -337,6 +365,7 @@ pub(crate) fn publish(thread: &Thread, wait: Wait) -> Published {
     slot.timed.store(wait.wanted.attempt != Attempt::Block || wait.outside, Ordering::Relaxed);
     slot.target.store(wait.target.0, Ordering::Relaxed);
     slot.lost.write(wait.lost);
+    slot.unused.write(wait.unused);
     slot.task.store(own_task(), Ordering::Relaxed);
     slot.stack.store(stack_of(thread, &wait).0, Ordering::Relaxed);
     slot.wanted.write(wait.wanted);
@@ -450,6 +479,29 @@ pub(crate) fn circle(thread: &Thread) -> Option<Circle> {
     circle_behind(thread.id())
 }
 
+/// The circle that `thread`, which has published its wait, would be caught in if no wait had a timeout.
+#[cold]
+pub(crate) fn circle_but_for_timeouts(thread: &Thread) -> Option<(Stuck, Vec<HeldLock>)> {
+    let _busy = thread.enter();
+    let mut scene = scene();
+    for waiting in &mut scene.snapshot.waiting {
+        waiting.request.attempt = Attempt::Block;
+    }
+    let mut circle = scene.snapshot.circle_from(thread.id())?;
+    let timed = |id: ThreadId| {
+        let own = scene.sequences.iter().zip(&scene.locks).find(|((known, _), _)| *known == id);
+        own.and_then(|(_, locks)| locks.last()).is_some_and(|wanted| wanted.attempt == Attempt::Timed)
+    };
+    for side in &mut circle.threads {
+        if timed(side.request.thread) {
+            side.request.attempt = Attempt::Timed;
+        }
+    }
+    let is_member = circle.threads.iter().any(|side| side.request.thread == thread.id());
+    let locks = scene.locks_of(&circle.threads);
+    (is_member && circle.threads.len() > 1).then_some((circle, locks))
+}
+
 /// The circle that a waiting thread is caught in or waits behind. The calling thread is busy.
 pub(crate) fn circle_behind(thread: ThreadId) -> Option<Circle> {
     let scene = scene();
@@ -469,19 +521,21 @@ fn read(other: &Shared, holds: &HoldSet) -> Option<(Waiting, u32, HeldLock)> {
     }
     let wanted = slot.wanted.read()?;
     let target = ThreadId(slot.target.load(Ordering::Relaxed));
-    let enders = enders(slot.enders.load(Ordering::Relaxed), target, &wanted);
+    let enders = enders(slot.enders.load(Ordering::Relaxed), &wanted, target);
     let stack = StackId(slot.stack.load(Ordering::Relaxed));
     let mut request = knowledge::request(other.id(), holds, &wanted, stack);
     strays::leave_out(&mut request.holds);
-    let lost = slot.lost.read().map(|(thread, event, site)| signal(thread, event, site, &wanted));
+    let signalled =
+        |by: &LostSignal| by.read().map(|(thread, event, site)| signal(thread, event, site, &wanted));
+    let (lost, unused) = (signalled(&slot.lost), signalled(&slot.unused));
     // Pairs with the Release fence in `retract`.
     fence(Ordering::Acquire);
     let stood_still = slot.sequence.load(Ordering::Relaxed) == sequence;
-    stood_still.then_some((Waiting { request, enders, lost }, sequence, wanted))
+    stood_still.then_some((Waiting { request, enders, lost, unused }, sequence, wanted))
 }
 
 /// The word for those who could end a wait, as the checker knows it.
-fn enders(word: u32, target: ThreadId, wanted: &HeldLock) -> Enders {
+fn enders(word: u32, wanted: &HeldLock, target: ThreadId) -> Enders {
     match word {
         ENDERS_HOLDERS => Enders::Holders(wanted.kind),
         ENDERS_OTHER_HOLDERS => Enders::OtherHolders(wanted.kind),

@@ -170,12 +170,12 @@ impl Condvar {
         deadline: Option<Instant>,
         guarded: Guarded,
     ) -> (LockResult<MutexGuard<'a, T>>, bool) {
+        self.watch.before_wait(site, guard.key());
         let mutex = guard.address();
         let other = self.mutex.swap(mutex, Ordering::Relaxed);
         if other != mutex && other != 0 && !self.waiters.is_empty() {
             self.watch.misused(site, "others wait for it with another mutex");
         }
-        self.watch.before_wait(site, guard.key());
         let ticket = self.waiters.enqueue();
         guard.unlocked(site, || {
             self.watch.waiting_for_signal(site, deadline, guarded, || ticket.wait_for_signal(deadline))
@@ -188,7 +188,7 @@ impl Condvar {
         let site = Location::caller();
         self.watch.signals(site);
         if self.waiters.tell_any_or(|| self.watch.unheard(site)) {
-            self.watch.heard();
+            self.watch.heard(site);
         }
     }
 
@@ -198,7 +198,7 @@ impl Condvar {
         let site = Location::caller();
         self.watch.signals(site);
         if self.waiters.tell_all_or(|| self.watch.unheard(site)) > 0 {
-            self.watch.heard();
+            self.watch.heard(site);
         }
     }
 }

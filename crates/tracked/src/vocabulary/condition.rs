@@ -82,7 +82,7 @@ impl<T: ?Sized> Condition<T> {
         let site = Location::caller();
         self.watch.signals(site);
         if self.waiters.tell_any_or(|| self.watch.unheard(site)) {
-            self.watch.heard();
+            self.watch.heard(site);
         }
     }
 
@@ -92,7 +92,7 @@ impl<T: ?Sized> Condition<T> {
         let site = Location::caller();
         self.watch.signals(site);
         if self.waiters.tell_all_or(|| self.watch.unheard(site)) > 0 {
-            self.watch.heard();
+            self.watch.heard(site);
         }
     }
 

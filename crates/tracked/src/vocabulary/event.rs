@@ -37,7 +37,7 @@ impl Event {
         self.watch.signals(site);
         *ignore_poison(self.set.lock()) = true;
         if self.waiters.tell_all_or(|| self.watch.unheard(site)) > 0 {
-            self.watch.heard();
+            self.watch.heard(site);
         }
     }
 

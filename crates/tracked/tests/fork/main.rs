@@ -102,6 +102,8 @@ fn main() {
     let (a, b) = (Mutex::new(()), Mutex::new(()));
     drop((a.lock(), b.lock()));
     drop((b.lock(), a.lock()));
-    assert_eq!(tracked::report().findings.len(), 1);
+    // The lock that all were busy with may be worth a lint.
+    let found = tracked::report().findings.into_iter().filter(|finding| !finding.code.is_lint());
+    assert_eq!(found.count(), 1);
     let _ = writeln!(std::io::stdout(), "200 forks, all children came back");
 }

@@ -5,6 +5,7 @@ mod alone;
 mod condvar;
 mod corners;
 mod detection;
+mod forgotten;
 mod locks;
 mod many;
 mod poison;

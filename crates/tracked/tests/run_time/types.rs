@@ -122,6 +122,7 @@ is!(RLockGuard<'static, SendOnly>: ; not Send Sync);
 is!(Semaphore: Send Sync UnwindSafe RefUnwindSafe; not);
 is!(BoundedSemaphore: Send Sync UnwindSafe RefUnwindSafe; not);
 is!(Permit<'static>: Send Sync UnwindSafe RefUnwindSafe; not);
+is!(tracked::cell::UnsafeCell<u8>: Send; not Sync);
 is!(Event: Send Sync UnwindSafe RefUnwindSafe; not);
 
 // A lock in an array of small structures is still small.

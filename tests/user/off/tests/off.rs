@@ -72,3 +72,17 @@ fn asserts_nothing() {
 fn asserts_nothing_to_be_clean() {
     tracked::assert_clean!();
 }
+
+#[test]
+fn statements_are_nothing() {
+    use std::mem::{needs_drop, size_of};
+    assert_eq!(size_of::<tracked::Stated>() + size_of::<tracked::Gated>(), 0);
+    assert!(!needs_drop::<tracked::Stated>() && !needs_drop::<tracked::Gated>());
+    let locks = [tracked::Mutex::new(1), tracked::Mutex::new(2)];
+    let high = tracked::nested(1).run(|| locks[1].lock().unwrap());
+    let low = tracked::ordered_by("a").run(|| locks[0].lock().unwrap());
+    assert_eq!(*high + *low, 3);
+    drop((high, low));
+    let _gate = tracked::gate("nothing");
+    assert_eq!(tracked::ignore("nobody looks", || *locks[0].lock().unwrap()), 1);
+}

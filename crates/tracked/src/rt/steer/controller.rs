@@ -226,6 +226,8 @@ pub(super) struct State {
     pub pool: Pool,
     pub notes: Vec<String>,
     marks: Vec<bool>,
+    /// The run is the whole process: see `program`.
+    pub program: bool,
 }
 
 /// Where a worker stops, and for what.
@@ -312,6 +314,7 @@ impl Controller {
                 pool,
                 notes: Vec::new(),
                 marks: Vec::new(),
+                program: false,
             }),
             returned: Condvar::new(),
             tried: AtomicBool::new(false),
@@ -345,6 +348,14 @@ impl Controller {
         let notes = std::mem::take(&mut state.notes);
         state.tell_end(end);
         RunOutcome { end, failure, schedule, steps: state.steps, notes }
+    }
+
+    /// The process ends of its own accord, which is the end of its one run.
+    pub(super) fn program_ends(&self) {
+        // Whoever has the state for good has told the end.
+        if let Some(mut state) = self.state.try_lock() {
+            state.tell_end(RunEnd::Finished);
+        }
     }
 
     /// Whether a release could change the outcome of somebody's attempt.
@@ -579,7 +590,7 @@ impl State {
         self.scopes.clear();
     }
 
-    fn tell_end(&mut self, end: RunEnd) {
+    pub(super) fn tell_end(&mut self, end: RunEnd) {
         let State { strategy, pending, last, .. } = self;
         strategy.end(&Moment { pending, last: *last }, end);
     }
@@ -946,6 +957,9 @@ impl State {
 
     /// Ends the run; whoever has not ended is sent home.
     fn clear_up(&mut self, end: RunEnd) -> Option<Next> {
+        if self.program {
+            super::program::over(self, end);
+        }
         self.end.get_or_insert(end);
         self.phase = Phase::Clearing;
         None
@@ -1008,6 +1022,9 @@ impl State {
         };
         let stuck: Vec<Stuck> = super::verdict::stuck(self, &suspects, partial);
         if let Some(stuck) = stuck.into_iter().next() {
+            if self.program {
+                super::program::report(self, &stuck, &super::verdict::locks_of(self, &suspects));
+            }
             let finding = super::verdict::finding(self, &stuck);
             self.failure = Some(Failed::Stuck(Box::new(finding)));
         }

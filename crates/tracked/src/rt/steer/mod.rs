@@ -7,6 +7,7 @@
 //! | `seat`, `pool`, `core` | threads that wait for orders, lent from run to run, on one processor |
 //! | `verdict` | what a run that cannot go on is called |
 //! | `session` | one run after the other |
+//! | `program` | a whole program as one run |
 //! | `operations`, `spawning` | what a lock, a wait, a spawn is under control |
 //!
 //! A thread is under control from the moment its word has the flag `STEERED`, which takes it off the quick paths; what
@@ -20,6 +21,7 @@ pub(crate) mod controller;
 pub(crate) mod core;
 pub(crate) mod operations;
 pub(crate) mod pool;
+pub(crate) mod program;
 pub(crate) mod seat;
 pub(crate) mod session;
 pub(crate) mod spawning;

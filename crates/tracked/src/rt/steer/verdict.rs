@@ -68,7 +68,18 @@ fn waiting(member: &Member) -> Option<Waiting> {
     let wanted = wait.wanted();
     std::iter::once(wanted).chain(holds.iter()).for_each(|lock| register(&lock));
     let request = knowledge::request(member.thread, holds, &wanted, member.stack);
-    Some(Waiting { request, enders: wait.enders(), lost: wait.lost_signal() })
+    Some(Waiting { request, enders: wait.enders(), lost: wait.lost_signal(), unused: wait.unused_signal() })
+}
+
+/// What these workers hold and want.
+pub(super) fn locks_of(state: &State, workers: &[u32]) -> Vec<HeldLock> {
+    let mut locks = Vec::new();
+    for member in workers.iter().map(|worker| &state.members[*worker as usize]) {
+        locks.extend(member.wait.as_ref().map(crate::rt::waits::Wait::wanted));
+        // SAFETY: as in `waiting`.
+        locks.extend(unsafe { member.holds.as_ref() }.into_iter().flat_map(|holds| holds.iter()));
+    }
+    locks
 }
 
 /// Lets reports name the lock.

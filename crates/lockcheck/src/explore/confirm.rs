@@ -1,0 +1,283 @@
+//! `lockcheck confirm`: drives a program into what was predicted of it.
+//!
+//! | verdict | it means | and the finding becomes |
+//! |---|---|---|
+//! | confirmed | a run under control ended in the predicted deadlock | `confirmed`, with its schedule |
+//! | refuted | every order of the locks that leads there forbids itself | a note |
+//! | diverged | no run under control did what the prediction is about | as it was |
+//! | unconfirmed | neither reached nor refuted in the runs allowed | as it was |
+
+use std::path::Path;
+use std::time::Duration;
+
+use lockcheck_checker::{Finding, Report, Tier};
+use lockcheck_events::source::SourceMap;
+use lockcheck_explorer::{DefaultOrder, Directed, Outcome, Pos, Recording, Schedule, Strategy, shrink};
+
+use super::args::ConfirmArgs;
+use super::places::{Places, Traced};
+use super::subject::{Ending, Subject, Voice, Wanted};
+use super::{SHRINK_RUNS_MAX, conclude, is_stuck, leads_to, nothing_to_control, stuck_findings};
+use crate::config::{Judgement, Style};
+use crate::error::{CliError, Result};
+use crate::event_trace;
+use crate::exit::Exit;
+use crate::outcome::Facts;
+use crate::traces::{self, Traces};
+
+/// How long the program may take where it is not under control.
+const OBSERVED_FOR: Duration = Duration::from_secs(120);
+/// Runs of one cast of threads.
+const DIRECTED_RUNS_MAX: u32 = 32;
+
+/// What came of one prediction.
+enum Fate {
+    Confirmed(Box<Confirmed>),
+    Refuted(String),
+    Diverged,
+    Unconfirmed,
+}
+
+/// A prediction that came true.
+struct Confirmed {
+    schedule: Schedule,
+    /// How many runs it took, without those that made the schedule short.
+    runs: u32,
+    /// The deadlock, as it formed.
+    deadlock: Finding,
+}
+
+/// Carries it out.
+pub fn confirm(args: &ConfirmArgs, style: Style) -> Result<Exit> {
+    let (subject, traces, hung) = match is_trace(&args.target) {
+        true => from_trace(args)?,
+        false => {
+            let select = &args.shared.select;
+            let subject = Subject::of_package(&args.target, select, &args.rest, args.shared.hang_after)?;
+            let run = subject.observe(OBSERVED_FOR)?;
+            (subject, run.traces, run.ending == Ending::Hung)
+        }
+    };
+    let mut judgement = Judgement::new(&args.shared.judge, subject.package_folder())?;
+    let sources = subject.sources(&traces);
+    let mut report = traces.report(&subject.target, &sources, &subject.symbols);
+    if traces.is_empty() {
+        return nothing_to_control(&subject, style, &mut judgement);
+    }
+    let wanted = wanted(&report, args.id.as_deref())?;
+    let mut confirming = Confirming::new(&subject, args);
+    for place in wanted {
+        let finding = &mut report.findings[place];
+        let fate = confirming.settle(finding)?;
+        report.notes.extend(tell(finding, fate));
+    }
+    if report.notes.is_empty() && report.findings.is_empty() {
+        report.notes.push("nothing was predicted: there is nothing to confirm".to_owned());
+    }
+    let hang = hung && report.findings.iter().any(is_stuck);
+    let facts = Facts { recorded: true, must_record: true, hang, ..Facts::default() };
+    conclude(report, &sources, facts, style, &mut judgement)
+}
+
+/// Changes the finding to what it has become; gives what there is to say besides.
+fn tell(finding: &mut Finding, fate: Fate) -> Option<String> {
+    let (kind, id) = (&finding.kind, &finding.fingerprint);
+    match fate {
+        Fate::Confirmed(confirmed) => {
+            let Confirmed { schedule, runs, deadlock } = *confirmed;
+            let runs = if runs == 1 { "1 run".to_owned() } else { format!("{runs} runs") };
+            let note = format!("{kind} {id}: confirmed in {runs}: {}", deadlock.message);
+            finding.tier = finding.tier.max(Tier::Confirmed);
+            finding.schedule = Some(schedule.to_string());
+            Some(note)
+        }
+        Fate::Refuted(_) | Fate::Diverged | Fate::Unconfirmed if finding.tier == Tier::Actual => Some(
+            format!("{kind} {id}: it happened, but not again under control: there is no schedule for it"),
+        ),
+        Fate::Refuted(why) => {
+            let note = format!("{kind} {id}: refuted: {why}");
+            finding.tier = Tier::Order;
+            Some(note)
+        }
+        Fate::Diverged => Some(format!(
+            "{kind} {id}: diverged: no run under control came to all of its places; the program does something else \
+             than it did"
+        )),
+        Fate::Unconfirmed => Some(format!("{kind} {id}: unconfirmed: neither reached nor refuted")),
+    }
+}
+
+/// Where the findings to settle stand: what is predicted or likely, deadlocks that happened, or what is named.
+fn wanted(report: &Report, id: Option<&str>) -> Result<Vec<usize>> {
+    let is_open = |finding: &Finding| {
+        is_stuck(finding)
+            || (!finding.code.is_lint() && matches!(finding.tier, Tier::Likely | Tier::Predicted))
+    };
+    let is_named = |finding: &Finding, id: &str| finding.fingerprint.starts_with(id);
+    let wants = |finding: &Finding| match id {
+        Some(id) => is_named(finding, id),
+        None => is_open(finding),
+    };
+    let places = report.findings.iter().enumerate().filter(|(_, finding)| wants(finding));
+    let places: Vec<usize> = places.map(|(place, _)| place).collect();
+    match id {
+        Some(id) if !report.findings.iter().any(|finding| is_named(finding, id)) => {
+            let known: Vec<&str> =
+                report.findings.iter().map(|finding| finding.fingerprint.as_str()).collect();
+            let help = match known.as_slice() {
+                [] => "there are no findings".to_owned(),
+                known => format!("there are {}", known.join(", ")),
+            };
+            Err(CliError::usage("no-such-finding", format!("no finding's fingerprint begins with `{id}`"))
+                .help(help))
+        }
+        _ => Ok(places),
+    }
+}
+
+/// A file that is no manifest, or a folder with traces and without one.
+fn is_trace(target: &Path) -> bool {
+    let is_manifest = target.file_name().is_some_and(|name| name == "Cargo.toml");
+    let has_traces = || traces::in_folder(target).is_ok_and(|traces| !traces.is_empty());
+    let is_folder_of_traces = target.is_dir() && !target.join("Cargo.toml").is_file() && has_traces();
+    is_folder_of_traces || (target.is_file() && !is_manifest)
+}
+
+fn from_trace(args: &ConfirmArgs) -> Result<(Subject, Traces, bool)> {
+    let target = args.target.to_string_lossy().into_owned();
+    let (processes, events) = event_trace::split(traces::expand(std::slice::from_ref(&args.target))?)?;
+    if let (true, Some((path, _))) = (processes.is_empty(), events.first()) {
+        let message = "a trace of events does not say which program left it".to_owned();
+        return Err(CliError::usage("no-program", message)
+            .at(path, 0, 0)
+            .help("name the package, or a trace that `lockcheck run --out` left"));
+    }
+    let traces = Traces::read(&processes)?;
+    let Some((executable, started_in)) = traces.program() else {
+        let message = "there is no trace of a program here".to_owned();
+        return Err(CliError::usage("no-program", message).at(&args.target, 0, 0));
+    };
+    let subject = Subject::of_executable(target, executable, started_in, &args.rest, args.shared.hang_after)?;
+    Ok((subject, traces, false))
+}
+
+/// Settles one prediction after the other.
+struct Confirming<'a> {
+    subject: &'a Subject,
+    runs_max: u32,
+    seed: u64,
+    /// What was met in runs under control: in the default order, then, if that is not enough, in another one.
+    recordings: Vec<Places>,
+}
+
+impl<'a> Confirming<'a> {
+    fn new(subject: &'a Subject, args: &ConfirmArgs) -> Confirming<'a> {
+        Confirming { subject, runs_max: args.runs, seed: args.seed, recordings: Vec::new() }
+    }
+
+    /// The `number`-th recording, made if there is none yet.
+    fn recording(&mut self, number: usize) -> Result<&Places> {
+        while self.recordings.len() <= number {
+            let seed = self.seed.wrapping_add(self.recordings.len() as u64);
+            let strategy: Box<dyn Strategy> = match self.recordings.len() {
+                0 => Box::new(DefaultOrder::new()),
+                _ => Box::new(Pos::new(seed, 1)),
+            };
+            let mut traced = Traced { strategy, paths: Vec::new() };
+            traced.begin();
+            let run = self.subject.run(&mut traced, Voice::Silent, Wanted::Records)?;
+            let sources: SourceMap = self.subject.sources(&run.traces);
+            self.recordings.push(Places::new(&run.records, traced.paths, &sources));
+        }
+        Ok(&self.recordings[number])
+    }
+
+    fn settle(&mut self, finding: &Finding) -> Result<Fate> {
+        let mut runs = 0;
+        let mut refuted = None;
+        let mut in_doubt = false;
+        for number in 0..RECORDINGS {
+            let casts = self.recording(number)?.casts(finding);
+            for constraints in casts {
+                if runs >= self.runs_max {
+                    in_doubt = true;
+                    break;
+                }
+                let left = (self.runs_max - runs).min(DIRECTED_RUNS_MAX);
+                let mut driven = Recording::new(Directed::new(constraints, left));
+                if let Some(deadlock) = self.drive(&mut driven, finding, &mut runs)? {
+                    return Ok(self.confirmed(driven.schedule(), runs, deadlock));
+                }
+                match driven.strategy().outcome() {
+                    Outcome::Refuted(obstacle) => {
+                        refuted.get_or_insert(self.recordings[number].explain(obstacle));
+                    }
+                    _ => in_doubt = true,
+                }
+            }
+            if refuted.is_some() || in_doubt {
+                break;
+            }
+        }
+        match refuted {
+            Some(why) if !in_doubt => Ok(Fate::Refuted(why)),
+            _ => self.sample(finding, runs, in_doubt),
+        }
+    }
+
+    /// Runs under constraints until something is decided: the predicted deadlock, if it came about.
+    fn drive(
+        &self,
+        driven: &mut Recording<Directed>,
+        finding: &Finding,
+        runs: &mut u32,
+    ) -> Result<Option<Finding>> {
+        while driven.begin() {
+            *runs += 1;
+            let run = self.subject.run(driven, Voice::Silent, Wanted::Findings)?;
+            if matches!(run.ending, Ending::Told(end) if end.is_finding()) {
+                let stuck = stuck_findings(self.subject, &run);
+                if let Some(deadlock) = stuck.into_iter().find(|deadlock| comes_true(finding, deadlock)) {
+                    return Ok(Some(deadlock));
+                }
+                driven.strategy_mut().go_on();
+            }
+        }
+        Ok(None)
+    }
+
+    /// Where driving does not lead anywhere, chance may.
+    fn sample(&self, finding: &Finding, mut runs: u32, met: bool) -> Result<Fate> {
+        let mut sampled = Recording::new(Pos::new(self.seed, u64::from(self.runs_max.saturating_sub(runs))));
+        while sampled.begin() {
+            runs += 1;
+            let run = self.subject.run(&mut sampled, Voice::Silent, Wanted::Findings)?;
+            let stuck = stuck_findings(self.subject, &run);
+            if let Some(deadlock) = stuck.into_iter().find(|deadlock| comes_true(finding, deadlock)) {
+                return Ok(self.confirmed(sampled.schedule(), runs, deadlock));
+            }
+        }
+        Ok(if met { Fate::Unconfirmed } else { Fate::Diverged })
+    }
+
+    fn confirmed(&self, schedule: &Schedule, runs: u32, deadlock: Finding) -> Fate {
+        let mut same = |strategy: &mut dyn Strategy| {
+            leads_to(self.subject, strategy, &|other| other.fingerprint == deadlock.fingerprint)
+        };
+        let shrunk = shrink(schedule, SHRINK_RUNS_MAX, &mut same);
+        Fate::Confirmed(Box::new(Confirmed { schedule: shrunk.schedule, runs, deadlock }))
+    }
+}
+
+/// Runs that are recorded for the places of a prediction.
+const RECORDINGS: usize = 2;
+
+/// Whether the deadlock is the one that was predicted: the same lines wait.
+fn comes_true(predicted: &Finding, deadlock: &Finding) -> bool {
+    let waits = |finding: &Finding| {
+        let mut sites: Vec<String> = finding.evidence.iter().map(|side| side.site.to_string()).collect();
+        sites.sort_unstable();
+        sites
+    };
+    waits(predicted) == waits(deadlock)
+}

@@ -1,0 +1,61 @@
+//! A deadlock as a story: who took what where, then who waits for what, and the schedule last. At most a screen; the
+//! full form, with sources and stacks, is the report crate's.
+
+use std::fmt::Write;
+
+use lockcheck_checker::{Evidence, Finding};
+use lockcheck_report::escape;
+
+/// More sides than this are counted, not told.
+const SIDES_MAX: usize = 8;
+
+/// The story of a stuck set.
+pub fn tell(finding: &Finding) -> String {
+    let mut text = format!("{} {}: {}\n", finding.code, finding.kind, escape::text(&finding.message));
+    let sides = &finding.evidence[..finding.evidence.len().min(SIDES_MAX)];
+    let mut step = 0;
+    let mut line = |words: String| {
+        step += 1;
+        let _ = writeln!(text, "{step:>4}. {words}");
+    };
+    for side in sides {
+        for hold in &side.holds {
+            let lock = name(finding, &hold.lock);
+            line(format!("{} takes {lock} at {}", thread(side), escape::text(&hold.site.to_string())));
+        }
+    }
+    for side in sides {
+        let what = match side.action.as_str() {
+            "join" => "waits for the end of",
+            _ => "waits for",
+        };
+        let lock = name(finding, &side.lock);
+        let holder = sides.iter().find(|other| {
+            other.thread != side.thread && other.holds.iter().any(|hold| hold.lock == side.lock)
+        });
+        let whose = holder.map_or_else(String::new, |holder| format!(", which {} has", thread(holder)));
+        let place = escape::text(&side.site.to_string()).into_owned();
+        line(format!("{} {what} {lock} at {place}{whose}", thread(side)));
+    }
+    if finding.evidence.len() > SIDES_MAX {
+        let _ = writeln!(text, "      and {} more", finding.evidence.len() - SIDES_MAX);
+    }
+    text
+}
+
+fn thread(side: &Evidence) -> String {
+    format!("`{}`", escape::text(&side.thread))
+}
+
+/// The lock's own name, or what it is and where it was made.
+fn name(finding: &Finding, id: &str) -> String {
+    let Some(lock) = finding.locks.iter().find(|lock| lock.id == id) else {
+        return "another lock".to_owned();
+    };
+    match &lock.name {
+        Some(name) => format!("`{}`", escape::text(name)),
+        None => {
+            format!("the {} made at {}", escape::text(&lock.class), escape::text(&lock.created.to_string()))
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Whole programs under control: what `explore`, `confirm` and `replay` say of the fixtures, word for word where it does
+//! not depend on chance.
+
+use serde_json::Value;
+
+use crate::command::{BUILD, RUN, Ran, lockcheck, run};
+use crate::contract::{self, list, text};
+
+fn call(command: &str, fixture: &str, arguments: &[&str]) -> Ran {
+    run(lockcheck().arg(command).arg(format!("fixtures/{fixture}")).args(arguments), BUILD)
+}
+
+/// The last line of the report, which says how to see it again; the schedule in it.
+fn schedule(ran: &Ran, fixture: &str) -> String {
+    let start = format!("replay: lockcheck replay fixtures/{fixture} ");
+    let report = ran.report();
+    let last = report.lines().last().unwrap_or_default();
+    last.strip_prefix(&start).unwrap_or_else(|| panic!("expected `{start}...` last\n{ran}")).to_owned()
+}
+
+fn only_finding(report: &Value) -> &Value {
+    contract::check(report);
+    let findings = list(report, "findings");
+    assert_eq!(findings.len(), 1, "{report}");
+    &findings[0]
+}
+
+#[test]
+fn a_prediction_is_confirmed_and_replayed() {
+    let ran = call("confirm", "bank", &[]).expect_code(1);
+    insta::with_settings!({ omit_expression => true }, { insta::assert_snapshot!("confirm_bank", ran.report()) });
+    let schedule = schedule(&ran, "bank");
+
+    let ran = call("replay", "bank", &[&schedule]).expect_code(3);
+    assert!(ran.stdout.starts_with("final balance: 51000\n"), "the program's output is its own\n{ran}");
+    insta::with_settings!({ omit_expression => true }, { insta::assert_snapshot!("replay_bank", ran.report()) });
+
+    let ran = call("confirm", "bank", &["6fc5", "--message-format", "json"]).expect_code(1);
+    let report = ran.json();
+    let finding = only_finding(&report);
+    assert_eq!(text(finding, "tier"), "confirmed");
+    assert_eq!(text(finding, "kind"), "lock-order-cycle");
+    assert_eq!(text(finding, "schedule"), schedule, "the same every time");
+    assert_eq!(text(&report, "verdict"), "findings");
+}
+
+#[test]
+fn a_search_comes_upon_a_deadlock() {
+    let ran = call("explore", "bad_workers", &["--runs", "100", "--seed", "3"]).expect_code(1);
+    insta::with_settings!({ omit_expression => true, filters => [(r"in run \d+", "in run N")] }, {
+        insta::assert_snapshot!("explore_bad_workers", ran.report());
+    });
+    let schedule = schedule(&ran, "bad_workers");
+    for _ in 0..3 {
+        let ran = call("replay", "bad_workers", &[&schedule, "--message-format", "json"]).expect_code(3);
+        let report = ran.json();
+        let finding = only_finding(&report);
+        assert_eq!((text(finding, "kind"), text(finding, "schedule")), ("deadlock", schedule.as_str()));
+        assert_eq!(text(&report, "verdict"), "hang");
+    }
+}
+
+#[test]
+fn what_is_clean_is_proved() {
+    let ran = call("explore", "good_workers", &["--strategy", "exhaustive"]).expect_code(0);
+    insta::with_settings!({ omit_expression => true, filters => [
+        (r"\d+ threads?, \d+ locks?, \d+ lock-order edges?", "COUNTS"),
+    ] }, { insta::assert_snapshot!("explore_good_workers", ran.report()) });
+    let ran = call("explore", "good_workers", &["--strategy", "exhaustive", "--bound", "1"]).expect_code(0);
+    assert!(ran.report().contains("with at most 1 preemption: clean"), "{ran}");
+    let ran = call("confirm", "good_workers", &[]).expect_code(0);
+    assert!(ran.report().contains("nothing was predicted"), "{ran}");
+}
+
+#[test]
+fn mistakes_are_named() {
+    let bad = "column 4: `1` is not a deviation: expected `THREAD.OPERATION>THREAD`";
+    call("replay", "bank", &["b1:1"]).expect_code(2).expect_stderr(&[bad]);
+    call("replay", "bank", &["0.1>2"]).expect_code(2).expect_stderr(&["a schedule begins with `b1:`"]);
+    let ran = call("confirm", "bank", &["0000"]).expect_code(2);
+    ran.expect_stderr(&["no finding's fingerprint begins with `0000`", "there are 6fc521e652041171"]);
+    let other = ["the program differs from the one this schedule was made for at `0.9>7`"];
+    call("replay", "good_workers", &["b1:0.9>7"]).expect_code(0).expect_stderr(&other);
+    let ran = run(lockcheck().args(["confirm", "tests/conformance/no-such-trace.lctrace"]), RUN);
+    ran.expect_code(2);
+}

@@ -1,0 +1,7 @@
+"""One thread, one lock, taken twice."""
+
+import threading
+
+lock = threading.Lock()
+lock.acquire()
+lock.acquire()
