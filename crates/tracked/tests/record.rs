@@ -173,11 +173,11 @@ fn every_event_of_every_thread_is_there_in_order() {
     let folder = tempfile::tempdir().unwrap();
     let output = part("opposite orders", folder.path()).output().unwrap();
     assert!(output.status.success());
-    use EventKind::{Acquire, Arrive, Fork, Join, Object, Release, Signal, Write};
+    use EventKind::{Acquire, Arrive, Fork, Join, Object, Read, Release, Signal, Write};
     let mut events = events(folder.path());
     events.retain(|event| event.manner.kind != Object);
     let kinds: Vec<EventKind> = events.iter().map(|event| event.manner.kind).collect();
-    let once = [Fork, Acquire, Acquire, Write, Release, Release, Join];
+    let once = [Fork, Acquire, Acquire, Read, Write, Release, Release, Join];
     // The thread that plays the part was started by the test harness, of which nothing is known.
     let expected: Vec<EventKind> = [Arrive].into_iter().chain(once).chain(once).chain([Signal]).collect();
     assert_eq!(kinds, expected);

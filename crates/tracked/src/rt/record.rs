@@ -147,11 +147,15 @@ pub(crate) fn arrive(thread: &Thread, started_by_us: bool) {
     thread.set_recorder(Some(Box::new(recorder)));
 }
 
+/// The largest number of a thread that has left. Raised before the thread can no longer be seen.
+static LEFT: AtomicU32 = AtomicU32::new(0);
+
 /// The largest number that any thread has given.
 fn latest() -> u32 {
     let mut latest = 0;
     registry::for_each_thread(|_, holds| latest = latest.max(holds.stamp.load(Ordering::Relaxed)));
-    latest
+    // After the look at the others: one that left meanwhile is in here.
+    latest.max(LEFT.load(Ordering::Relaxed))
 }
 
 /// The calling thread was unparked by a handle of std's, which nobody watches: this comes after all that was recorded
@@ -175,8 +179,10 @@ pub(crate) fn leave(thread: &Thread) {
         recorder.append(thread, Manner::of(EventKind::Signal), STRANGERS, 0, stamp);
         STRANGERS_ENDED.fetch_add(1, Ordering::Relaxed);
     }
-    // For who joins it: destructors of thread-locals have moved it on.
-    Stamped::Thread(id.0).raise(thread.holds().stamp.load(Ordering::Relaxed));
+    // For who joins it: destructors of thread-locals have moved it on. And for `latest`, which no longer sees it.
+    let last = thread.holds().stamp.load(Ordering::Relaxed);
+    Stamped::Thread(id.0).raise(last);
+    LEFT.fetch_max(last, Ordering::Relaxed);
 }
 
 /// The file beside the trace that has the names.
@@ -443,13 +449,16 @@ pub(crate) fn guarded(meta: &Meta, write: bool, site: Place) {
     let Some(recorder) = thread.recorder() else { return };
     recorder.hear(thread);
     let id = meta.id(thread).0;
-    let (bit, kind) = if write { (2, EventKind::Write) } else { (1, EventKind::Read) };
     let (last, bits) = recorder.accessed.get();
-    if last == id && bits & bit != 0 {
-        return;
+    let done = if last == id { bits } else { 0 };
+    // Whoever may write may read first: without that, a predicate under `wait_while` would go unseen.
+    let wanted = if write { 3 } else { 1 };
+    recorder.accessed.set((id, done | wanted));
+    for (bit, kind) in [(1, EventKind::Read), (2, EventKind::Write)] {
+        if wanted & !done & bit != 0 {
+            recorder.append(thread, Manner::of(kind), id, number(site), recorder.next(thread));
+        }
     }
-    recorder.accessed.set((id, if last == id { bits | bit } else { bit }));
-    recorder.append(thread, Manner::of(kind), id, number(site), recorder.next(thread));
 }
 
 /// Data that no lock of the program guards is accessed. The caller has it to itself for as long as this takes, or
