@@ -78,7 +78,9 @@ fn combinations_of_features_compile() {
             continue;
         }
         let mut combinations: Vec<String> = features.iter().map(|feature| (*feature).to_owned()).collect();
-        combinations.extend([String::new(), features.join(",")]);
+        // parking_lot itself refuses this one together with `send_guard`.
+        let all = features.iter().copied().filter(|feature| *feature != "deadlock_detection");
+        combinations.extend([String::new(), all.collect::<Vec<_>>().join(",")]);
         combinations.sort();
         combinations.dedup();
         for combination in combinations {

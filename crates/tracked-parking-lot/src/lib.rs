@@ -7,7 +7,7 @@
 //!
 //! This is [`tracked::parking_lot_0_12`] under another name and nothing else; without the feature `check` (and without
 //! `--cfg lockcheck`) it is parking_lot itself. All of parking_lot's features are accepted; `deadlock_detection` is the
-//! real one, of the real locks underneath.
+//! real one, of the real locks underneath, and as there not to be had together with `send_guard`.
 
 #[cfg(feature = "deadlock_detection")]
 pub use parking_lot::deadlock;
