@@ -201,17 +201,20 @@ fn what_the_detector_says_of_waits_in_random_sketches_can_happen() {
     }
     let truth = litmus(folder.path(), &[".", "--message-format", "json"]);
     let flags = ["deadlock", "self_deadlock", "lost_wakeup"];
-    let stuck: BTreeMap<String, bool> = lines(&truth)
+    let truth = lines(&truth);
+    let judged: BTreeMap<&str, &Value> = truth
         .iter()
         .filter(|line| line["litmus"]["complete"] == true)
-        .map(|line| (name_of(line).to_owned(), flags.iter().any(|flag| line["litmus"][flag] == true)))
+        .map(|line| (name_of(line), &line["litmus"]))
         .collect();
     let (mut wrong, mut foretold, mut silent) = (Vec::new(), 0, 0);
     let observed = litmus(folder.path(), &["--observe", ".", "--message-format", "json"]);
     for line in lines(&observed) {
-        let Some(&stuck) = stuck.get(name_of(&line)) else { continue };
-        let never = BTreeMap::from([("deadlock".to_owned(), "n".to_owned())]);
-        let alarms = false_alarms(&line, &never);
+        let Some(&judged) = judged.get(name_of(&line)) else { continue };
+        let stuck = flags.iter().any(|flag| judged[flag] == true);
+        let answer = |flag: &str| (flag.to_owned(), if judged[flag] == true { "y" } else { "n" }.to_owned());
+        let never = ("deadlock".to_owned(), "n".to_owned());
+        let alarms = false_alarms(&line, &BTreeMap::from([never, answer("misuse"), answer("leak")]));
         foretold += u32::from(stuck && !alarms.is_empty());
         silent += u32::from(!stuck && alarms.is_empty());
         if !stuck && !alarms.is_empty() {
