@@ -94,6 +94,7 @@ fn families_that_hang_are_told_and_ended() {
         let mut command = lockcheck();
         command.args(["run", "--message-format", "json"]).arg(format!("fixtures/{name}"));
         let report = run(&mut command, BUILD).expect_code(3).json();
+        contract::check(&report);
         assert_eq!(text(&report, "verdict"), "hang");
         let [finding] = list(&report, "findings") else { panic!("one problem: {report}") };
         assert_eq!((text(finding, "kind"), text(finding, "tier")), ("cross-process-deadlock", "actual"));

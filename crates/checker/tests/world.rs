@@ -181,6 +181,10 @@ impl Places for Nowhere {
     fn stack(&self, _thread: usize) -> (Option<Site>, Vec<Frame>) {
         (None, Vec::new())
     }
+
+    fn object(&self, _: usize) -> Option<(Option<String>, Site)> {
+        None
+    }
 }
 
 #[test]

@@ -89,6 +89,11 @@ impl Records {
         self.locks.get(&lock).map(|known| (known.created, known.name.as_deref()))
     }
 
+    /// All places that the trace names.
+    pub fn places(&self) -> impl Iterator<Item = &RawSite> {
+        self.sites.values()
+    }
+
     /// The tables with what is needed to make names of them. `index` is the process's position in the family.
     pub fn context<'a>(
         &'a self,

@@ -112,12 +112,36 @@ impl Traces {
         sources: &SourceMap,
         symbols: &Symbols,
     ) -> Option<(Site, Vec<Frame>)> {
-        let index = self.position(pid)?;
-        let judged = &self.processes[index];
-        let board = wait_board::read(judged.path.parent()?, pid.unsigned_abs()).ok()?;
-        let wait = board.into_iter().find(|wait| wait.task == tid.unsigned_abs())?;
-        let context = judged.records.context(index as u32, sources, symbols);
+        let (index, wait) = self.on_board((pid, tid))?;
+        let context = self.processes[index].records.context(index as u32, sources, symbols);
         Some((context.site(wait.site), context.backtrace(wait.stack)))
+    }
+
+    /// The object that it waits for there: its name, and the line that created it.
+    pub fn awaited(
+        &self,
+        ids: (i32, i32),
+        sources: &SourceMap,
+        symbols: &Symbols,
+    ) -> Option<(Option<String>, Site)> {
+        let (index, wait) = self.on_board(ids)?;
+        let records = &self.processes[index].records;
+        let (created, name) = records.lock(wait.lock)?;
+        Some((name.map(str::to_owned), records.context(index as u32, sources, symbols).site(created)))
+    }
+
+    /// The line of a thread on its process's board, and the position of that process.
+    fn on_board(&self, (pid, tid): (i32, i32)) -> Option<(usize, wait_board::PublishedWait)> {
+        let index = self.position(pid)?;
+        let board = wait_board::read(self.processes[index].path.parent()?, pid.unsigned_abs()).ok()?;
+        Some((index, board.into_iter().find(|wait| wait.task == tid.unsigned_abs())?))
+    }
+
+    /// Has the map know each place that a trace names.
+    pub fn look_up_all(&self, sources: &SourceMap) {
+        for place in self.processes.iter().flat_map(|judged| judged.records.places()) {
+            sources.site(place);
+        }
     }
 
     /// How many processes have left a trace.

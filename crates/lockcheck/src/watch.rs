@@ -238,6 +238,10 @@ impl Run<'_> {
             report.notes.push(error.message);
         }
         report.findings.retain(|finding| !self.from_outside.iter().any(|actual| comes_true(finding, actual)));
+        if !self.from_outside.is_empty() {
+            // They were made with another map, and their lines are to be shown by this one.
+            traces.look_up_all(&sources);
+        }
         report.findings.extend(self.from_outside.iter().cloned());
         report.findings.sort_by(|one, other| one.fingerprint.cmp(&other.fingerprint));
         report.stats.processes = report.stats.processes.max(self.processes_seen);

@@ -23,12 +23,14 @@ pub trait Places {
     fn index(&self, process: ProcessIndex) -> u32;
     /// Where in its program the thread stands: the user's line, if it is known, and the stack, innermost first.
     fn stack(&self, thread: ThreadIndex) -> (Option<Site>, Vec<Frame>);
+    /// What the program knows of the object that the thread waits for: its name, and the line that created it.
+    fn object(&self, thread: ThreadIndex) -> Option<(Option<String>, Site)>;
 }
 
 /// The finding for a stuck set: a deadlock of one process, one across processes, or a lone wait.
 pub fn finding(family: &Family, set: &StuckSet, places: &dyn Places) -> Finding {
     let shown = &set.core[..set.core.len().min(EVIDENCE_MAX)];
-    let (locks, lock_of) = locks(family, shown);
+    let (locks, lock_of) = locks(family, shown, places);
     let mut sites = Vec::new();
     let mut evidence = Vec::new();
     for &thread in shown {
@@ -105,7 +107,11 @@ fn class(handle: Handle) -> &'static str {
 }
 
 /// What the threads wait for, each object once, and the id of each.
-fn locks(family: &Family, threads: &[ThreadIndex]) -> (Vec<LockDetail>, BTreeMap<Object, String>) {
+fn locks(
+    family: &Family,
+    threads: &[ThreadIndex],
+    places: &dyn Places,
+) -> (Vec<LockDetail>, BTreeMap<Object, String>) {
     let mut ids = BTreeMap::new();
     let mut locks = Vec::new();
     for &thread in threads {
@@ -115,11 +121,13 @@ fn locks(family: &Family, threads: &[ThreadIndex]) -> (Vec<LockDetail>, BTreeMap
         }
         let id = (locks.len() + 1).to_string();
         ids.insert(object, id.clone());
+        let known = places.object(thread);
+        let (known_name, created) = known.unwrap_or_else(|| (None, nowhere("<unknown>")));
         let name = match call(family, thread) {
             Some(Call::Child(Some(child))) => Some(format!("process {}", family.processes[child].pid)),
-            _ => None,
+            _ => known_name,
         };
-        locks.push(LockDetail { id, class: object.0.to_owned(), name, created: nowhere("<unknown>") });
+        locks.push(LockDetail { id, class: object.0.to_owned(), name, created });
     }
     (locks, ids)
 }

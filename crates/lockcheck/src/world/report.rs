@@ -60,4 +60,10 @@ impl Places for Known<'_> {
             None => (None, Vec::new()),
         }
     }
+
+    fn object(&self, thread: usize) -> Option<(Option<String>, Site)> {
+        let thread = &self.closed.family.threads[thread];
+        let ids = (self.closed.family.processes[thread.process].pid, thread.tid);
+        self.traces.awaited(ids, self.sources, self.symbols)
+    }
 }
