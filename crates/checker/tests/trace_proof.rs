@@ -572,6 +572,25 @@ proptest! {
     }
 }
 
+/// A fence comes after the beginning of a wait, not after the notification that ends it: the race after it is one.
+#[test]
+fn a_fence_does_not_wait_for_those_who_wait() {
+    let op = |thread, op, target| (thread, op, target);
+    let events = [
+        op(0, Op::Wait, 0),
+        op(1, Op::Fence, 0),
+        op(1, Op::Write, 1),
+        op(2, Op::Read, 1),
+        op(1, Op::Notify, 0),
+        op(0, Op::Wait, 0),
+    ];
+    let located = events.iter().zip(1..).map(|(&(thread, op, target), line)| Located {
+        event: Event { thread, op, target, location: line },
+        line,
+    });
+    check(&located.collect::<Vec<_>>()).unwrap();
+}
+
 /// Drops requests that no acquisition of the thread follows, which the naive search does not know, and renumbers.
 fn without_requests(events: &[Located]) -> Vec<Located> {
     let later = |at: usize, thread: u32| {

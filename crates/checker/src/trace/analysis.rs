@@ -600,8 +600,11 @@ impl Analysis {
         for from in 0..self.threads.len() as u32 {
             let last = self.threads[from as usize].index;
             if from != thread && last > 0 {
-                if self.config.closure() {
-                    self.depends.add(thread, index, from, last);
+                // One that waits now has begun to; it was not woken yet, as it must be to go on from there. A witness
+                // can always have it begin.
+                let done = last - u32::from(self.threads[from as usize].waiting);
+                if self.config.closure() && done > 0 {
+                    self.depends.add(thread, index, from, done);
                 }
                 self.pass_clocks(from, last, thread);
             }

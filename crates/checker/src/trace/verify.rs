@@ -119,8 +119,11 @@ impl Facts {
             self.signals.insert(id, of_object.map(|((.., thread), index)| (*thread, *index)).collect());
         }
         if event.op == Op::Fence {
-            let before = |(&thread, events): (&u32, &Vec<Event>)| (thread, events.len() as u32);
-            let all = self.of_thread.iter().map(before).filter(|last| last.0 != id.0);
+            // A thread that has only begun to wait can begin at any moment.
+            let begun = |events: &[Event]| u32::from(events.last().is_some_and(|last| last.op == Op::Wait));
+            let before =
+                |(&thread, events): (&u32, &Vec<Event>)| (thread, events.len() as u32 - begun(events));
+            let all = self.of_thread.iter().map(before).filter(|last| last.0 != id.0 && last.1 > 0);
             self.signals.insert(id, all.collect());
         }
         let leaves = [Op::Signal, Op::Before, Op::Notify, Op::NotifyAll, Op::AtomicWrite, Op::AtomicUpdate];
