@@ -48,6 +48,11 @@ macro_rules! assert_report {
             (r"\d+ threads?", "N threads"),
             // Whoever has to wait makes the locks it holds known: that depends on who comes first.
             (r"\d+ locks?, (\d+ lock-order)", "N locks, $1"),
+            // How long threads had to wait says how loaded the machine is.
+            (
+                r"(?s)note\[LC030[12]\].*?fingerprint [0-9a-f]{16}\n\nlockcheck: clean in (`[^`]*`), with 1 note;",
+                "lockcheck: clean: no deadlock found in $1;",
+            ),
         ] }, { insta::assert_snapshot!($name, $ran.report()) })
     };
 }
@@ -64,7 +69,9 @@ fn clean_fixtures_are_clean_and_do_their_work() {
         contract::check(&report);
         assert_eq!(text(&report, "verdict"), "clean");
         assert_eq!(report["program"], serde_json::json!({ "code": 0, "signal": null }));
-        assert_eq!(list(&report, "findings"), [] as [Value; 0]);
+        let timing = |finding: &&Value| ["LC0301", "LC0302"].contains(&text(finding, "code"));
+        let other = list(&report, "findings").iter().filter(|finding| !timing(finding));
+        assert_eq!(other.count(), 0, "{report}");
         assert!(report["stats"]["threads"].as_u64() >= Some(2), "{report}");
     }
 }
