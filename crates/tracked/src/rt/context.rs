@@ -21,10 +21,10 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use lockcheck_events::{LockId, ThreadId};
 
-pub(crate) use self::hold::{Held, HeldLock};
+pub(crate) use self::hold::{Held, HeldLock, pack, unpack};
 use self::hold_set::{BUSY, EVENT, LEN, NOT_IDLE, RECORDING, STATED, STEERED, UNSEEN};
 pub(crate) use self::hold_set::{HELD_MAX, HoldSet};
-pub(crate) use self::quick::{current_if_idle, current_if_nesting};
+pub(crate) use self::quick::Quick;
 pub(crate) use self::token::Token;
 use super::intent::Intents;
 use super::knowledge::Known;

@@ -34,6 +34,7 @@ pub(crate) struct HeldLock {
     pub kind: LockKind,
 }
 
+#[cfg(test)]
 pub(super) const MODES: [Mode; 4] = [Mode::Exclusive, Mode::Shared, Mode::SharedRecursive, Mode::Upgradable];
 pub(super) const ATTEMPTS: [Attempt; 3] = [Attempt::Block, Attempt::Try, Attempt::Timed];
 pub(super) const KINDS: [LockKind; 15] = [
@@ -56,8 +57,21 @@ pub(super) const KINDS: [LockKind; 15] = [
 
 /// Packs what a hold says besides its lock and places; the discriminants index the tables above.
 #[inline(always)]
-fn pack(event: u32, mode: Mode, attempt: Attempt, kind: LockKind) -> u64 {
-    u64::from(event) << 32 | (attempt as u64) << 16 | (mode as u64) << 8 | kind as u64
+pub(crate) const fn pack(event: u32, mode: Mode, attempt: Attempt, kind: LockKind) -> u64 {
+    (event as u64) << 32 | (attempt as u64) << 16 | (mode as u64) << 8 | kind as u64
+}
+
+/// The mode, attempt and kind that were packed. Anything else that the bits may say gives some of them.
+#[inline(always)]
+pub(crate) fn unpack(packed: u64) -> (Mode, Attempt, LockKind) {
+    let mode = match packed >> 8 & 3 {
+        0 => Mode::Exclusive,
+        1 => Mode::Shared,
+        2 => Mode::SharedRecursive,
+        _ => Mode::Upgradable,
+    };
+    let attempt = ATTEMPTS[(packed >> 16 & 0xff) as usize % ATTEMPTS.len()];
+    (mode, attempt, KINDS[(packed & 0xff) as usize % KINDS.len()])
 }
 
 impl Held {
@@ -77,10 +91,17 @@ impl Held {
     /// Relaxed: the only readers on other threads acquire the wait slot's sequence first, which is released after.
     #[inline(always)]
     pub(crate) fn write(&self, hold: HeldLock) {
-        self.id.store(hold.id.0, Ordering::Relaxed);
-        self.site.store(ptr::from_ref(hold.site).cast_mut(), Ordering::Relaxed);
-        self.created.store(ptr::from_ref(hold.created).cast_mut(), Ordering::Relaxed);
-        self.tail.store(pack(hold.event, hold.mode, hold.attempt, hold.kind), Ordering::Relaxed);
+        let tail = pack(hold.event, hold.mode, hold.attempt, hold.kind);
+        self.write_packed(hold.id, hold.site, hold.created, tail);
+    }
+
+    /// The same.
+    #[inline(always)]
+    pub(super) fn write_packed(&self, id: LockId, site: Place, created: Place, tail: u64) {
+        self.id.store(id.0, Ordering::Relaxed);
+        self.site.store(ptr::from_ref(site).cast_mut(), Ordering::Relaxed);
+        self.created.store(ptr::from_ref(created).cast_mut(), Ordering::Relaxed);
+        self.tail.store(tail, Ordering::Relaxed);
     }
 
     /// `None` where the entry was never written. A racing reader may see parts of two holds; it must check the wait
@@ -93,6 +114,7 @@ impl Held {
             return None;
         }
         let tail = self.tail.load(Ordering::Relaxed);
+        let (mode, attempt, kind) = unpack(tail);
         Some(HeldLock {
             id: LockId(self.id.load(Ordering::Relaxed)),
             // SAFETY: the pointer is not null and was written from a `&'static Location` in `write`.
@@ -100,9 +122,9 @@ impl Held {
             // SAFETY: as above.
             created: unsafe { &*created },
             event: (tail >> 32) as u32,
-            attempt: ATTEMPTS[(tail >> 16 & 0xff) as usize % ATTEMPTS.len()],
-            mode: MODES[(tail >> 8 & 0xff) as usize % MODES.len()],
-            kind: KINDS[(tail & 0xff) as usize % KINDS.len()],
+            attempt,
+            mode,
+            kind,
         })
     }
 
@@ -131,9 +153,14 @@ impl HeldLock {
     /// The same as that of the entry it is written to.
     #[inline(always)]
     pub(super) fn fingerprint(&self) -> u64 {
-        let manner = pack(0, self.mode, self.attempt, self.kind);
-        mix(self.id.0, ptr::from_ref(self.site) as u64, manner)
+        fingerprint(self.id, self.site, pack(0, self.mode, self.attempt, self.kind))
     }
+}
+
+/// The fingerprint of a hold of this lock that was asked for at this place and in this manner.
+#[inline(always)]
+pub(super) fn fingerprint(id: LockId, site: Place, manner: u64) -> u64 {
+    mix(id.0, ptr::from_ref(site) as u64, manner)
 }
 
 /// Folds three words into one.

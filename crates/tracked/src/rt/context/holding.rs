@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use lockcheck_events::{LockId, Mode};
 
 use super::hold::{HeldLock, key};
-use super::hold_set::{HELD_INLINE, HELD_MAX, HoldSet, LEN, NOT_IDLE};
+use super::hold_set::{HELD_INLINE, HELD_MAX, HoldSet, LEN};
 use super::{Thread, Token, own};
 use crate::rt::{record, registry, steer};
 
@@ -55,32 +55,28 @@ impl Thread {
         }
     }
 
-    /// Takes away the calling thread's hold of `id` that `token` stands for.
+    /// Takes away the calling thread's youngest hold, if it is one of `id` and the one that `token` stands for, and
+    /// nothing else is to be done about it.
     #[inline(always)]
-    pub(crate) fn release(token: Token, id: u64) {
-        let thread = own();
-        let (word, index) = (thread.holds.word(), token.index() as usize);
-        let youngest = word & NOT_IDLE == u64::from(token.index()) + 1;
-        if youngest && index < HELD_INLINE && thread.holds.inline[index].id.load(Ordering::Relaxed) == id {
-            thread.holds.set_word(word - 1);
-        } else if token.index() != Token::INDEX {
-            thread.pop(id);
-        }
-    }
-
-    #[cfg(parking_lot_mirrored)]
-    /// Takes away the calling thread's youngest hold of `id`, if there is one.
-    #[inline]
-    pub(crate) fn release_youngest(id: u64) -> bool {
+    pub(crate) fn release_youngest(token: Option<Token>, id: u64) -> bool {
         let thread = own();
         let word = thread.holds.word();
         // Any flag makes it none of the inline ones.
-        let index = ((word & NOT_IDLE) as usize).wrapping_sub(1);
-        if index < HELD_INLINE && thread.holds.inline[index].id.load(Ordering::Relaxed) == id {
+        let index = (word as u32).wrapping_sub(1);
+        let is_it = token.is_none_or(|token| token.index() == index)
+            && (index as usize) < HELD_INLINE
+            && thread.holds.inline[index as usize].id.load(Ordering::Relaxed) == id;
+        if is_it {
             thread.holds.set_word(word - 1);
-            return true;
         }
-        thread.pop(id)
+        is_it
+    }
+
+    /// Takes away the calling thread's youngest hold of `id`, if there is one.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn release_older(id: u64) -> bool {
+        own().pop(id)
     }
 
     /// Takes away the youngest hold of `id`, if there is one.

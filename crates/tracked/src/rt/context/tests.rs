@@ -6,7 +6,6 @@ use lockcheck_events::{LockId, Mode};
 
 use super::hold::{ATTEMPTS, Held, HeldLock, KINDS, MODES};
 use super::hold_set::HELD_MAX;
-use super::quick::Quick;
 use super::*;
 
 fn hold(id: u64) -> HeldLock {
@@ -49,7 +48,9 @@ fn the_context_is_a_function_of_the_set_however_it_came_about() {
     idle.write_first(hold(1));
     assert_eq!(idle.push_first().0, 0);
     let nesting = Quick { thread: &straight, word: straight.holds.word() };
-    assert_eq!(nesting.write_nested(hold(3)), straight.key(&hold(3)));
+    let third = hold(3);
+    let manner = pack(0, third.mode, third.attempt, third.kind) as u32;
+    assert_eq!(nesting.write_nested(third.id, third.site, third.created, manner), straight.key(&third));
     assert_eq!(nesting.push_nested().0, 1);
     assert_eq!(straight.next_event(), 2, "both operations are counted");
     let expected = straight.key(&wanted);

@@ -44,7 +44,7 @@ impl Token {
     }
 
     /// Whether nobody looked at the acquisition.
-    #[cfg(parking_lot_mirrored)]
+    #[inline(always)]
     pub(crate) fn is_unwatched(self) -> bool {
         self.index() == Token::INDEX
     }
