@@ -77,6 +77,9 @@ pub struct Finding {
     pub fingerprint: String,
     /// How many distinct sets of lock instances show it.
     pub instances: u64,
+    /// The ids of the locks of each such set, where there are several; beyond a thousand they are only counted.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Vec::is_empty"))]
+    pub instance_locks: Vec<Vec<String>>,
     /// The scope (test) it belongs to; `None`: to the process.
     pub scope: Option<String>,
     /// Every scope (test) that shows it.
@@ -340,6 +343,7 @@ impl Finding {
             tier,
             fingerprint: fingerprint(code, &links, context),
             instances: 1,
+            instance_locks: Vec::new(),
             scopes: scope.iter().cloned().collect(),
             scope,
             message: String::new(),

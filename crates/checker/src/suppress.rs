@@ -224,6 +224,7 @@ mod tests {
             tier: Tier::Likely,
             fingerprint: fingerprint.to_owned(),
             instances: 1,
+            instance_locks: Vec::new(),
             scope: None,
             scopes: Vec::new(),
             message: String::new(),

@@ -346,6 +346,7 @@ impl TraceSource<'_> {
             tier,
             fingerprint: fingerprint_of(code, sites),
             instances: instances.max(1).into(),
+            instance_locks: Vec::new(),
             scope: None,
             scopes: Vec::new(),
             message: String::new(),

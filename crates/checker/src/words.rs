@@ -693,6 +693,7 @@ mod tests {
             tier,
             fingerprint: String::new(),
             instances: 1,
+            instance_locks: Vec::new(),
             scope: None,
             scopes: Vec::new(),
             message: String::new(),

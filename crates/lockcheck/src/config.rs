@@ -237,6 +237,7 @@ mod tests {
             tier,
             fingerprint: "0123456789abcdef".to_owned(),
             instances: 1,
+            instance_locks: Vec::new(),
             scope: None,
             scopes: Vec::new(),
             message: String::new(),

@@ -311,6 +311,7 @@ mod tests {
             tier,
             fingerprint: "0".repeat(16),
             instances: 1,
+            instance_locks: Vec::new(),
             scope: None,
             scopes: Vec::new(),
             message: String::new(),

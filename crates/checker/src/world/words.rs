@@ -45,6 +45,7 @@ pub fn finding(family: &Family, set: &StuckSet, places: &dyn Places) -> Finding 
         tier: Tier::Actual,
         fingerprint: fingerprint_of(code, sites),
         instances: 1,
+        instance_locks: Vec::new(),
         scope: None,
         scopes: Vec::new(),
         message: message(family, set, code),

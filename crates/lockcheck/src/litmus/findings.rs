@@ -88,6 +88,7 @@ impl Teller<'_> {
             tier: Tier::Confirmed,
             fingerprint: fingerprint_of(code, sites),
             instances: 1,
+            instance_locks: Vec::new(),
             scope: None,
             scopes: Vec::new(),
             message: found.message.clone(),

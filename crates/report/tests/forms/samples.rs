@@ -87,6 +87,7 @@ fn finding(code: Code, tier: Tier, locks: Vec<LockDetail>, evidence: Vec<Evidenc
         tier,
         fingerprint: "0123456789abcdef".to_owned(),
         instances: 1,
+        instance_locks: Vec::new(),
         scope: None,
         scopes: Vec::new(),
         message: String::new(),
