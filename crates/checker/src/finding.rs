@@ -302,6 +302,26 @@ impl Finding {
         self
     }
 
+    /// What it is and how sure; nothing yet of where, who and in what words.
+    pub fn bare(code: Code, tier: Tier) -> Finding {
+        Finding {
+            code,
+            kind: code.kind().to_owned(),
+            tier,
+            fingerprint: String::new(),
+            instances: 1,
+            instance_locks: Vec::new(),
+            scope: None,
+            scopes: Vec::new(),
+            message: String::new(),
+            advice: String::new(),
+            schedule: None,
+            witness: None,
+            locks: Vec::new(),
+            evidence: Vec::new(),
+        }
+    }
+
     /// Builds a finding from the sides of a cycle (or of a stuck set), in the cycle's order.
     ///
     /// The sides are rotated so that the one with the smallest sites comes first: which of them closed the cycle
@@ -338,20 +358,12 @@ impl Finding {
             .flatten()
             .filter(|first| scopes.iter().all(|other| other.as_ref() == Some(first)));
         let mut finding = Finding {
-            code,
-            kind: code.kind().to_owned(),
-            tier,
             fingerprint: fingerprint(code, &links, context),
-            instances: 1,
-            instance_locks: Vec::new(),
             scopes: scope.iter().cloned().collect(),
             scope,
-            message: String::new(),
-            advice: String::new(),
-            schedule: None,
-            witness: None,
             locks: details,
             evidence,
+            ..Finding::bare(code, tier)
         };
         finding.message = crate::words::message(&finding);
         finding.advice = crate::words::advice(&finding);
