@@ -6,6 +6,7 @@ mod condvar;
 mod corners;
 mod detection;
 mod forgotten;
+mod kinds;
 mod locks;
 mod many;
 mod poison;
