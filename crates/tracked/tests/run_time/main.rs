@@ -9,6 +9,7 @@ mod forgotten;
 mod kinds;
 mod locks;
 mod many;
+mod parking_lots;
 mod poison;
 mod practice;
 mod stress;
