@@ -688,19 +688,9 @@ mod tests {
 
     fn finding(code: Code, tier: Tier, locks: &[LockDetail], sides: &[&str]) -> Finding {
         Finding {
-            code,
-            kind: code.kind().to_owned(),
-            tier,
-            fingerprint: String::new(),
-            instances: 1,
-            scope: None,
-            scopes: Vec::new(),
-            message: String::new(),
-            advice: String::new(),
-            schedule: None,
-            witness: None,
             locks: locks.to_vec(),
             evidence: sides.iter().map(|text| side(text)).collect(),
+            ..Finding::bare(code, tier)
         }
     }
 
