@@ -160,7 +160,7 @@ fn code(text: &str, example: &Example, whole: Range<usize>) -> String {
             _ => 0,
         };
         let start = line.start + indent + skip;
-        code[start - whole.start..line.end - whole.start].copy_from_slice(text[start..line.end].as_bytes());
+        code[start - whole.start..line.end - whole.start].copy_from_slice(&text.as_bytes()[start..line.end]);
     }
     // Whole characters were replaced, each of its bytes by a blank.
     String::from_utf8(code).unwrap_or_default()
