@@ -39,22 +39,34 @@ fn finding(finding: &Value) {
     text_or_null(finding, "scope");
     text_or_null(finding, "schedule");
     assert!(!text(finding, "message").is_empty() && !text(finding, "advice").is_empty());
+    let place = if may_come_from_outside(finding) { site_or_nowhere } else { site };
     let locks = list(finding, "locks");
     for lock in locks {
         text(lock, "id");
         text(lock, "class");
         text_or_null(lock, "name");
-        site(&lock["created"]);
+        place(&lock["created"]);
     }
     let ids: Vec<&str> = locks.iter().map(|lock| text(lock, "id")).collect();
     let sides = list(finding, "evidence");
     assert!(!sides.is_empty(), "a finding has evidence: {finding}");
-    sides.iter().for_each(|side| evidence(side, &ids));
+    sides.iter().for_each(|side| evidence(side, &ids, place));
+}
+
+/// Whether it is of the kinds that are seen by looking at processes from outside.
+fn may_come_from_outside(finding: &Value) -> bool {
+    let kinds = ["deadlock", "stuck-wait", "cross-process-deadlock"];
+    kinds.contains(&text(finding, "kind")) && text(finding, "tier") == "actual"
+}
+
+/// Whether all sides were seen from outside, in programs that are not watched.
+pub fn is_from_outside(finding: &Value) -> bool {
+    may_come_from_outside(finding) && list(finding, "evidence").iter().all(|side| is_nowhere(&side["site"]))
 }
 
 /// `locks`: the ids of the finding's locks, which every lock that is mentioned must be among.
 #[track_caller]
-fn evidence(side: &Value, locks: &[&str]) {
+fn evidence(side: &Value, locks: &[&str], place: fn(&Value)) {
     number(side, "process");
     text(side, "thread");
     number(side, "event");
@@ -75,7 +87,14 @@ fn evidence(side: &Value, locks: &[&str]) {
         number(held, "event");
         site(&held["site"]);
     }
-    site(&side["site"]);
+    place(&side["site"]);
+    if is_nowhere(&side["site"]) {
+        assert_eq!(
+            (number(side, "event"), list(side, "holds").len()),
+            (0, 0),
+            "nothing else is known: {side}"
+        );
+    }
     for frame in list(side, "backtrace") {
         text(frame, "function");
         assert!(!text(frame, "file").starts_with('/'), "no absolute paths: {frame}");
@@ -95,6 +114,22 @@ fn site(site: &Value) {
     let file = text(site, "file");
     assert!(file.ends_with(".rs") && !file.starts_with('/') && !file.contains('\\'), "{site}");
     assert!(number(site, "line") >= 1 && number(site, "column") >= 1, "{site}");
+}
+
+/// As `site`, or what stands there for a side that was seen from outside: no package, the program in place of a file,
+/// line and column 0.
+#[track_caller]
+fn site_or_nowhere(value: &Value) {
+    if !is_nowhere(value) {
+        return site(value);
+    }
+    let program = text(value, "file");
+    assert!(!program.is_empty() && !program.contains('/'), "the program without its folder: {value}");
+    assert_eq!((number(value, "line"), number(value, "column")), (0, 0), "{value}");
+}
+
+fn is_nowhere(site: &Value) -> bool {
+    text(site, "package").is_empty()
 }
 
 /// `src/main.rs:31` of a site.

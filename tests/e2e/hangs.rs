@@ -106,8 +106,38 @@ fn switched_off_it_is_seen_from_outside() {
     hang();
     command.arg(target_dir().join("debug/hang")).env("LOCKCHECK", "off");
     let report = run(&mut command, BUILD).expect_code(3).json();
-    // From outside there are no lines of the program to name, as the contract for findings from within asks.
+    contract::check(&report);
     assert_eq!(text(&report, "verdict"), "hang");
     let [finding] = list(&report, "findings") else { panic!("{report}") };
     assert_eq!((text(finding, "kind"), text(finding, "tier")), ("deadlock", "actual"));
+    assert!(contract::is_from_outside(finding), "{finding}");
+    // Where they wait is seen all the same: the debug information names the program's own lines.
+    let stacks = list(finding, "evidence").iter().flat_map(|side| list(side, "backtrace"));
+    let seen: Vec<String> = stacks.map(contract::place).collect();
+    for (_, asked) in sides() {
+        assert!(seen.contains(&asked), "{asked} is not in {seen:?}");
+    }
+}
+
+/// The thread that waits for the event wakes now and then to look around, and is believed not to be getting on. What
+/// the other one waits in is not watched, so that only somebody outside can tell, and see where.
+#[test]
+fn a_wait_that_is_slept_through_in_parts_is_seen_to_have_no_end() {
+    let arguments = ["run", "programs", "--bin", "reads_from_itself", "--message-format", "json"];
+    let report = run(lockcheck_there().args(arguments), BUILD).expect_code(3).json();
+    contract::check(&report);
+    let [finding] = list(&report, "findings") else { panic!("{report}") };
+    assert_eq!((text(finding, "kind"), text(finding, "tier")), ("deadlock", "actual"));
+    let source = "programs/src/bin/reads_from_itself.rs";
+    let mut expected = ["never_set.wait()", "reader.read_exact("].map(|words| place(source, words));
+    expected.sort();
+    let sides = list(finding, "evidence");
+    let mut found: Vec<String> = sides.iter().map(|side| contract::place(&side["site"])).collect();
+    found.sort();
+    assert_eq!(found, expected, "{finding}");
+    for side in sides {
+        let frames = list(side, "backtrace");
+        let here = contract::place(&side["site"]);
+        assert!(frames.iter().any(|frame| contract::place(frame) == here), "{here} is not in {side}");
+    }
 }

@@ -84,8 +84,11 @@ pub struct Stuck {
 pub struct Snapshot {
     /// The blocked ones.
     pub waiting: Vec<Waiting>,
-    /// Whether every thread of the process is among them.
+    /// Whether every thread of the process is among them, but for some that wait for good in ways that are not watched:
+    /// nobody else is there.
     pub complete: bool,
+    /// What those others hold.
+    pub held_aside: Vec<Hold>,
 }
 
 impl Snapshot {
@@ -109,7 +112,10 @@ impl Snapshot {
 
     /// Whether somebody outside `set` could end the wait of `index`.
     fn could_end(&self, index: usize, set: &HashSet<usize>) -> bool {
-        let is_in = |thread: ThreadId| set.iter().any(|&other| self.waiting[other].request.thread == thread);
+        let place =
+            |thread: ThreadId| self.waiting.iter().position(|waiting| waiting.request.thread == thread);
+        // In a complete world a thread that is not here has ended, or waits for good where nobody watches.
+        let is_in = |thread: ThreadId| place(thread).map_or(self.complete, |place| set.contains(&place));
         match &self.waiting[index].enders {
             Enders::Anyone | Enders::Work => !self.complete || set.len() < self.waiting.len(),
             Enders::EndOf(thread) => !is_in(*thread),
@@ -254,14 +260,19 @@ impl Snapshot {
         let for_a_signal = |index: &&usize| match &self.waiting[**index].enders {
             Enders::Anyone => true,
             Enders::EndOf(_) | Enders::Work | Enders::Tasks { .. } => false,
-            // Its holder has ended.
-            _ => self.blockers(**index).is_empty(),
+            // Its holder has ended. One that waits where nobody watches is behind somebody else's wait.
+            _ => self.blockers(**index).is_empty() && !self.is_held_aside(**index),
         };
         let mut by_object: BTreeMap<LockId, Vec<usize>> = BTreeMap::new();
         for &index in stuck.iter().filter(for_a_signal) {
             by_object.entry(self.waiting[index].request.lock).or_default().push(index);
         }
         by_object.values().map(|waiters| self.tell(waiters, &stuck)).collect()
+    }
+
+    fn is_held_aside(&self, index: usize) -> bool {
+        let wanted = &self.waiting[index].request;
+        self.held_aside.iter().any(|hold| hold.lock == wanted.lock && hold.mode.excludes(wanted.mode))
     }
 
     /// What to tell of those who wait for one object.
@@ -340,7 +351,7 @@ mod tests {
     /// `j2` waits for the end of thread 2; `s` waits for anyone's signal.
     fn snapshot(text: &str, complete: bool) -> Snapshot {
         let waiting = text.lines().map(waiting).collect();
-        Snapshot { waiting, complete }
+        Snapshot { waiting, complete, held_aside: Vec::new() }
     }
 
     fn waiting(line: &str) -> Waiting {
@@ -554,6 +565,23 @@ mod tests {
     #[test]
     fn a_lock_whose_holder_has_ended_is_given_up_by_nobody() {
         told("1: w a\n2: j 1", &[(StuckKind::StuckWait, &[1])]);
+    }
+
+    #[test]
+    fn a_thread_that_waits_where_nobody_watches_ends_nobody_s_wait() {
+        // Thread 3 is not there: joined, and with a lock that 2 asks for.
+        let mut world = snapshot("1: j 3\n2: w a\n4: s e", true);
+        let told = |world: &Snapshot| {
+            let locks = world.standstill().into_iter().map(|set| set.threads[0].request.lock);
+            locks.collect::<Vec<_>>()
+        };
+        assert_eq!(told(&world), [lock("a"), lock("e")]);
+        world.held_aside = waiting("3: s; w a").request.holds;
+        assert_eq!(told(&world), [lock("e")], "what is behind its wait follows from another one");
+        world.held_aside = waiting("3: s; r b").request.holds;
+        assert_eq!(told(&world), [lock("a"), lock("e")]);
+        world.complete = false;
+        assert!(told(&world).is_empty());
     }
 
     #[test]

@@ -13,9 +13,10 @@
 //!          what u32, target u32, zeros
 //! ```
 //!
-//! A line is a sequence lock: its fields stand still while the sequence is odd and unchanged. Only waits that involve
-//! another process stand here; a thread that waits for another of its own process does not. The file is
-//! `<pid>.waits`, made on the first such wait.
+//! A line is a sequence lock: its fields stand still while the sequence is odd and unchanged. Waits that involve
+//! another process stand here, and of those for threads of the own process the ones that have lasted for some time and
+//! that the thread sleeps through in parts, each with an end ([`Awaited::Within`]). The file is `<pid>.waits`, made on the
+//! first such wait.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -59,6 +60,9 @@ pub enum Awaited {
     Room,
     /// A signal, a permit, or the last task: whatever another thread of any process could give.
     Signal,
+    /// Whatever another thread of its own process could do, and nobody else. The wait has no timeout, whatever the
+    /// operating system says of the call that the thread is in.
+    Within,
 }
 
 impl Awaited {
@@ -69,6 +73,7 @@ impl Awaited {
             Awaited::Item => [3, 0],
             Awaited::Room => [4, 0],
             Awaited::Signal => [5, 0],
+            Awaited::Within => [6, 0],
         }
     }
 
@@ -79,6 +84,7 @@ impl Awaited {
             3 => Awaited::Item,
             4 => Awaited::Room,
             5 => Awaited::Signal,
+            6 => Awaited::Within,
             _ => return None,
         })
     }

@@ -301,7 +301,8 @@ impl Watch {
         if self.ending.is_some() || self.status.is_some() || now < self.standstill.as_ref()?.next {
             return None;
         }
-        let tasks = family::tasks(&self.family());
+        let mut tasks = family::tasks(&self.family());
+        self.world.believe(&mut tasks);
         self.standstill.as_mut()?.sample(tasks, now)
     }
 }

@@ -46,6 +46,8 @@ pub struct Symbol {
     pub file: Option<String>,
     /// From 1; 0 where unknown.
     pub line: u32,
+    /// From 1; 0 where unknown.
+    pub column: u32,
 }
 
 /// Debug information by file. Shared between threads.
@@ -91,7 +93,7 @@ impl Symbols {
         {
             let demangled = addr2line::demangle_auto(name.into(), None);
             let function = function_name(name.as_bytes(), &demangled);
-            symbols.push(Symbol { function, file: None, line: 0 });
+            symbols.push(Symbol { function, file: None, line: 0, column: 0 });
         }
         symbols
     }
@@ -138,7 +140,8 @@ fn frames(loader: &Loader, address: u64) -> Vec<Symbol> {
         symbols.push(Symbol {
             function: function.unwrap_or_else(|| "<unknown>".to_owned()),
             file: location.as_ref().and_then(|location| location.file.map(str::to_owned)),
-            line: location.and_then(|location| location.line).unwrap_or(0),
+            line: location.as_ref().and_then(|location| location.line).unwrap_or(0),
+            column: location.and_then(|location| location.column).unwrap_or(0),
         });
         if symbols.len() == INLINED_MAX {
             break;

@@ -285,6 +285,13 @@ pub fn in_folder(folder: &Path) -> Result<Vec<PathBuf>> {
     with_extension(folder, &[EXTENSION])
 }
 
+/// Removes the wait boards of earlier runs: numbers of processes and threads come round.
+pub fn forget_waits(folder: &Path) {
+    for board in with_extension(folder, &[wait_board::EXTENSION]).unwrap_or_default() {
+        let _ = std::fs::remove_file(board);
+    }
+}
+
 fn with_extension(folder: &Path, extensions: &[&str]) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(folder).map_err(|error| CliError::io("read", folder, &error))?;
     let paths = entries.filter_map(|entry| entry.ok()).map(|entry| entry.path());

@@ -79,6 +79,7 @@ impl TraceFolder {
         }
         // One that a killed run has left.
         let _ = std::fs::remove_file(&socket);
+        traces::forget_waits(&path);
         let notify =
             UnixDatagram::bind(&socket).map_err(|error| CliError::io("make the socket", &socket, &error))?;
         let before = traces::in_folder(&path)?.into_iter().collect();

@@ -15,6 +15,7 @@ mod misuse;
 mod order;
 mod rwlock;
 mod threads;
+mod unwatched;
 mod waits;
 
 use std::process::ExitCode;
@@ -23,7 +24,9 @@ use std::process::ExitCode;
 type Scenario = (&'static str, fn());
 
 fn all() -> impl Iterator<Item = &'static Scenario> {
-    [order::ALL, rwlock::ALL, hang::ALL, waits::ALL, messages::ALL, misuse::ALL].into_iter().flatten()
+    [order::ALL, rwlock::ALL, hang::ALL, waits::ALL, unwatched::ALL, messages::ALL, misuse::ALL]
+        .into_iter()
+        .flatten()
 }
 
 fn main() -> ExitCode {

@@ -11,7 +11,7 @@ use crate::words::{list, quoted, thread_label};
 use crate::{Code, Tier};
 
 /// Threads of a core that a finding shows.
-const EVIDENCE_MAX: usize = 64;
+pub const EVIDENCE_MAX: usize = 64;
 /// Lines that describe threads. Beyond that, how many there are is said.
 const LINES_MAX: usize = 40;
 /// Threads or processes that a line names as holders of something.

@@ -3,7 +3,7 @@
 //! What is not understood, has a timeout, or depends on the world outside moves. Who has the other end of something is
 //! settled later, by the handles of all processes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
@@ -32,6 +32,8 @@ pub struct Process<'a> {
     pub numbers: Option<&'a BTreeMap<i32, usize>>,
     /// All sockets between processes of this system.
     pub sockets: &'a Sockets,
+    /// Its threads whose waits have no timeout by their own word, though they sleep through them in parts.
+    pub for_good: &'a BTreeSet<i32>,
 }
 
 /// A system call as the kernel shows it.
@@ -52,6 +54,14 @@ impl Line {
         }
         Some(Line { number, arguments })
     }
+
+    /// A wait on a futex that has no timeout, whatever the call says, if `is` it.
+    fn for_good(mut self, is: bool) -> Line {
+        if is && self.number == libc::SYS_futex {
+            self.arguments[3] = 0;
+        }
+        self
+    }
 }
 
 const RUNS: State = State::Moves("runs");
@@ -68,7 +78,10 @@ pub fn is_hidden(state: &State) -> bool {
 /// What the thread does.
 pub fn state(process: &Process<'_>, tid: i32) -> State {
     match std::fs::read_to_string(format!("/proc/{}/task/{tid}/syscall", process.pid)) {
-        Ok(text) => Line::parse(&text).map_or(RUNS, |line| process.call(&line)),
+        Ok(text) => {
+            let line = Line::parse(&text).map(|line| line.for_good(process.for_good.contains(&tid)));
+            line.map_or(RUNS, |line| process.call(&line))
+        }
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => HIDDEN,
         Err(_) => RUNS,
     }
@@ -196,7 +209,8 @@ impl Process<'_> {
                 [Handle { kind: HandleKind::PipeWrite, .. }] => {
                     vec![Ender::Holder(handles::pipe(HandleKind::PipeRead, inode))]
                 }
-                _ => return None,
+                // Opened again by way of /proc: it may be its own other end.
+                ref both => both.iter().copied().map(Ender::Holder).collect(),
             },
             // Another thread may also shut the near end down.
             Target::Socket(inode) => {
@@ -395,6 +409,10 @@ mod tests {
         let text = "202 0x7f6360000b70 0x189 0x0 0x0 0x0 0xffffffff 0x7ffc57c5bc40 0x7f63656a3f16\n";
         let line = Line::parse(text).unwrap();
         assert_eq!((line.number, line.arguments[1], line.arguments[5]), (202, 0x189, 0xffff_ffff));
+        assert_eq!(line.clone().for_good(true).arguments[3], 0);
+        let (timed, read) = (Line { number: 202, arguments: [7; 6] }, Line { number: 0, arguments: [7; 6] });
+        assert_eq!(timed.clone().for_good(false), timed);
+        assert_eq!((timed.for_good(true).arguments[3], read.clone().for_good(true)), (0, read));
         for none in ["running\n", "-1 0x7ffc 0x7f63\n", "", "202 0x1", "x 0x1 0x2"] {
             assert_eq!(Line::parse(none), None, "{none}");
         }

@@ -1,11 +1,14 @@
 //! The closed world, from outside: samples the family of processes and says when a part of it can never move again.
-//! Works for any program, instrumented or not; nothing is put into it and nothing of it is stopped.
+//! Works for any program, instrumented or not; nothing is put into it, and nothing of it is stopped before the verdict.
 //!
 //! **Sampling** is cheap: a thread has not run while the time it had a processor stays the same (`tasks`). Only where
 //! all threads of some process have stood still for [`STILL_SAMPLES`] samples is looked at what they wait for
 //! (`calls`), and who has the other ends (`handles`, `sockets`). What follows from that is the checker's to say
 //! (`lockcheck_checker::world`). A stuck set is believed when a second look, at least one sample later, finds the same
 //! threads in the same waits and none of them has run in between.
+//!
+//! A watched process may say of a thread that its wait has no timeout although its sleep has one (`wait_board`): then the
+//! number of the wait stands for the thread's progress.
 //!
 //! **Cost**: after each sample it rests for at least [`REST`] times as long as the sample took of the processor.
 //!
@@ -16,17 +19,21 @@ mod handles;
 mod report;
 mod signals;
 mod sockets;
+mod stacks;
 mod tasks;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use lockcheck_checker::world::{self, Ender, Family, Handle, HandleKind, Process, State, StuckSet, Thread};
+use lockcheck_events::wait_board::{self, Awaited};
 
 use handles::{Folder, Target, Wanted};
 use signals::Signals;
 use sockets::Sockets;
 use tasks::Seen;
+
+use crate::family::Task;
 
 /// Time between two samples, at least.
 const EVERY: Duration = Duration::from_millis(150);
@@ -47,6 +54,8 @@ pub struct Closed {
     pub family: Family,
     /// What is stuck among them.
     pub sets: Vec<StuckSet>,
+    /// Where the stuck stand, by thread, innermost first; those of whom it could be had.
+    pub stacks: BTreeMap<i32, Vec<stacks::Place>>,
 }
 
 /// Samples a family.
@@ -56,6 +65,8 @@ pub struct World {
     folder: String,
     next: Instant,
     last: BTreeMap<i32, Seen>,
+    /// The threads that wait for good by their own word, though the system sees a timeout.
+    for_good: BTreeSet<i32>,
     /// For how many samples in a row a process has stood still.
     still: BTreeMap<i32, u32>,
     /// The picture that was looked at, when to do so again, and the pause after that.
@@ -83,6 +94,7 @@ impl World {
             folder: folder.to_string_lossy().into_owned(),
             next: Instant::now() + EVERY,
             last: BTreeMap::new(),
+            for_good: BTreeSet::new(),
             still: BTreeMap::new(),
             looked: None,
             suspects: Vec::new(),
@@ -97,6 +109,17 @@ impl World {
         self.blind
     }
 
+    /// Has the number of the wait stand for the progress of threads that say that they wait for good.
+    pub fn believe(&self, tasks: &mut [Task]) {
+        let mut known: BTreeMap<i32, BTreeMap<i32, u32>> = BTreeMap::new();
+        for task in tasks {
+            let waits = known.entry(task.pid).or_insert_with(|| for_good(&self.folder, task.pid).collect());
+            if let Some(&sequence) = waits.get(&task.tid) {
+                task.progress = (u64::MAX, sequence.into());
+            }
+        }
+    }
+
     /// When the next sample is due.
     pub fn next(&self) -> Instant {
         self.next
@@ -109,7 +132,8 @@ impl World {
             return None;
         }
         let before = cpu_time();
-        let seen = tasks::family(self.root);
+        let mut seen = tasks::family(self.root);
+        self.for_good = believe(&self.folder, &mut seen);
         let found = self.look(seen, now);
         self.debt += cpu_time().saturating_sub(before);
         let rest = match self.suspects.is_empty() {
@@ -169,12 +193,16 @@ impl World {
         let (certain, suspected) = new.cloned().partition(|suspect| self.suspects.contains(suspect));
         self.suspects = suspected;
         self.told.extend::<Vec<Suspect>>(certain);
-        (!sets.is_empty()).then(|| Closed { family: closed.family.clone(), sets })
+        (!sets.is_empty()).then(|| Closed {
+            stacks: stacks_of(&closed.family, &sets),
+            family: closed.family.clone(),
+            sets,
+        })
     }
 
     /// What the processes that stand still wait for, and what follows.
     fn closed(&mut self, picture: &Picture) -> Closed {
-        let mut family = describe(&self.last, picture, &self.folder);
+        let mut family = describe(&self.last, picture, &self.folder, &self.for_good);
         self.blind |= family.threads.iter().any(|thread| calls::is_hidden(&thread.state));
         let mut sets = world::decide(&family);
         if !sets.is_empty() && depends_on_handles(&family) {
@@ -182,12 +210,50 @@ impl World {
             look_outside(&mut family, &self.last);
             sets = world::decide(&family);
         }
-        Closed { family, sets }
+        Closed { family, sets, stacks: BTreeMap::new() }
     }
 }
 
+/// Where those of the cores stand that a finding shows.
+fn stacks_of(family: &Family, sets: &[StuckSet]) -> BTreeMap<i32, Vec<stacks::Place>> {
+    let mut by_process: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
+    for &thread in sets.iter().flat_map(|set| set.core.iter().take(world::EVIDENCE_MAX)) {
+        let Thread { process, tid, .. } = family.threads[thread];
+        by_process.entry(family.processes[process].pid).or_default().push(tid);
+    }
+    by_process.into_iter().flat_map(|(pid, tids)| stacks::take(pid, &tids)).collect()
+}
+
+/// Takes the processes at their word where they say that threads wait for good; gives those threads.
+fn believe(folder: &str, seen: &mut BTreeMap<i32, Seen>) -> BTreeSet<i32> {
+    let mut believed = BTreeSet::new();
+    for (&pid, process) in seen {
+        let Some(threads) = &mut process.threads else { continue };
+        for (tid, sequence) in for_good(folder, pid) {
+            if let Some(progress) = threads.get_mut(&tid) {
+                *progress = progress.by_wait(sequence);
+                believed.insert(tid);
+            }
+        }
+    }
+    believed
+}
+
+/// The threads of a process that say that they wait for good, each with the number of its wait.
+fn for_good(folder: &str, pid: i32) -> impl Iterator<Item = (i32, u32)> {
+    // One that cannot be read says nothing.
+    let board = wait_board::read(std::path::Path::new(folder), pid.unsigned_abs()).unwrap_or_default();
+    let within = board.into_iter().filter(|wait| wait.awaited == Awaited::Within);
+    within.map(|wait| (wait.task as i32, wait.sequence))
+}
+
 /// The family, as far as its own processes tell. `picture` has the threads of those that stand still.
-fn describe(seen: &BTreeMap<i32, Seen>, picture: &Picture, own_folder: &str) -> Family {
+fn describe(
+    seen: &BTreeMap<i32, Seen>,
+    picture: &Picture,
+    own_folder: &str,
+    for_good: &BTreeSet<i32>,
+) -> Family {
     let index: BTreeMap<i32, usize> = seen.keys().copied().zip(0..).collect();
     let own_numbers = std::fs::read_link("/proc/self/ns/pid").ok();
     let mut family = Family::default();
@@ -218,6 +284,7 @@ fn describe(seen: &BTreeMap<i32, Seen>, picture: &Picture, own_folder: &str) -> 
             signals: handled.unwrap_or_default(),
             numbers: numbers.map(|_| &index),
             sockets: sockets.get_or_insert_with(Sockets::read),
+            for_good,
         };
         for &tid in threads.keys() {
             let state = calls::state(&context, tid);

@@ -3,10 +3,11 @@
 use lockcheck_checker::Finding;
 use lockcheck_checker::world::{self, Places, StuckSet};
 use lockcheck_events::source::SourceMap;
-use lockcheck_events::{Frame, Site};
+use lockcheck_events::{Frame, RawSite, Site};
 
 use super::Closed;
-use crate::symbols::Symbols;
+use super::stacks::Place;
+use crate::symbols::{Symbol, Symbols};
 use crate::traces::Traces;
 
 impl Closed {
@@ -44,6 +45,35 @@ struct Known<'a> {
     symbols: &'a Symbols,
 }
 
+impl Known<'_> {
+    /// The user's line in which the thread waits, and its stack. Nothing where no frame lies in a package: the insides of
+    /// an interpreter say nothing of the program that it runs.
+    fn seen_from_outside(&self, tid: i32) -> (Option<Site>, Vec<Frame>) {
+        let (mut site, mut frames) = (None, Vec::new());
+        for Place { path, address } in self.closed.stacks.get(&tid).into_iter().flatten() {
+            for symbol in self.symbols.resolve(path, *address) {
+                let (frame, place) = self.named(symbol);
+                site = site.or(place.filter(|_| frame.user));
+                frames.push(frame);
+            }
+        }
+        if site.is_some() { (site, frames) } else { (None, Vec::new()) }
+    }
+
+    /// A function as reports show it, and its place if that lies in a package.
+    fn named(&self, symbol: Symbol) -> (Frame, Option<Site>) {
+        let mut frame = self.sources.frame(&symbol.function, symbol.file.as_deref(), symbol.line);
+        let raw = symbol.file.map(|file| RawSite { file, line: symbol.line, column: symbol.column });
+        let site = raw.map(|raw| self.sources.site(&raw)).filter(|site| !site.package.is_empty());
+        if site.is_none() {
+            // A path that is the same on no other machine.
+            frame.file = frame.file.rsplit('/').next().unwrap_or_default().to_owned();
+            frame.user = false;
+        }
+        (frame, site.filter(|site| site.line > 0 && site.column > 0))
+    }
+}
+
 impl Places for Known<'_> {
     fn index(&self, process: usize) -> u32 {
         let processes = &self.closed.family.processes;
@@ -55,9 +85,15 @@ impl Places for Known<'_> {
     fn stack(&self, thread: usize) -> (Option<Site>, Vec<Frame>) {
         let thread = &self.closed.family.threads[thread];
         let ids = (self.closed.family.processes[thread.process].pid, thread.tid);
+        let seen = || self.seen_from_outside(thread.tid);
         match self.traces.awaits(ids, self.sources, self.symbols) {
+            Some((site, frames)) if frames.is_empty() => (Some(site), seen().1),
             Some((site, frames)) => (Some(site), frames),
-            None => (None, Vec::new()),
+            None => {
+                let (site, frames) = seen();
+                // A program that is not watched has no packages that reports could name.
+                (site.filter(|_| self.traces.position(ids.0).is_some()), frames)
+            }
         }
     }
 

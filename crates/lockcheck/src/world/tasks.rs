@@ -15,6 +15,14 @@ pub struct Progress {
     ran: (u64, u64),
 }
 
+impl Progress {
+    /// Of a thread that wakes now and then in the middle of a wait and says so itself: it has not got any further while
+    /// the wait has this number.
+    pub fn by_wait(self, sequence: u32) -> Progress {
+        Progress { ran: (u64::MAX, sequence.into()), ..self }
+    }
+}
+
 /// One process at one moment.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Seen {

@@ -1,5 +1,5 @@
-//! The process's wait board: waits that another process could end, for the CLI to see while they last. See
-//! [`lockcheck_events::wait_board`] for what stands there.
+//! The process's wait board: waits that another process could end, and waits that have no timeout although they are
+//! slept through in parts, for the CLI to see while they last. See [`lockcheck_events::wait_board`] for what stands there.
 //!
 //! Nothing in this process reads it, and without the CLI there is none.
 
@@ -11,7 +11,7 @@ use lockcheck_events::wait_board::{Awaited, PublishedWait, WaitBoard};
 use super::context::Thread;
 use super::{knowledge, lifecycle, output, registry};
 
-/// Made when a thread first waits for another process.
+/// Made when a thread first has something to post.
 static BOARD: OnceLock<Option<WaitBoard>> = OnceLock::new();
 
 /// A wait that stands on the board; it is taken off when this is dropped.

@@ -288,7 +288,6 @@ fn announce(locks: impl Iterator<Item = HeldLock>, records: &mut Vec<Record>) {
 }
 
 /// Files what must be known of an object before somebody outside hears of it, and whatever `more` says of it.
-#[cfg(all(feature = "process", target_os = "linux"))]
 pub(crate) fn introduce(thread: &Thread, object: &HeldLock, more: Option<Record>) {
     let _busy = thread.enter();
     let mut records = Vec::new();

@@ -16,7 +16,6 @@
 //! - The locks of the run-time are taken in the order waits, knowledge, registry, and knowledge only for a bounded
 //!   time: a watched program whose allocator uses tracked locks can hold one of those while it waits for us.
 
-#[cfg(all(feature = "process", target_os = "linux"))]
 pub(crate) mod board;
 pub(crate) mod contention;
 pub(crate) mod context;

@@ -9,7 +9,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use lockcheck_checker::Finding;
 use lockcheck_events::Record;
 use lockcheck_events::trace_file::TraceWriter;
-#[cfg(all(feature = "process", target_os = "linux"))]
 use lockcheck_events::wait_board::WaitBoard;
 use lockcheck_report::{Options, human};
 
@@ -62,7 +61,6 @@ pub(crate) fn process_records() -> Vec<Record> {
 }
 
 /// The board beside the trace; `None` where nobody asked for one or it cannot be made.
-#[cfg(all(feature = "process", target_os = "linux"))]
 pub(crate) fn open_board() -> Option<WaitBoard> {
     WaitBoard::create(out_dir()?, std::process::id()).ok()
 }

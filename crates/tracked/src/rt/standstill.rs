@@ -7,14 +7,17 @@
 //! | a thread that leaves, when all others that are known wait | rouses one of them to keep vigil |
 //! | a thread that is about to wait in code that is not ours, where it cannot look | the same |
 //! | a thread that keeps vigil | compares two looks; if nothing has moved between them, the world stands still |
+//! | a thread that has been parked for long, while one that is known seems not to wait | keeps vigil for two looks: the other may wait where nobody watches, as in `std::thread::join` |
 //!
 //! So nobody polls: a look is taken by a thread that waits anyway, in place of sleeping on, and only for a bounded time
-//! after something has happened. A wait that ends within the first moment costs a look at the others' wait slots and
-//! nothing else. One thread keeps vigil at a time ([`ON_WATCH`]): its own sleep has an end, for which the others
-//! would not take it for stuck.
+//! after something has happened, or each time that its wait has become twice as long. A wait that ends within the first
+//! moment costs a look at the others' wait slots and nothing else. One thread keeps vigil at a time ([`ON_WATCH`]): its
+//! own sleep has an end, for which the others would not take it for stuck. All looks of the second kind together take
+//! at most one part in [`REST`] of one processor.
 //!
 //! **Why two equal looks are enough.** A look finds all of the kernel's threads of this process asleep on futexes
-//! without a timeout, but for the one who looks. If each of them has slept from its place in the first look until its place
+//! without a timeout, but for the one who looks, and those whose published wait has none and is only slept through in
+//! parts. A thread that is known and has published nothing is taken at the kernel's word, like one that is not known. If each of them has slept from its place in the first look until its place
 //! in the second (the kernel counts how often a thread goes to sleep), then there was a moment between the two in
 //! which all slept, and who could have woken one of them was asleep himself. The published waits say what for.
 //!
@@ -24,22 +27,28 @@
 //!
 //! Linux only, see [`super::tasks`].
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering, fence};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use lockcheck_checker::waits::Stuck;
+use lockcheck_events::wait_board::Awaited;
 use lockcheck_events::{StuckKind, ThreadId};
 
 use super::context::{Thread, current_if_known};
 use super::waits::{self, Scene, WaitSlot, everybody_waits};
-use super::{family, reaction, registry, tasks};
+use super::{board, family, lifecycle, reaction, registry, tasks};
 use crate::base::park::Parker;
 
 /// How long a wait lasts before the first look: most are over by then.
 const FIRST_LOOK: Duration = Duration::from_millis(1);
 /// Looks of one vigil. The distance doubles from the second on: the last is a second after the first.
 const LOOKS: u32 = 11;
+
+/// How long a thread is parked before it looks whether one that seems not to wait does so where nobody watches.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// How many times as long as such a look took nobody takes another one.
+const REST: u32 = 100;
 
 /// Why it may not be a standstill: the thread that waits for the tests looks at the clock now and then.
 const HARNESS: &str = "the test harness can";
@@ -50,11 +59,24 @@ const HARNESS: &str = "the test harness can";
 /// waits, and one that publishes its wait and then finds somebody on watch, cannot both miss each other.
 static ON_WATCH: AtomicU32 = AtomicU32::new(0);
 
+/// Until when nobody looks for waits that are not watched: milliseconds since some moment of the process's. Relaxed: it
+/// spares work and decides nothing.
+static RESTS_UNTIL: AtomicU64 = AtomicU64::new(0);
+
 /// What a thread does while it waits: nothing, or it looks whether the world stands still.
 pub(crate) struct Vigil {
     /// The place from which it can be roused.
     seat: Option<&'static WaitSlot>,
     watch: Option<Watch>,
+    patience: Option<Patience>,
+}
+
+/// A thread that is parked without a timeout sleeps in parts, each as long as all before it.
+struct Patience {
+    next: Instant,
+    slept: Duration,
+    /// From the first part's end on, the CLI is told that the wait has no timeout.
+    _posted: Option<board::Posted>,
 }
 
 /// The thread is on watch.
@@ -64,6 +86,8 @@ struct Watch {
     next: Instant,
     looks: u32,
     last: Option<Look>,
+    /// Some thread that is known has not published a wait: two looks must do.
+    stray: bool,
 }
 
 /// What one look has seen of a world in which all are asleep.
@@ -80,24 +104,33 @@ struct Look {
 impl Vigil {
     /// Of a thread about to park, which others can rouse.
     pub(crate) fn of_parked(parker: &Arc<Parker>) -> Vigil {
-        let Some(thread) = waiting() else { return Vigil { seat: None, watch: None } };
+        let Some(thread) = waiting() else { return Vigil { seat: None, watch: None, patience: None } };
         let slot = thread.wait_slot();
         slot.seat().lock().parker = Some(Arc::clone(parker));
-        Vigil { seat: Some(slot), watch: Watch::go_on(thread) }
+        let patience = tasks::CAN_BE_SEEN.then(|| Patience {
+            next: Instant::now() + PATIENCE,
+            slept: PATIENCE,
+            _posted: None,
+        });
+        Vigil { seat: Some(slot), watch: Watch::go_on(thread), patience }
     }
 
     /// Of a thread about to block on something else.
     pub(crate) fn of_blocked() -> Vigil {
-        Vigil { seat: None, watch: waiting().and_then(Watch::go_on) }
+        Vigil { seat: None, watch: waiting().and_then(Watch::go_on), patience: None }
     }
 
     /// When to look next; `None`: never, unless roused.
     pub(crate) fn until(&self) -> Option<Instant> {
-        self.watch.as_ref().map(|watch| watch.next)
+        let watch = self.watch.as_ref().map(|watch| watch.next);
+        watch.or_else(|| self.patience.as_ref().map(|patience| patience.next))
     }
 
     /// It is time to look.
     pub(crate) fn look(&mut self) {
+        if self.watch.is_none() && !self.loses_patience() {
+            return;
+        }
         let Some(watch) = &mut self.watch else { return };
         let thread = watch.thread;
         match watch.look() {
@@ -113,6 +146,20 @@ impl Vigil {
                 give_way(thread, text);
             }
         }
+    }
+
+    /// A part of a long sleep is over. Whether the thread is on watch from here on.
+    fn loses_patience(&mut self) -> bool {
+        let (Some(patience), Some(thread)) = (&mut self.patience, waiting()) else { return false };
+        patience.next = Instant::now() + patience.slept;
+        patience.slept *= 2;
+        let _busy = thread.enter();
+        // One that may have to panic is not there for good.
+        if patience._posted.is_none() && !reaction::may_give_way(thread.id()) {
+            patience._posted = board::post(thread, Awaited::Within);
+        }
+        self.watch = Watch::go_on(thread).or_else(|| Watch::look_for_strays(thread));
+        self.watch.is_some()
     }
 
     /// Somebody has roused the thread.
@@ -132,6 +179,8 @@ impl Vigil {
 impl Drop for Vigil {
     fn drop(&mut self) {
         self.watch = None;
+        // The board is left before the wait is over for the process's own threads.
+        self.patience = None;
         if let Some(slot) = self.seat {
             // Freed when the lock is free again.
             let _old = std::mem::take(&mut *slot.seat().lock());
@@ -210,10 +259,46 @@ impl Watch {
             return None;
         }
         let now = Instant::now();
-        Some(Watch { thread, began: now, next: now + FIRST_LOOK, looks: 0, last: None })
+        Some(Watch { thread, began: now, next: now + FIRST_LOOK, looks: 0, last: None, stray: false })
+    }
+
+    /// Goes on watch for two looks, although somebody seems not to wait.
+    fn look_for_strays(thread: &'static Thread) -> Option<Watch> {
+        let now = Instant::now();
+        if since_the_first(now) < RESTS_UNTIL.load(Ordering::Relaxed)
+            || ON_WATCH.compare_exchange(0, thread.slot(), Ordering::SeqCst, Ordering::SeqCst).is_err()
+        {
+            return None;
+        }
+        Some(Watch { thread, began: now, next: now, looks: 0, last: None, stray: true })
+    }
+
+    /// One of the two. The world that is found to move is left alone, until the wait has become twice as long.
+    fn look_once_or_twice(&mut self) -> Outlook {
+        let _busy = self.thread.enter();
+        if everybody_waits(self.thread.slot()) {
+            return Outlook::Over;
+        }
+        let began = Instant::now();
+        let look = Look::take(self.thread);
+        let now = Instant::now();
+        let rest = since_the_first(now + (now - began) * REST);
+        RESTS_UNTIL.fetch_max(rest, Ordering::Relaxed);
+        if look.is_none() || self.last.is_some() && look != self.last {
+            return Outlook::Over;
+        }
+        if look == self.last {
+            return self.stands_still();
+        }
+        self.last = look;
+        self.next = now + FIRST_LOOK;
+        Outlook::Again
     }
 
     fn look(&mut self) -> Outlook {
+        if self.stray {
+            return self.look_once_or_twice();
+        }
         let _busy = self.thread.enter();
         if !everybody_waits(self.thread.slot()) {
             return Outlook::Over;
@@ -236,6 +321,7 @@ impl Watch {
     fn stands_still(&mut self) -> Outlook {
         let mut scene = waits::scene();
         scene.snapshot.complete = true;
+        scene.snapshot.held_aside = waits::held_aside();
         let doubt = match &self.last {
             Some(look) if look.waits == scene.sequences => look.doubt,
             _ => return Outlook::Over,
@@ -271,6 +357,12 @@ impl Drop for Watch {
         // Pairs with the fence of `go_on`, see `ON_WATCH`.
         fence(Ordering::SeqCst);
     }
+}
+
+/// Milliseconds since the first call.
+fn since_the_first(moment: Instant) -> u64 {
+    static FIRST: OnceLock<Instant> = OnceLock::new();
+    moment.saturating_duration_since(*FIRST.get_or_init(Instant::now)).as_millis() as u64
 }
 
 /// What a reader should hear of: the waits for signals, and a circle that was not seen when it closed.
@@ -337,10 +429,14 @@ impl Look {
         let waits = published(thread)?;
         let mut look = Look { waits: Vec::new(), tasks: Vec::new(), doubt: None };
         let all = tasks::all()?;
-        let own = super::lifecycle::os_id() as u32;
-        for &task in all.iter().filter(|&&task| task != own) {
+        let own = lifecycle::os_id() as u32;
+        let is_known = |task: u32| waits.iter().any(|(_, _, known)| *known == task);
+        // Those of whom nothing is known come first: they are the ones who are awake, if anybody is.
+        let (known, others): (Vec<u32>, Vec<u32>) =
+            all.iter().filter(|&&task| task != own).partition(|&&task| is_known(task));
+        for &task in others.iter().chain(&known) {
             let asleep = tasks::sleep(task, &all)?;
-            let is_known = waits.iter().any(|(_, _, known)| *known == task);
+            let is_known = is_known(task);
             // One that is known waits for good, and sleeps in slices.
             if asleep.timed && !is_known {
                 let is_harness = task == std::process::id() && family::in_test_harness();
@@ -349,8 +445,9 @@ impl Look {
             if asleep.shared && !is_known {
                 look.doubt = look.doubt.or(Some("another process can"));
             }
-            look.tasks.push((task, asleep.switches));
+            look.tasks.push((task, if is_known { 0 } else { asleep.switches }));
         }
+        look.tasks.sort_unstable();
         // Every published wait is that of a thread that is there.
         let there = |known: u32| known == own || all.contains(&known);
         if !waits.iter().all(|(_, _, known)| there(*known)) {
@@ -364,15 +461,19 @@ impl Look {
     }
 }
 
-/// The published waits, each with its sequence number and the kernel's number of its thread; `None` if some thread
-/// that is known does not wait.
+/// The published waits, each with its sequence number and the kernel's number of its thread; `None` if one of them
+/// may end by itself, or from outside. Who has published none is not there: the kernel knows whether he sleeps.
 fn published(thread: &Thread) -> Option<Vec<(ThreadId, u32, u32)>> {
     let mut all = Vec::new();
-    let mut complete = true;
+    let mut for_good = true;
     registry::for_each_thread(|shared, _| {
         let slot = &shared.wait;
-        complete &= slot.is_waiting_for_good();
-        all.push((shared.id(), slot.sequence(), slot.task()));
+        // The number first: a wait that is published after it was read counts as none, and its thread has moved.
+        let sequence = slot.sequence();
+        if sequence % 2 == 1 {
+            for_good &= slot.is_waiting_for_good();
+            all.push((shared.id(), sequence, slot.task()));
+        }
     });
-    (complete && all.iter().any(|(id, _, _)| *id == thread.id())).then_some(all)
+    (for_good && all.iter().any(|(id, _, _)| *id == thread.id())).then_some(all)
 }

@@ -3,6 +3,9 @@
 //! Linux only; elsewhere nothing is known, and nothing that needs it is said. What is read is a moment's truth: who
 //! wants to know that a thread slept all the time between two looks compares its switches.
 
+/// Whether anything can be known of them.
+pub(crate) const CAN_BE_SEEN: bool = cfg!(target_os = "linux");
+
 /// A thread that sleeps on a futex without a timeout, or with one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Sleep {

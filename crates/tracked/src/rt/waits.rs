@@ -13,7 +13,9 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering, fence};
 use std::time::Instant;
 
 use lockcheck_checker::waits::{Enders, Snapshot, Stuck, Waiting};
-use lockcheck_events::{Attempt, LockId, LockKind, Mode, Request, StackId, StuckKind, StuckThread, ThreadId};
+use lockcheck_events::{
+    Attempt, Hold, LockId, LockKind, Mode, Request, StackId, StuckKind, StuckThread, ThreadId,
+};
 use parking_lot::Mutex;
 
 use super::context::{Held, HeldLock, HoldSet, Place, Shared, Thread};
@@ -318,7 +320,6 @@ impl WaitSlot {
     }
 
     /// What the calling thread has published on its own slot, and the stack of it.
-    #[cfg(all(feature = "process", target_os = "linux"))]
     pub(crate) fn own_wait(&self) -> Option<(HeldLock, StackId)> {
         let wanted = self.wanted.read().filter(|_| self.is_waiting())?;
         Some((wanted, StackId(self.stack.load(Ordering::Relaxed))))
@@ -470,6 +471,17 @@ pub(crate) fn scene() -> Scene {
         }
     });
     scene
+}
+
+/// What those hold who have published no wait. To be believed only of threads that sleep.
+pub(crate) fn held_aside() -> Vec<Hold> {
+    let mut all = Vec::new();
+    registry::for_each_thread(|other, holds| {
+        if !other.wait.is_waiting() {
+            all.extend(holds.iter().map(|held| knowledge::describe(&held)));
+        }
+    });
+    all
 }
 
 /// The circle that `thread`, which has published its wait, is caught in or waits behind.
