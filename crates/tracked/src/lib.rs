@@ -81,7 +81,7 @@ pub use assert::{__explore_test, __run_test, assert_clean_now, assert_no_cycles_
 pub use explore::{Explore, ExploreReport, explore, external, replay};
 pub use intent::{Gated, OrderKey, Stated, gate, ignore, nested, ordered_by};
 #[cfg(instrumented)]
-pub use rt::dump::dump;
+pub use rt::dump::{dump, dump_on_signal};
 #[cfg(instrumented)]
 pub use rt::reaction::on_finding;
 #[cfg(not(instrumented))]
@@ -91,6 +91,16 @@ pub use unexplored::{explore, external, replay};
 /// watched.
 #[cfg(not(instrumented))]
 pub fn dump() {}
+
+/// Calls [`dump`] whenever this signal comes: never, since nothing is watched. The signal does what it would.
+///
+/// # Errors
+///
+/// None.
+#[cfg(not(instrumented))]
+pub fn dump_on_signal(_signal: i32) -> std::io::Result<()> {
+    Ok(())
+}
 
 /// Runs `f` as a region that is meant to be atomic: as if no other thread did anything from its beginning to its end.
 ///

@@ -13,6 +13,7 @@ mod hang;
 mod messages;
 mod misuse;
 mod order;
+mod protocols;
 mod rwlock;
 mod threads;
 mod unwatched;
@@ -24,9 +25,18 @@ use std::process::ExitCode;
 type Scenario = (&'static str, fn());
 
 fn all() -> impl Iterator<Item = &'static Scenario> {
-    [order::ALL, rwlock::ALL, hang::ALL, waits::ALL, unwatched::ALL, messages::ALL, misuse::ALL]
-        .into_iter()
-        .flatten()
+    [
+        order::ALL,
+        rwlock::ALL,
+        hang::ALL,
+        waits::ALL,
+        unwatched::ALL,
+        messages::ALL,
+        misuse::ALL,
+        protocols::ALL,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 fn main() -> ExitCode {

@@ -18,7 +18,7 @@ pub(crate) use crate::rt::standstill::Vigil;
 use crate::rt::steer;
 pub(crate) use crate::rt::wait_edges::Turn;
 use crate::rt::wait_edges::{self, Needs, Told};
-use crate::rt::{self, HeldLock, LostSignal, Meta, Wait, knowledge, operation, pools, record};
+use crate::rt::{self, HeldLock, LostSignal, Meta, Wait, knowledge, operation, pools, predicate, record};
 use crate::sync::raw::RawTracked;
 
 impl Kind {
@@ -74,6 +74,16 @@ impl RawLock {
     /// The calling thread lets go of the lock and takes it back at the end of what `wait` waits for.
     pub(crate) fn taking_back<R>(&self, wait: impl FnOnce() -> R) -> R {
         self.raw.taking_back(wait)
+    }
+
+    /// A plain wait for `watch` came back with the lock, by the acquisition that gave `token`.
+    pub(crate) fn came_back(&self, watch: &Watch, site: Site, token: Token) -> Token {
+        watch.came_back(site, self.raw.known_as(), token)
+    }
+
+    /// The calling thread is about to give the lock up for a wait.
+    pub(crate) fn waits_again(&self) {
+        self.raw.known_as().into_iter().for_each(predicate::asked);
     }
 
     /// What the lock is known by in an exploration, if the calling thread is under control of one.
@@ -351,6 +361,17 @@ impl Watch {
         if let Some(thread) = rt::current() {
             let object = wanted(&self.meta, self.kind, thread, site, Attempt::Try);
             notices::notice(thread, Notice::NotTheOwner, &object, how);
+        }
+    }
+
+    /// A plain wait at `site` came back with the lock of this id, by the acquisition that gave `token`.
+    pub(crate) fn came_back(&self, site: Site, lock: Option<u64>, token: Token) -> Token {
+        match (watched(), lock) {
+            (Some(thread), Some(lock)) if !token.is_unwatched() => {
+                let condition = wanted(&self.meta, self.kind, thread, site, Attempt::Block);
+                predicate::returned(lock, condition, token)
+            }
+            _ => token,
         }
     }
 

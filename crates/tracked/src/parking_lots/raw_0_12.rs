@@ -60,6 +60,7 @@ unsafe impl lock_api::RawMutex for RawMutex {
     }
 
     #[inline]
+    #[track_caller]
     unsafe fn unlock(&self) {
         // SAFETY: the caller's promise.
         unsafe { self.0.unlock_anywhere(None, false) };
@@ -74,6 +75,7 @@ unsafe impl lock_api::RawMutex for RawMutex {
 // SAFETY: as above.
 unsafe impl lock_api::RawMutexFair for RawMutex {
     #[inline]
+    #[track_caller]
     unsafe fn unlock_fair(&self) {
         // SAFETY: the caller's promise.
         unsafe { self.0.unlock_anywhere(None, true) };
@@ -137,6 +139,7 @@ unsafe impl lock_api::RawMutex for RawFairMutex {
     }
 
     #[inline]
+    #[track_caller]
     unsafe fn unlock(&self) {
         // SAFETY: the caller's promise.
         unsafe { self.0.unlock_anywhere(None, true) };
@@ -151,6 +154,7 @@ unsafe impl lock_api::RawMutex for RawFairMutex {
 // SAFETY: as above.
 unsafe impl lock_api::RawMutexFair for RawFairMutex {
     #[inline]
+    #[track_caller]
     unsafe fn unlock_fair(&self) {
         // SAFETY: the caller's promise.
         unsafe { self.0.unlock_anywhere(None, true) };
@@ -209,6 +213,7 @@ unsafe impl lock_api::RawRwLock for RawRwLock {
     }
 
     #[inline]
+    #[track_caller]
     unsafe fn unlock_shared(&self) {
         // SAFETY: the caller's promise.
         unsafe { self.raw.unlock_anywhere(Mode::Shared, None, false) };
@@ -227,6 +232,7 @@ unsafe impl lock_api::RawRwLock for RawRwLock {
     }
 
     #[inline]
+    #[track_caller]
     unsafe fn unlock_exclusive(&self) {
         // SAFETY: the caller's promise.
         unsafe { self.raw.unlock_anywhere(Mode::Exclusive, None, false) };
@@ -246,12 +252,14 @@ unsafe impl lock_api::RawRwLock for RawRwLock {
 // SAFETY: as above.
 unsafe impl lock_api::RawRwLockFair for RawRwLock {
     #[inline]
+    #[track_caller]
     unsafe fn unlock_shared_fair(&self) {
         // SAFETY: the caller's promise.
         unsafe { self.raw.unlock_anywhere(Mode::Shared, None, true) };
     }
 
     #[inline]
+    #[track_caller]
     unsafe fn unlock_exclusive_fair(&self) {
         // SAFETY: the caller's promise.
         unsafe { self.raw.unlock_anywhere(Mode::Exclusive, None, true) };
@@ -348,6 +356,7 @@ unsafe impl lock_api::RawRwLockUpgrade for RawRwLock {
     }
 
     #[inline]
+    #[track_caller]
     unsafe fn unlock_upgradable(&self) {
         // SAFETY: the caller's promise.
         unsafe { self.raw.unlock_anywhere(Mode::Upgradable, None, false) };
@@ -369,6 +378,7 @@ unsafe impl lock_api::RawRwLockUpgrade for RawRwLock {
 // SAFETY: as above.
 unsafe impl lock_api::RawRwLockUpgradeFair for RawRwLock {
     #[inline]
+    #[track_caller]
     unsafe fn unlock_upgradable_fair(&self) {
         // SAFETY: the caller's promise.
         unsafe { self.raw.unlock_anywhere(Mode::Upgradable, None, true) };

@@ -106,6 +106,7 @@ unsafe impl lock_api::RawMutex for RawMutex {
     }
 
     #[inline]
+    #[track_caller]
     unsafe fn unlock(&self, guard: Held) {
         // SAFETY: the caller's promise.
         unsafe { self.0.unlock_anywhere(guard.into_token(), false) };
@@ -120,6 +121,7 @@ unsafe impl lock_api::RawMutex for RawMutex {
 // SAFETY: as above.
 unsafe impl lock_api::RawMutexFair for RawMutex {
     #[inline]
+    #[track_caller]
     unsafe fn unlock_fair(&self, guard: Held) {
         // SAFETY: the caller's promise.
         unsafe { self.0.unlock_anywhere(guard.into_token(), true) };
@@ -184,6 +186,7 @@ unsafe impl lock_api::RawMutex for RawFairMutex {
     }
 
     #[inline]
+    #[track_caller]
     unsafe fn unlock(&self, guard: Held) {
         // SAFETY: the caller's promise.
         unsafe { self.0.unlock_anywhere(guard.into_token(), true) };
@@ -198,6 +201,7 @@ unsafe impl lock_api::RawMutex for RawFairMutex {
 // SAFETY: as above.
 unsafe impl lock_api::RawMutexFair for RawFairMutex {
     #[inline]
+    #[track_caller]
     unsafe fn unlock_fair(&self, guard: Held) {
         // SAFETY: the caller's promise.
         unsafe { self.0.unlock_anywhere(guard.into_token(), true) };
@@ -258,6 +262,7 @@ unsafe impl<const RECURSIVE: bool> lock_api::RawRwLock for RawRwLock<RECURSIVE> 
     }
 
     #[inline]
+    #[track_caller]
     unsafe fn unlock_shared(&self, guard: Held) {
         // SAFETY: the caller's promise.
         unsafe { self.raw.unlock_anywhere(Self::READ, guard.into_token(), false) };
@@ -276,6 +281,7 @@ unsafe impl<const RECURSIVE: bool> lock_api::RawRwLock for RawRwLock<RECURSIVE> 
     }
 
     #[inline]
+    #[track_caller]
     unsafe fn unlock_exclusive(&self, guard: Held) {
         // SAFETY: the caller's promise.
         unsafe { self.raw.unlock_anywhere(Mode::Exclusive, guard.into_token(), false) };
@@ -295,12 +301,14 @@ unsafe impl<const RECURSIVE: bool> lock_api::RawRwLock for RawRwLock<RECURSIVE> 
 // SAFETY: as above.
 unsafe impl<const RECURSIVE: bool> lock_api::RawRwLockFair for RawRwLock<RECURSIVE> {
     #[inline]
+    #[track_caller]
     unsafe fn unlock_shared_fair(&self, guard: Held) {
         // SAFETY: the caller's promise.
         unsafe { self.raw.unlock_anywhere(Self::READ, guard.into_token(), true) };
     }
 
     #[inline]
+    #[track_caller]
     unsafe fn unlock_exclusive_fair(&self, guard: Held) {
         // SAFETY: the caller's promise.
         unsafe { self.raw.unlock_anywhere(Mode::Exclusive, guard.into_token(), true) };
@@ -375,6 +383,7 @@ unsafe impl<const RECURSIVE: bool> lock_api::RawRwLockUpgrade for RawRwLock<RECU
     }
 
     #[inline]
+    #[track_caller]
     unsafe fn unlock_upgradable(&self, guard: Held) {
         // SAFETY: the caller's promise.
         unsafe { self.raw.unlock_anywhere(Mode::Upgradable, guard.into_token(), false) };
@@ -400,6 +409,7 @@ unsafe impl<const RECURSIVE: bool> lock_api::RawRwLockUpgrade for RawRwLock<RECU
 // SAFETY: as above.
 unsafe impl<const RECURSIVE: bool> lock_api::RawRwLockUpgradeFair for RawRwLock<RECURSIVE> {
     #[inline]
+    #[track_caller]
     unsafe fn unlock_upgradable_fair(&self, guard: Held) {
         // SAFETY: the caller's promise.
         unsafe { self.raw.unlock_anywhere(Mode::Upgradable, guard.into_token(), true) };

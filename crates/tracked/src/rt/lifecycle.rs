@@ -13,7 +13,9 @@ use lockcheck_events::{Record, ThreadId, TokenId};
 use super::context::{Thread, current_if_known, newcomer};
 use super::registry::ThreadEntry;
 use super::thread::Ended;
-use super::{contention, family, knowledge, mode, notices, record, registry, standstill, steer, strays};
+use super::{
+    contention, dump, family, knowledge, mode, notices, record, registry, standstill, steer, strays,
+};
 
 /// What a thread that was started through the tracked API knows of its start.
 #[derive(Clone)]
@@ -121,6 +123,7 @@ fn prepare_process() {
             libc::pthread_atfork(None, None, Some(forked));
             libc::atexit(exiting);
         }
+        dump::prepare();
     });
 }
 

@@ -36,6 +36,7 @@ pub(crate) mod once;
 pub(crate) mod operation;
 pub(crate) mod output;
 pub(crate) mod pools;
+pub(crate) mod predicate;
 pub(crate) mod reaction;
 pub(crate) mod record;
 pub(crate) mod registry;
@@ -55,5 +56,5 @@ pub(crate) use operation::{
     Manner, Meta, Owner, Raw, Target, downgraded, lock, lock_for, released, try_lock, upgrade,
 };
 #[cfg(parking_lot_mirrored)]
-pub(crate) use operation::{granted, released_by_anyone, upgrade_for};
+pub(crate) use operation::{granted, released_by_anyone, released_free, upgrade_for};
 pub(crate) use waits::{LostSignal, Wait, publish};

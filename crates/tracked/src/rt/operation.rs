@@ -12,12 +12,14 @@ use std::hint::cold_path;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+#[cfg(parking_lot_mirrored)]
+use lockcheck_events::Notice;
 use lockcheck_events::{Attempt, LockId, LockKind, Mode};
 
 use super::context::{HeldLock, Place, Quick, Thread, Token, current, pack, unpack};
 use super::standstill::{self, Vigil};
 use super::waits::{self, Circle, Wait};
-use super::{contention, intent, knowledge, notices, reaction, record, registry, steer, strays};
+use super::{contention, intent, knowledge, notices, predicate, reaction, record, registry, steer, strays};
 
 /// How long a suspected deadlock is watched before it is called one. The thread that does so is blocked anyway; a
 /// real deadlock is still there afterwards.
@@ -38,6 +40,11 @@ pub(crate) trait Raw {
     fn meta(&self) -> &Meta;
     /// The owner hint.
     fn owner(&self) -> &Owner;
+    /// Whether nobody holds the real lock, as far as one look can tell.
+    #[cfg(parking_lot_mirrored)]
+    fn is_free(&self) -> bool {
+        false
+    }
     /// Takes the real lock if that is possible at once.
     fn try_acquire(&self, mode: Mode) -> bool;
     /// Takes the real lock, however long that takes.
@@ -111,6 +118,11 @@ impl Meta {
             0 => self.give_id(thread),
             id => LockId(id),
         }
+    }
+
+    /// The lock's id, if it has one.
+    pub(crate) fn known_as(&self) -> Option<u64> {
+        Some(self.id.load(Ordering::Relaxed)).filter(|id| *id != 0)
     }
 
     /// The same, unless giving one takes more than the thread has at hand.
@@ -418,27 +430,57 @@ fn acquire_for<R: Raw>(target: Target<'_, R>, timeout: Duration) -> bool {
 #[inline(always)]
 pub(crate) fn released(meta: &Meta, token: Token) {
     let id = meta.id.load(Ordering::Relaxed);
-    if !Thread::release_youngest(Some(token), id) && !token.is_unwatched() {
+    if !Thread::release_youngest(Some(token), id) {
+        released_otherwise(id, token);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn released_otherwise(id: u64, token: Token) {
+    if !token.is_unwatched() {
         Thread::release_older(id);
+    }
+    if token.is_unasked()
+        && let Some(thread) = current()
+    {
+        predicate::given_up(thread, id);
     }
 }
 
 #[cfg(parking_lot_mirrored)]
-/// As [`released`], where the acquisition may have been another thread's, or its token is not known.
+/// As [`released`], where the acquisition may have been another thread's, or its token is not known. The target says
+/// where it is given up.
 #[inline(always)]
-pub(crate) fn released_by_anyone(meta: &Meta, token: Option<Token>) {
-    let id = meta.id.load(Ordering::Relaxed);
+pub(crate) fn released_by_anyone<R: Raw>(target: Target<'_, R>, token: Option<Token>) {
+    let id = target.lock.meta().id.load(Ordering::Relaxed);
     if !Thread::release_youngest(token, id) {
-        released_slowly(id, token);
+        released_slowly(target.lock, target.site, target.manner, token);
     }
 }
 
 #[cfg(parking_lot_mirrored)]
 #[cold]
 #[inline(never)]
-fn released_slowly(id: u64, token: Option<Token>) {
-    if id != 0 && !token.is_some_and(Token::is_unwatched) && !Thread::release_older(id) {
+fn released_slowly<R: Raw>(lock: &R, site: Place, manner: Manner, token: Option<Token>) {
+    let id = lock.meta().id.load(Ordering::Relaxed);
+    if token.is_some_and(Token::is_unwatched) || id != 0 && Thread::release_older(id) {
+        return;
+    }
+    if lock.is_free() {
+        released_free(Target { lock, site, manner });
+    } else if id != 0 {
         strays::released_elsewhere(LockId(id));
+    }
+}
+
+/// A lock that nobody holds is given up.
+#[cfg(parking_lot_mirrored)]
+#[cold]
+pub(crate) fn released_free<R: Raw>(target: Target<'_, R>) {
+    if let Some(thread) = current() {
+        let hold = target.next_hold(thread, Attempt::Try);
+        notices::notice(thread, Notice::NotTheOwner, &hold, "nobody holds it");
     }
 }
 

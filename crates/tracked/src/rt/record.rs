@@ -29,7 +29,7 @@ use parking_lot::Mutex;
 
 use super::context::{HeldLock, Place, Thread, Token, current};
 use super::operation::Meta;
-use super::{knowledge, mode, output, registry};
+use super::{knowledge, mode, output, predicate, registry};
 
 /// Objects that a thread remembers having described; a power of two.
 const MET: usize = 128;
@@ -456,7 +456,7 @@ pub(crate) fn after_point(thread: &Thread, token: TokenId) {
     recorder.append(thread, Manner::of(EventKind::After), token.0.into(), 0, stamp);
 }
 
-/// The data of a lock is read or may be written, through the guard of a recorded acquisition.
+/// The data of a lock is read or may be written, through the guard of an acquisition that is attended.
 ///
 /// Does not unwind, and its calling convention says so: a caller who had to be ready for that would keep its guard in
 /// memory, at two stores an acquisition, for the sake of a call that is hardly ever made.
@@ -472,6 +472,7 @@ pub(crate) extern "C" fn guarded(meta: &Meta, write: bool, site: Place) {
 
 fn guarded_now(meta: &Meta, write: bool, site: Place) {
     let Some(thread) = current() else { return };
+    predicate::asked(meta.id(thread).0);
     let Some(recorder) = thread.recorder() else { return };
     recorder.hear(thread);
     let id = meta.id(thread).0;

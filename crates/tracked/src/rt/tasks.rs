@@ -73,6 +73,7 @@ pub(crate) fn handles_signals() -> bool {
     let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
     let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
     let own: u64 = OWN.iter().map(|signal| 1 << (signal - 1)).sum();
+    let own = own | super::dump::own_signals();
     caught.is_none_or(|caught| caught & !own != 0)
 }
 

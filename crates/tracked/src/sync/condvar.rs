@@ -58,7 +58,12 @@ impl Condvar {
     /// If a holder of the mutex panicked; the error carries the guard.
     #[track_caller]
     pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> LockResult<MutexGuard<'a, T>> {
-        self.wait_until(guard, Location::caller(), None, Guarded::Unknown).0
+        let site = Location::caller();
+        let mut guard = self.wait_until(guard, site, None, Guarded::Unknown).0?;
+        if size_of::<T>() > 0 {
+            guard.came_back(&self.watch, site);
+        }
+        Ok(guard)
     }
 
     /// Lets go of the mutex and waits as long as `condition` says so of the data.
@@ -177,6 +182,7 @@ impl Condvar {
             self.watch.misused(site, "others wait for it with another mutex");
         }
         let ticket = self.waiters.enqueue();
+        guard.waits_again();
         guard.unlocked(site, || {
             self.watch.waiting_for_signal(site, deadline, guarded, || ticket.wait_for_signal(deadline))
         })

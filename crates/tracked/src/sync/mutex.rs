@@ -11,7 +11,8 @@ use lockcheck_events::LockKind;
 
 use super::poison;
 use super::raw::RawTracked;
-use crate::rt::Token;
+use crate::base::Watch;
+use crate::rt::{Token, predicate};
 
 /// A watched mutual-exclusion lock; see [`std::sync::Mutex`].
 pub struct Mutex<T: ?Sized> {
@@ -133,6 +134,16 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
     /// What the lock is known by in an exploration.
     pub(super) fn key(&self) -> Option<u64> {
         self.lock.raw.key()
+    }
+
+    /// A plain wait for `watch` came back with this guard.
+    pub(super) fn came_back(&mut self, watch: &Watch, site: &'static Location<'static>) {
+        self.token = watch.came_back(site, self.lock.raw.known_as(), self.token);
+    }
+
+    /// The lock is about to be given up for a wait.
+    pub(super) fn waits_again(&self) {
+        self.lock.raw.known_as().into_iter().for_each(predicate::asked);
     }
 
     /// Lets go of the lock for the time of `wait` and takes it back, at `site`.

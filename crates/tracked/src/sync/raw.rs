@@ -82,6 +82,11 @@ impl RawTracked {
         }
     }
 
+    /// The lock's id, if it has one.
+    pub(crate) fn known_as(&self) -> Option<u64> {
+        self.meta.known_as()
+    }
+
     /// What the lock is known by in an exploration, if the calling thread is under control of one.
     pub(crate) fn key(&self) -> Option<u64> {
         rt::steer::me().map(|(_, thread)| self.meta.id(thread).0)
@@ -90,7 +95,7 @@ impl RawTracked {
     /// Takes note that the data is read or may be written, by the acquisition that gave `token`.
     #[inline(always)]
     pub(crate) fn touched(&self, token: Token, write: bool, site: Place) {
-        if token.is_recorded() {
+        if token.is_attended() {
             rt::record::guarded(&self.meta, write, site);
         }
     }
@@ -111,6 +116,11 @@ impl Raw for RawTracked {
     #[inline(always)]
     fn owner(&self) -> &Owner {
         &self.owner
+    }
+
+    #[cfg(parking_lot_mirrored)]
+    fn is_free(&self) -> bool {
+        !self.raw.is_locked()
     }
 
     #[inline(always)]
@@ -222,7 +232,7 @@ impl RawTrackedRw {
     /// Takes note that the data is read or may be written, by the acquisition that gave `token`.
     #[inline(always)]
     pub(crate) fn touched(&self, token: Token, write: bool, site: Place) {
-        if token.is_recorded() {
+        if token.is_attended() {
             rt::record::guarded(&self.meta, write, site);
         }
     }
@@ -237,6 +247,11 @@ impl Raw for RawTrackedRw {
     #[inline(always)]
     fn owner(&self) -> &Owner {
         &self.owner
+    }
+
+    #[cfg(parking_lot_mirrored)]
+    fn is_free(&self) -> bool {
+        !self.raw.is_locked()
     }
 
     #[inline(always)]

@@ -3,6 +3,7 @@
 //!
 //! A `Token` is optional here: the older line of lock_api has no place for it, and then the hold is looked for.
 
+use std::panic::Location;
 use std::time::Duration;
 
 use lock_api::{
@@ -59,9 +60,13 @@ impl RawTracked {
     ///
     /// The lock is held, and nobody else gives it up.
     #[inline(always)]
+    #[track_caller]
     pub(crate) unsafe fn unlock_anywhere(&self, token: Option<Token>, fair: bool) {
+        let target = self.target(LockKind::Mutex, Location::caller());
         if self.owner.get() != 0 {
-            rt::released_by_anyone(&self.meta, token);
+            rt::released_by_anyone(target, token);
+        } else if self.is_free() {
+            rt::released_free(target);
         }
         if fair {
             // SAFETY: the caller's promise.
@@ -125,8 +130,9 @@ impl RawTrackedRw {
     ///
     /// The lock is held in this mode, and nobody else gives that hold up.
     #[inline(always)]
+    #[track_caller]
     pub(crate) unsafe fn unlock_anywhere(&self, mode: Mode, token: Option<Token>, fair: bool) {
-        rt::released_by_anyone(&self.meta, token);
+        rt::released_by_anyone(self.target(mode, Location::caller()), token);
         // SAFETY: the caller's promise.
         unsafe {
             match (mode, fair) {
@@ -161,7 +167,7 @@ impl RawTrackedRw {
 
     /// Notes that the hold behind `token` is one in `mode` from now on.
     fn becomes(&self, mode: Mode, site: Place, token: Option<Token>) -> Token {
-        rt::released_by_anyone(&self.meta, token);
+        rt::released_by_anyone(self.target(mode, site), token);
         rt::granted(self.target(mode, site))
     }
 
@@ -193,7 +199,7 @@ impl RawTrackedRw {
             return rt::upgrade(self.upgrading(site));
         }
         // The request leaves the thread's own upgradable hold out.
-        rt::released_by_anyone(&self.meta, token);
+        rt::released_by_anyone(self.target(Mode::Upgradable, site), token);
         let still_held = OnPanic(|| {
             rt::granted(self.target(Mode::Upgradable, site));
         });
@@ -228,7 +234,7 @@ impl RawTrackedRw {
         if rt::steer::me().is_some() {
             return rt::upgrade_for(self.upgrading(site), timeout).ok_or(token.unwrap_or(Token::UNWATCHED));
         }
-        rt::released_by_anyone(&self.meta, token);
+        rt::released_by_anyone(self.target(Mode::Upgradable, site), token);
         rt::lock_for(self.upgrading(site), timeout)
             .ok_or_else(|| rt::granted(self.target(Mode::Upgradable, site)))
     }

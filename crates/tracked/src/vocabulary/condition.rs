@@ -108,6 +108,7 @@ impl<T: ?Sized> ConditionGuard<'_, T> {
         let condition = self.condition;
         condition.watch.before_wait(site, condition.raw.key());
         let ticket = condition.waiters.enqueue();
+        condition.raw.waits_again();
         // SAFETY: the guard stands for the acquisition; it is borrowed exclusively, and the lock is taken back below
         // before the guard can be used again.
         unsafe { condition.raw.unlock(self.token) };
@@ -125,7 +126,11 @@ impl<T: ?Sized> ConditionGuard<'_, T> {
     /// [`wait_while`](Self::wait_while).
     #[track_caller]
     pub fn wait(&mut self) {
-        self.wait_until(Location::caller(), None, Guarded::Unknown);
+        let (condition, site) = (self.condition, Location::caller());
+        self.wait_until(site, None, Guarded::Unknown);
+        if size_of_val(&condition.data) > 0 {
+            self.token = condition.raw.came_back(&condition.watch, site, self.token);
+        }
     }
 
     /// As [`wait`](Self::wait), for `timeout` at the most; `false` if it passed.

@@ -5,7 +5,10 @@
 //! Has no harness, because as long as the allocator blocks there must be one thread: parking_lot, which the locks
 //! are made of, allocates itself when a thread waits for the first time. With several the allocator only tries.
 
+mod stuck;
+
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::channel;
@@ -21,8 +24,19 @@ static UNCOUNTED: AtomicU64 = AtomicU64::new(0);
 /// Whether there is one thread only.
 static ALONE: AtomicBool = AtomicBool::new(true);
 
+thread_local! {
+    /// Whether the thread's allocations wait for the lock though there are others.
+    static WAITS: Cell<bool> = const { Cell::new(false) };
+    /// Whether the thread must not allocate at all.
+    static MUST_NOT: Cell<bool> = const { Cell::new(false) };
+}
+
 fn count() {
-    if ALONE.load(Ordering::Relaxed) {
+    if MUST_NOT.get() {
+        // SAFETY: ends the process, with which this test has failed.
+        unsafe { libc::abort() };
+    }
+    if ALONE.load(Ordering::Relaxed) || WAITS.get() {
         *ALLOCATED.lock() += 1;
     } else if let Some(mut allocated) = ALLOCATED.try_lock() {
         *allocated += 1;
@@ -122,10 +136,14 @@ fn main() {
     // A program that is not through by then hangs, and is ended by the signal.
     // SAFETY: sets a timer, nothing else.
     unsafe { libc::alarm(120) };
+    if std::env::var_os(stuck::CHILD).is_some() {
+        stuck::child();
+    }
     alone();
     assert_eq!(UNCOUNTED.load(Ordering::Relaxed), 0);
     ALONE.store(false, Ordering::Relaxed);
     with_others();
     assert!(*ALLOCATED.lock() > 2400);
     println!("{} allocations were counted", *ALLOCATED.lock());
+    stuck::a_dump_comes_out_of_a_program_that_is_stuck_in_its_allocator();
 }

@@ -63,7 +63,7 @@ impl Thread {
         let word = thread.holds.word();
         // Any flag makes it none of the inline ones.
         let index = (word as u32).wrapping_sub(1);
-        let is_it = token.is_none_or(|token| token.index() == index)
+        let is_it = token.is_none_or(|token| token.quick_index() == index)
             && (index as usize) < HELD_INLINE
             && thread.holds.inline[index as usize].id.load(Ordering::Relaxed) == id;
         if is_it {

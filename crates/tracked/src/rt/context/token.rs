@@ -14,6 +14,8 @@ impl Token {
     const MARK: u32 = 1 << 31;
     /// The acquisition was recorded: so is what is done with the data.
     const RECORDED: u32 = 1 << 30;
+    /// The acquisition is what a wait came back with, after which the predicate is to be asked (see `predicate`).
+    const UNASKED: u32 = 1 << 29;
 
     #[inline(always)]
     pub(super) fn index(self) -> u32 {
@@ -35,6 +37,29 @@ impl Token {
     #[inline(always)]
     pub(crate) fn is_recorded(self) -> bool {
         self.0 & Token::RECORDED != 0
+    }
+
+    /// The same, of an acquisition after which the predicate is to be asked.
+    pub(crate) fn unasked(self) -> Token {
+        Token(self.0 | Token::UNASKED)
+    }
+
+    /// Whether the predicate is to be asked after the acquisition.
+    #[inline(always)]
+    pub(crate) fn is_unasked(self) -> bool {
+        self.0 & Token::UNASKED != 0
+    }
+
+    /// Whether anybody wants to hear of what is done with the data.
+    #[inline(always)]
+    pub(crate) fn is_attended(self) -> bool {
+        self.0 & (Token::RECORDED | Token::UNASKED) != 0
+    }
+
+    /// The place in the hold set, or more than that where the release must not be quick.
+    #[inline(always)]
+    pub(super) fn quick_index(self) -> u32 {
+        self.0 & (Token::INDEX | Token::UNASKED)
     }
 
     /// The guard's bit.
