@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::ops::Deref;
 use std::panic::Location;
 use std::time::{Duration, Instant};
 
@@ -315,6 +316,15 @@ impl Condvar {
         // What it asks for may have been so from the start, and was made so by one who signalled.
         self.inner.raw().waiters.hears();
         result
+    }
+}
+
+/// For generic code: it may take the type that parking_lot's alias stands for.
+impl Deref for Condvar {
+    type Target = lock_api::Condvar<RawCondvar>;
+
+    fn deref(&self) -> &lock_api::Condvar<RawCondvar> {
+        &self.inner
     }
 }
 
