@@ -52,14 +52,17 @@ pub struct Held {
 }
 
 impl Held {
+    #[inline(always)]
     pub(super) fn of(token: Token) -> Held {
         Held { token, marker: Marker::new() }
     }
 
+    #[inline(always)]
     pub(super) fn token(&self) -> Option<Token> {
         Some(self.token)
     }
 
+    #[inline(always)]
     fn into_token(self) -> Option<Token> {
         Some(self.token)
     }

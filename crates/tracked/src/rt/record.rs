@@ -17,7 +17,7 @@
 
 use std::cell::{Cell, UnsafeCell};
 use std::collections::BTreeMap;
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::ptr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
@@ -457,9 +457,20 @@ pub(crate) fn after_point(thread: &Thread, token: TokenId) {
 }
 
 /// The data of a lock is read or may be written, through the guard of a recorded acquisition.
+///
+/// Does not unwind, and its calling convention says so: a caller who had to be ready for that would keep its guard in
+/// memory, at two stores an acquisition, for the sake of a call that is hardly ever made.
 #[cold]
 #[inline(never)]
-pub(crate) fn guarded(meta: &Meta, write: bool, site: Place) {
+pub(crate) extern "C" fn guarded(meta: &Meta, write: bool, site: Place) {
+    let recorded = catch_unwind(AssertUnwindSafe(|| guarded_now(meta, write, site)));
+    if let Err(panic) = recorded {
+        // Whatever it is, dropping it could panic again.
+        std::mem::forget(panic);
+    }
+}
+
+fn guarded_now(meta: &Meta, write: bool, site: Place) {
     let Some(thread) = current() else { return };
     let Some(recorder) = thread.recorder() else { return };
     recorder.hear(thread);

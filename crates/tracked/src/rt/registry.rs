@@ -144,7 +144,7 @@ fn new_site(place: Place, address: usize) -> SiteId {
 }
 
 /// The id of a site, by content.
-fn site_of(raw: RawSite) -> SiteId {
+pub(crate) fn site_of(raw: RawSite) -> SiteId {
     *SITE_IDS.entry(raw.clone()).or_insert_with(|| {
         // Relaxed: only uniqueness matters. From 1: 0 is no site.
         static NEXT: AtomicU32 = AtomicU32::new(1);
@@ -257,6 +257,14 @@ pub(crate) fn register_lock(lock: LockId, kind: LockKind, created: Place) {
     LOCKS.entry(lock).or_insert_with(|| {
         count_up(lock);
         LockEntry { kind, created: site(created), name: None, announced: false }
+    });
+}
+
+/// Registers what stands for a thread, which the knowledge hears of from the caller.
+pub(crate) fn register_thread(lock: LockId, created: SiteId, name: String) {
+    LOCKS.entry(lock).or_insert_with(|| {
+        count_up(lock);
+        LockEntry { kind: LockKind::Thread, created, name: Some(name), announced: true }
     });
 }
 
