@@ -136,16 +136,29 @@ fn list(names: &[String]) -> String {
     text
 }
 
-/// What cargo knows of a manifest, without resolving dependencies.
+/// What cargo knows of a manifest, with its dependencies or without resolving them.
 pub fn metadata(manifest: &Path, with_dependencies: bool) -> Result<Metadata> {
+    ask(manifest, |command| {
+        if !with_dependencies {
+            command.no_deps();
+        }
+    })
+}
+
+/// The same with every dependency that the workspace may have, whichever features are on.
+pub fn whole_tree(manifest: &Path) -> Result<Metadata> {
+    ask(manifest, |command| {
+        command.features(cargo_metadata::CargoOpt::AllFeatures);
+    })
+}
+
+fn ask(manifest: &Path, options: impl FnOnce(&mut MetadataCommand)) -> Result<Metadata> {
     let mut command = MetadataCommand::new();
     command.cargo_path(cargo()).manifest_path(manifest);
     if let Some(folder) = manifest.parent() {
         command.current_dir(folder);
     }
-    if !with_dependencies {
-        command.no_deps();
-    }
+    options(&mut command);
     command.exec().map_err(|error| match error {
         cargo_metadata::Error::CargoMetadata { stderr } => {
             CliError::build(format!("cargo cannot read `{}`\n{}", manifest.display(), stderr.trim_end()))

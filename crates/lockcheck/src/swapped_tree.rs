@@ -103,7 +103,7 @@ fn prepare(manifest: &Path, source: &TrackedSource) -> Result<SwappedTree> {
     let base = metadata.target_directory.join("lockcheck/swap").into_std_path_buf();
     let place = Place { base, original, tracked: tracked.clone() };
     let copied = copy::make(&place, &metadata, manifest)?;
-    let tree = package::metadata(&copied, true)?;
+    let tree = package::whole_tree(&copied)?;
     let (used, notes) = parking_lots(&tree)?;
     if tree.packages.iter().any(|package| package.name.as_str() == "tracked" && !place.is_ours(package)) {
         return Err(CliError::usage(
@@ -114,7 +114,7 @@ fn prepare(manifest: &Path, source: &TrackedSource) -> Result<SwappedTree> {
     }
     let shims = shims::make(&place, &used)?;
     copy::patch(&place, &shims)?;
-    let patched = package::metadata(&copied, true)?;
+    let patched = package::whole_tree(&copied)?;
     verify(&place, &patched, &shims)?;
     let (from, to) = (place.copy(), &place.original);
     Ok(SwappedTree {

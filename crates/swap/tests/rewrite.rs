@@ -149,6 +149,40 @@ fn paths_in_types_expressions_and_patterns_are_swapped() {
 }
 
 #[test]
+fn a_path_is_one_wherever_it_stands() {
+    for (before, after) in [
+        ("impl A for std::sync::Mutex<u8> {}", "impl A for tracked::sync::Mutex<u8> {}"),
+        ("fn f<T>() where std::sync::Mutex<T>: Send {}", "fn f<T>() where tracked::sync::Mutex<T>: Send {}"),
+        ("type A = dyn Fn(std::sync::Arc<u8>) + Send;", "type A = dyn Fn(tracked::sync::Arc<u8>) + Send;"),
+        ("type A = <std::sync::Mutex<u8> as B>::C;", "type A = <tracked::sync::Mutex<u8> as B>::C;"),
+        ("struct A(#[x] std::thread::JoinHandle<()>);", "struct A(#[x] tracked::thread::JoinHandle<()>);"),
+        ("fn f(self: std::sync::Arc<Self>) {}", "fn f(self: tracked::sync::Arc<Self>) {}"),
+        ("fn f() { g::<std::sync::Once, 1>() }", "fn f() { g::<tracked::sync::Once, 1>() }"),
+        ("fn f() { g.map(std::sync::Mutex::new) }", "fn f() { g.map(tracked::sync::Mutex::new) }"),
+        (
+            "async fn f() { loop { std::thread::park() } }",
+            "async fn f() { loop { tracked::thread::park() } }",
+        ),
+        ("#[cfg(test)]\nuse std::sync::Mutex;", "#[cfg(test)]\nuse tracked::sync::Mutex;"),
+        ("mod a { mod b { use std::thread; } }", "mod a { mod b { use tracked::thread; } }"),
+        (
+            "use std::sync::{self as s, atomic::{self, AtomicU8 as A}};",
+            "use tracked::sync::{self as s, atomic::{self, AtomicU8 as A}};",
+        ),
+        ("pub use std::thread as t;", "pub use tracked::thread as t;"),
+        ("use std::{sync::{self}, thread::{self}};", "use tracked::{sync::{self}, thread::{self}};"),
+        ("extern crate std;\nuse std::sync::Once;", "extern crate std;\nuse tracked::sync::Once;"),
+    ] {
+        check(before, after);
+    }
+    for own in
+        ["use crate::std::sync::Mutex;", "use self::sync::Mutex;", "fn f(_: super::std::sync::Mutex) {}"]
+    {
+        check(own, own);
+    }
+}
+
+#[test]
 fn parking_lot_goes_by_its_name_and_its_line() {
     check("use parking_lot::{Mutex, RwLock};", "use tracked::parking_lot_0_12::{Mutex, RwLock};");
     check("use newer::*;", "use tracked::parking_lot::*;");

@@ -106,6 +106,26 @@ fn what_is_left_is_listed_with_its_place() {
 }
 
 #[test]
+fn what_runs_in_the_compiler_is_left() {
+    let package = Package::new(
+        "[lib]\nproc-macro = true\n",
+        &[
+            ("src/lib.rs", "mod inner;\nuse std::sync::Mutex;\n"),
+            ("src/inner.rs", "static A: std::sync::Once = std::sync::Once::new();\n"),
+        ],
+    );
+    let before = files(package.path());
+    let called = swap(&package, &REGISTRY);
+    let said = &called.assert_code(0).stderr;
+    assert!(
+        said.contains("not swapped: src/inner.rs:1:11: `std::sync::Once`: part of a procedural macro"),
+        "{said}"
+    );
+    assert!(said.contains("not swapped: src/lib.rs:2:5: `std::sync::Mutex`"), "{said}");
+    assert_eq!(files(package.path()), before);
+}
+
+#[test]
 fn a_diff_and_a_dry_run_change_nothing() {
     let package = package();
     let before = files(package.path());
@@ -261,15 +281,19 @@ fn what_cannot_be_swapped_in_a_whole_tree_is_said() {
 
 #[test]
 fn a_workspace_that_patches_parking_lot_is_not_overruled() {
-    let package = Package::new(
-        "[dependencies]\nparking_lot = '0.12'\n[patch.crates-io.lot]\npackage = 'parking_lot'\npath = 'lot'\n",
-        &[
-            ("src/main.rs", "fn main() {}\n"),
-            ("lot/Cargo.toml", "[package]\nname = 'parking_lot'\nversion = '0.11.0'\n"),
-            ("lot/src/lib.rs", ""),
-        ],
-    );
-    with_lock(&package);
-    let called = call_in(package.path(), &["run", ".", "--swap", "parking_lot"]);
-    assert!(called.assert_code(2).stderr.contains("patches parking_lot itself"), "{}", called.stderr);
+    // A dependency that is optional, and not wanted by default, is in the tree as well.
+    for dependency in ["'0.12'", "{ version = '0.12', optional = true }"] {
+        let patch = "[patch.crates-io.lot]\npackage = 'parking_lot'\npath = 'lot'\n";
+        let package = Package::new(
+            &format!("[dependencies]\nparking_lot = {dependency}\n{patch}"),
+            &[
+                ("src/main.rs", "fn main() {}\n"),
+                ("lot/Cargo.toml", "[package]\nname = 'parking_lot'\nversion = '0.11.0'\n"),
+                ("lot/src/lib.rs", ""),
+            ],
+        );
+        with_lock(&package);
+        let called = call_in(package.path(), &["run", ".", "--swap", "parking_lot"]);
+        assert!(called.assert_code(2).stderr.contains("patches parking_lot itself"), "{}", called.stderr);
+    }
 }

@@ -1,4 +1,11 @@
 //! The watched half of the mirror of parking_lot's 0.12 line.
+//!
+//! Locks and guards are lock_api's own types over watched raw locks, as the originals are, so that generic code and names
+//! such as `lock_api::MutexGuard<RawMutex, T>` mean the same. What lock_api does not tell its raw locks is not known here:
+//!
+//! - whether data is read or written through a guard: `LOCKCHECK=record` has the locks' events and none of the data's;
+//! - which line of the user's takes a re-entrant mutex: reports name lock_api's line and the stack has the user's;
+//! - which line made a lock: it goes by the line that used it first.
 
 use std::fmt;
 use std::num::NonZeroUsize;

@@ -19,7 +19,7 @@ const HEARD_MAX: usize = 256;
 
 /// A clock: of each thread, the first operation that need not come before.
 pub(crate) struct Clock {
-    /// Sorted by thread.
+    /// Sorted by thread. Empty where it comes after everything.
     of: Vec<(ThreadId, u32)>,
     /// It comes after everything, for all that is known.
     all: bool,
@@ -30,21 +30,52 @@ impl Clock {
         Clock { of: Vec::new(), all: false }
     }
 
+    /// From here on it comes after everything.
+    fn see_all(&mut self) {
+        self.all = true;
+        self.of.clear();
+    }
+
     fn see(&mut self, thread: ThreadId, event: u32) {
-        match self.of.binary_search_by_key(&thread, |&(known, _)| known) {
-            Ok(at) => self.of[at].1 = self.of[at].1.max(event),
-            Err(_) if self.of.len() >= HEARD_MAX => self.all = true,
-            Err(at) => self.of.insert(at, (thread, event)),
+        if self.all {
+            return;
+        }
+        let at = self.of.partition_point(|&(known, _)| known < thread);
+        self.see_at(at, thread, event);
+    }
+
+    /// The same where `at` is the place of the thread, or where it ought to stand.
+    fn see_at(&mut self, at: usize, thread: ThreadId, event: u32) {
+        let is_full = self.of.len() >= HEARD_MAX;
+        match self.of.get_mut(at) {
+            Some(known) if known.0 == thread => known.1 = known.1.max(event),
+            _ if is_full => self.see_all(),
+            _ => self.of.insert(at, (thread, event)),
         }
     }
 
     fn join(&mut self, other: &Clock) {
-        self.all |= other.all;
+        if self.all {
+            return;
+        }
+        if other.all {
+            return self.see_all();
+        }
         if self.of.is_empty() {
             self.of.extend_from_slice(&other.of);
             return;
         }
-        other.of.iter().for_each(|&(thread, event)| self.see(thread, event));
+        // Both are sorted, and mostly of the same threads: step by step, the next one is at hand.
+        let mut at = 0;
+        for &(thread, event) in &other.of {
+            while self.of.get(at).is_some_and(|&(known, _)| known < thread) {
+                at += 1;
+            }
+            self.see_at(at, thread, event);
+            if self.all {
+                return;
+            }
+        }
     }
 }
 
@@ -117,7 +148,7 @@ pub(crate) fn come_after(thread: &Thread, clock: &Clock) {
 
 /// Something that nobody saw may have let the calling thread go on.
 pub(crate) fn heard_from_anyone(thread: &Thread) {
-    with_own(thread, |own| own.all = true);
+    with_own(thread, Clock::see_all);
     thread.wait_slot().set_anchor(thread);
 }
 
@@ -138,11 +169,39 @@ mod tests {
         assert_eq!(one.of, other.of);
     }
 
+    /// Against maps, on clocks of all shapes.
+    #[test]
+    fn joined_clocks_have_what_either_has() {
+        use std::collections::BTreeMap;
+
+        let mut state = 1_u64;
+        let mut below = |limit: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) % limit
+        };
+        for _ in 0..500 {
+            let mut sides = [(); 2].map(|()| (Clock::new(), BTreeMap::new()));
+            for (clock, map) in &mut sides {
+                for _ in 0..below(30) {
+                    let (thread, event) = (ThreadId(below(20) as u32), below(9) as u32);
+                    clock.see(thread, event);
+                    map.entry(thread).and_modify(|own: &mut u32| *own = event.max(*own)).or_insert(event);
+                }
+            }
+            let [(mut one, mut both), (other, map)] = sides;
+            one.join(&other);
+            for (thread, event) in map {
+                both.entry(thread).and_modify(|own| *own = event.max(*own)).or_insert(event);
+            }
+            assert_eq!(one.of, both.into_iter().collect::<Vec<_>>());
+        }
+    }
+
     #[test]
     fn one_who_hears_of_too_many_comes_after_everything() {
         let mut clock = Clock::new();
         (0..=HEARD_MAX as u32).for_each(|thread| clock.see(ThreadId(thread), 1));
-        assert!(clock.all && clock.of.len() == HEARD_MAX);
+        assert!(clock.all && clock.of.is_empty());
         let mut other = Clock::new();
         other.join(&clock);
         assert!(other.all);

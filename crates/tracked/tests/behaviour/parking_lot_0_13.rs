@@ -29,3 +29,26 @@ fn a_once_is_waited_for_and_may_be_done_from_the_start() {
         once.call_once(|| {});
     });
 }
+
+#[test]
+fn generic_code_over_the_raw_condition_works() {
+    use pl::lock_api::{RawCondvar, RawMutex};
+
+    fn wait_for_one<C: RawCondvar<RawMutex = R>, R: RawMutex>(
+        changed: &pl::lock_api::Condvar<C>,
+        mutex: &pl::lock_api::Mutex<R, u32>,
+    ) -> u32 {
+        let mut guard = mutex.lock();
+        changed.wait_while(&mut guard, |count| *count == 0);
+        *guard
+    }
+    let (mutex, changed) = (Mutex::new(0), Condvar::new());
+    thread::scope(|scope| {
+        let waiter = scope.spawn(|| wait_for_one(&changed, &mutex));
+        *mutex.lock() += 1;
+        changed.notify_all();
+        assert_eq!(waiter.join().unwrap(), 1);
+    });
+    static OTHER: pl::lock_api::Condvar<pl::RawCondvar> = pl::lock_api::Condvar::new();
+    assert!(!OTHER.notify_one());
+}

@@ -8,7 +8,8 @@
 //! (`PARITY_WRITE=1 cargo test -p tracked --test parity` writes them; where
 //! one does not compile, empty it first).
 //!
-//! What the list does not say, variance, is in `variance`.
+//! What the list does not say, variance, is in `variance`; what is stable and has no row, such as the other integers
+//! among the atomics, in `unlisted_of_std.rs`.
 
 mod generate;
 mod rows;
@@ -32,6 +33,14 @@ mod originals {
     use std::{sync, thread};
 
     include!("of_std.rs");
+
+    mod unlisted {
+        use std::panic::{RefUnwindSafe, UnwindSafe};
+
+        use super::{Duration, NonZero, io, sync, thread};
+
+        include!("unlisted_of_std.rs");
+    }
 }
 
 /// The generated file against the mirrors.
@@ -46,6 +55,14 @@ mod mirrors {
     use tracked::{sync, thread};
 
     include!("of_std.rs");
+
+    mod unlisted {
+        use std::panic::{RefUnwindSafe, UnwindSafe};
+
+        use super::{Duration, NonZero, io, sync, thread};
+
+        include!("unlisted_of_std.rs");
+    }
 }
 
 /// The generated files against parking_lot's lines and their mirrors.
