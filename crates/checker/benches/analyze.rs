@@ -24,6 +24,7 @@ const BUDGET: Config = Config {
     hb: true,
     shb: false,
     syncp: false,
+    osr: false,
     locksets: false,
     atomicity: false,
     history: true,
@@ -228,8 +229,10 @@ fn binary_rows(directory: &Path, (threads, locks, events): (u32, u32, u32), all:
     let screening = Config { history: false, ..BUDGET };
     row(&title("screening for it"), &path, || analyse(open(), screening));
     if all {
-        let everything = Config { syncp: false, ..Config::default() };
-        row(&title("all but SyncP"), &path, || analyse(open(), everything));
+        let everything = Config { syncp: false, osr: false, ..Config::default() };
+        row(&title("all but SyncP and OSR"), &path, || analyse(open(), everything));
+        let without = Config { osr: false, ..Config::default() };
+        row(&title("all but OSR"), &path, || analyse(open(), without));
         row(&title("all"), &path, || analyse(open(), Config::default()));
         row(&title("reading alone"), &path, || {
             let events = open().map(|e| u32::from(e.is_ok())).sum();

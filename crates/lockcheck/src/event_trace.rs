@@ -17,11 +17,12 @@ use lockcheck_events::source::SourceMap;
 use lockcheck_events::std_text::TextReader;
 use lockcheck_events::trace_event::{Located, Names, ReadError, TargetKind, TraceReader, Violation};
 use lockcheck_events::trace_file;
-use lockcheck_events::{LockId, Site, ThreadId};
+use lockcheck_events::{Frame, LockId, Site, ThreadId};
 
 use crate::args::{Format, RaceRule};
 use crate::error::{CliError, Result};
 use crate::progress::Progress;
+use crate::records::RecordContext;
 
 /// The extension of STD text.
 pub const TEXT_EXTENSION: &str = "std";
@@ -136,6 +137,16 @@ impl Reader {
     }
 }
 
+impl Reader {
+    /// The return addresses of the stack that the event read last was made with; empty where nobody knows.
+    fn stack(&self) -> &[u64] {
+        match self {
+            Reader::Recorded(reader) => reader.stack(),
+            Reader::Text(_) | Reader::Binary(_) => &[],
+        }
+    }
+}
+
 impl Iterator for Reader {
     type Item = std::result::Result<Located, ReadError>;
 
@@ -206,7 +217,7 @@ pub struct Origin<'a> {
     /// Where its source files are.
     pub sources: &'a SourceMap,
     /// What is known of it besides, where its events were recorded.
-    pub context: Option<&'a dyn Context>,
+    pub context: Option<&'a RecordContext<'a>>,
 }
 
 /// Recorded events and what the same process left about itself.
@@ -267,6 +278,10 @@ impl Recorded for OfProcess<'_> {
     fn region(&self, location: u32) -> Option<String> {
         self.of.context?.lock(LockId(self.reader.region(location)?)).name
     }
+
+    fn frames(&self, addresses: &[u64]) -> Vec<Frame> {
+        self.of.context.map(|context| context.frames_of(addresses)).unwrap_or_default()
+    }
 }
 
 /// Judges one file.
@@ -286,9 +301,10 @@ pub fn judge(path: &Path, form: Form, rules: Rules, of: Origin<'_>) -> Result<Pr
         RaceRule::Hb => race.relations.hb,
         RaceRule::Shb => race.relations.shb,
         RaceRule::Syncp => race.relations.syncp,
+        RaceRule::Osr => race.relations.osr,
         RaceRule::All => true,
     });
-    let second = match SecondPass::new(&found) {
+    let second = match SecondPass::new(&found, form == Form::Recorded) {
         None => None,
         Some(pass) => Some(look_up(path, form, pass, rules)?),
     };
@@ -361,6 +377,7 @@ fn config(race: RaceRule) -> Config {
         hb: all || race == RaceRule::Hb,
         shb: all || race == RaceRule::Shb,
         syncp: all || race == RaceRule::Syncp,
+        osr: all || race == RaceRule::Osr,
         ..Config::default()
     }
 }
@@ -370,9 +387,10 @@ fn look_up(path: &Path, form: Form, mut pass: SecondPass, rules: Rules) -> Resul
     if pass.is_complete() {
         return Ok(pass);
     }
-    for located in Reader::open(path, form, rules.format)? {
+    let mut reader = Reader::open(path, form, rules.format)?;
+    while let Some(located) = reader.next() {
         match located {
-            Ok(located) => pass.event(&located),
+            Ok(located) => pass.event(&located, || reader.stack()),
             Err(error) if error.is_truncation() => break,
             Err(error) => return Err(of_read(path, &error)),
         }

@@ -10,6 +10,7 @@ use super::history::{Dependencies, Edges, SectionKind, Sections};
 use super::holds::{EMPTY, Hold, HoldSets, SetId};
 use super::order::{LockOrder, joined_under_lock};
 use super::races::{FoundRace, Races, Readers, Relations, Seen};
+use super::reversal::EventLog;
 use super::shapes::{Update, Updates};
 
 /// What to look for.
@@ -23,6 +24,8 @@ pub struct Config {
     pub shb: bool,
     /// Sync-preserving races.
     pub syncp: bool,
+    /// Races that reverse critical sections: all sync-preserving ones and more.
+    pub osr: bool,
     /// Variables without a common lock.
     pub locksets: bool,
     /// Serialisability of declared regions, and broken updates.
@@ -41,6 +44,7 @@ impl Default for Config {
             hb: true,
             shb: true,
             syncp: true,
+            osr: true,
             locksets: true,
             atomicity: true,
             history: true,
@@ -56,12 +60,12 @@ impl Config {
 
     /// Whether hold sets of accesses are intersected: a pair can only race if its variable has no common lock.
     fn intersects(self) -> bool {
-        self.locksets || self.syncp
+        self.locksets || self.syncp || self.osr
     }
 
     /// Whether the closure runs at the end, and needs its history.
     pub(super) fn closure(self) -> bool {
-        self.history && (self.deadlocks || self.syncp || self.shb)
+        self.history && (self.deadlocks || self.syncp || self.osr || self.shb)
     }
 }
 
@@ -180,6 +184,8 @@ pub struct Analysis {
     pub(super) depends: Edges,
     /// Thread order, fork, join.
     pub(super) forks: Dependencies,
+    /// The events themselves, where sections may change places.
+    pub(super) log: EventLog,
     /// Variables and races.
     pub(super) races: Races,
     /// Regions.
@@ -219,6 +225,9 @@ impl Analysis {
         let index = state.index;
         if state.waiting {
             self.wake(event.thread, index);
+        }
+        if self.config.osr && self.config.history {
+            self.log.push(event, effect != Effect::Reentrant);
         }
         if self.config.atomicity {
             let set = self.threads[event.thread as usize].set;
@@ -272,7 +281,7 @@ impl Analysis {
             let order = || LockOrder::new(kinds, &self.sets, self.locks, self.threads.len());
             asks || joined || order().has_cycle()
         };
-        self.config.syncp && !self.races.hints.is_empty()
+        (self.config.syncp || self.config.osr) && !self.races.hints.is_empty()
             || self.races.found.values().any(sound)
             || self.config.deadlocks && cycle()
     }
@@ -406,7 +415,7 @@ impl Analysis {
         if self.config.intersects() {
             self.races.intersect(variable, seen, first, &mut self.sets);
         }
-        if self.config.syncp && self.config.history {
+        if (self.config.syncp || self.config.osr) && self.config.history {
             self.races.remember(variable, seen, segment);
         }
         if write {

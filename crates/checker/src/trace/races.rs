@@ -17,7 +17,7 @@ use lockcheck_events::trace_event::Op;
 
 use super::clocks::{Clocks, Stamp};
 use super::closure::Candidate;
-use super::findings::RaceRelations;
+use super::findings::{RaceRelations, Witness};
 use super::history::NEVER;
 use super::holds::{EMPTY, HoldSets, SetId};
 
@@ -152,6 +152,8 @@ pub(super) struct FoundRace {
     pub(super) pair: (Seen, Seen),
     /// Distinct variables.
     pub(super) variables: u32,
+    /// How the pair is reached, where the sync-preserving closure cannot tell.
+    pub(super) witness: Option<Witness>,
 }
 
 /// A list of equivalent accesses, for the sync-preserving search: (variable, thread, write, location, set).
@@ -321,12 +323,19 @@ impl Races {
         if self.reported[place] != entry {
             self.reported[place] = entry;
             let relations = RaceRelations { hb: true, shb: sound, ..Default::default() };
-            self.report(variable, *other, *seen, relations);
+            self.report(variable, *other, *seen, relations, None);
         }
     }
 
-    /// Notes a racing pair.
-    pub(super) fn report(&mut self, variable: u32, a: Seen, b: Seen, relations: RaceRelations) {
+    /// Notes a racing pair, with its witness where the sync-preserving closure gives none.
+    pub(super) fn report(
+        &mut self,
+        variable: u32,
+        a: Seen,
+        b: Seen,
+        relations: RaceRelations,
+        witness: Option<Witness>,
+    ) {
         let key = race_key(&a, &b);
         let pair = if a.line < b.line { (a, b) } else { (b, a) };
         if !self.found.contains_key(&key) && self.found.len() >= MAX_RACES {
@@ -335,10 +344,10 @@ impl Races {
         }
         let found = self.found.entry(key).or_insert_with(|| {
             self.order.push(key);
-            FoundRace { relations: RaceRelations::default(), variable, pair, variables: 0 }
+            FoundRace { relations: RaceRelations::default(), variable, pair, variables: 0, witness: None }
         });
         if sound(relations) && !sound(found.relations) {
-            (found.variable, found.pair) = (variable, pair);
+            (found.variable, found.pair, found.witness) = (variable, pair, witness);
         }
         let all = &mut found.relations;
         all.hb |= relations.hb;
@@ -353,6 +362,12 @@ impl Races {
     /// Whether the pair of locations is already known to race soundly in `variable`.
     pub(super) fn known(&self, key: &RaceKey, variable: u32) -> bool {
         self.found.get(key).is_some_and(|found| found.relations.syncp)
+            && self.counted.contains(&(*key, variable))
+    }
+
+    /// The same by any relation.
+    pub(super) fn known_soundly(&self, key: &RaceKey, variable: u32) -> bool {
+        self.found.get(key).is_some_and(|found| sound(found.relations))
             && self.counted.contains(&(*key, variable))
     }
 

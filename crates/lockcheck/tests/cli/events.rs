@@ -11,12 +11,8 @@ use serde_json::Value;
 use crate::support::{Called, call, call_in, cycle, write_trace};
 
 /// Properties of `verdicts.tsv` that `analyze` does not decide.
-const NOT_JUDGED: [&str; 4] = [
-    "deadlock_predictable_writer_preferring",
-    "lost_notify_or_stuck_wait",
-    "race_osr_racy_events",
-    "race_wcp_racy_events",
-];
+const NOT_JUDGED: [&str; 3] =
+    ["deadlock_predictable_writer_preferring", "lost_notify_or_stuck_wait", "race_wcp_racy_events"];
 
 fn conformance(folder: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/conformance/traces").join(folder)
@@ -73,6 +69,14 @@ fn answer(reports: &BTreeMap<&str, Value>, property: &str) -> Option<String> {
         "race_hb" => tuples(of_kind(&reports["hb"], "data-race")),
         "race_shb" => tuples(of_kind(&reports["shb"], "data-race")),
         "race_sync_preserving" => tuples(of_kind(&reports["syncp"], "data-race")),
+        "race_osr_racy_events" => {
+            let later = |finding: &Value| {
+                list(finding, "evidence").iter().map(|side| side["event"].as_u64().unwrap()).max().unwrap()
+            };
+            let lines: BTreeSet<u64> = of_kind(&reports["osr"], "data-race").map(later).collect();
+            let lines: Vec<String> = lines.iter().map(u64::to_string).collect();
+            if lines.is_empty() { "none".to_owned() } else { lines.join(" ") }
+        }
         "race_predictable" => {
             tuples(of_kind(all, "data-race").filter(|finding| finding["tier"] == "predicted"))
         }
@@ -102,7 +106,7 @@ fn every_row_of_the_sketches() {
             panic!("a row has four columns: {row}");
         };
         let of_sketch = reports.entry(name).or_insert_with(|| {
-            ["hb", "shb", "syncp", "all"].map(|race| (race, report("sketches", name, race))).into()
+            ["hb", "shb", "syncp", "osr", "all"].map(|race| (race, report("sketches", name, race))).into()
         });
         let entries = |text: &str| {
             text.split(' ').filter(|entry| *entry != "none").map(str::to_owned).collect::<BTreeSet<_>>()
