@@ -167,6 +167,7 @@ fn cpu_seconds(start: Instant) -> f64 {
 /// Reads and judges a trace.
 fn analyse(mut reader: impl TraceReader, config: Config) -> (TraceFindings, f64) {
     let mut analysis = Analysis::new(config);
+    analysis.expect_threads(reader.threads());
     for located in reader.by_ref() {
         let located = located.expect("the generator writes readable traces");
         analysis.event(&located).expect("the generator writes well-formed traces");

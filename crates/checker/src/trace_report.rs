@@ -213,9 +213,8 @@ impl TraceSource<'_> {
     /// Every finding of a trace, sorted by fingerprint. Those with the same one are the same.
     pub fn findings(&self, found: &TraceFindings, second: Option<SecondPass>) -> Vec<Finding> {
         let SecondPass { steps, lines, stacks, .. } = second.unwrap_or_default();
-        let in_order =
-            |(steps, witness): (Option<Vec<(u32, u32)>>, Option<&Witness>)| Some(witness?.arrange(steps?));
-        let steps = steps.into_iter().zip(witnesses(found)).map(in_order);
+        let steps = steps.into_iter().zip(witnesses(found));
+        let steps = steps.map(|(steps, witness)| Some(witness?.arrange(steps?)));
         let mut steps = steps.chain(std::iter::repeat(None));
         let mut all: Vec<Finding> = Vec::new();
         for cycle in &found.cycles {
@@ -591,6 +590,10 @@ pub fn notes(found: &TraceFindings, left_out: usize) -> Vec<String> {
                 }
                 Limit::Reversals => {
                     "there are too many candidates for races that reverse critical sections: not all were tried"
+                }
+                Limit::Threads => {
+                    "the trace has more threads than its header says: races of the others with what came before them \
+                     may be missing"
                 }
                 Limit::Instances => "there are too many instances of a deadlock: not all were counted",
                 Limit::Findings => "there are too many findings of one kind: the rest were left out",

@@ -869,6 +869,16 @@ proptest! {
         let events = with_locations(&lines, 9);
         let findings = analyse(&events);
         check_witnesses(&events, &findings);
+        let mut told = Analysis::new(Config::default());
+        let threads = events.iter().map(|e| e.event.thread.max(if e.event.op == Op::Fork { e.event.target } else { 0 }));
+        told.expect_threads(threads.max().map(|last| last + 1));
+        events.iter().for_each(|located| told.event(located).expect("the generator makes well-formed traces"));
+        // Of equal pairs another one may stand for all.
+        let told = told.finish();
+        prop_assert_eq!(race_keys(&events, &told, |r| r.relations.hb), race_keys(&events, &findings, |r| r.relations.hb));
+        prop_assert_eq!(race_keys(&events, &told, |r| r.relations.shb), race_keys(&events, &findings, |r| r.relations.shb));
+        prop_assert_eq!((&told.lost_updates, &told.stale_updates), (&findings.lost_updates, &findings.stale_updates));
+        check_witnesses(&events, &told);
         let hb = keys(&events, &unordered(&events, false));
         let shb = keys(&events, &unordered(&events, true));
         prop_assert_eq!(race_keys(&events, &findings, |race| race.relations.hb), hb);

@@ -47,8 +47,10 @@ const PLACES_USED_AT: usize = 24;
 const CHUNKS: u64 = 1 << 20;
 /// Bytes of a place's entry before the file's name: number, line, column, length of the name.
 const PLACE_HEADER: u64 = 16;
+/// Bytes of an event in the file.
+pub const EVENT_BYTES: u64 = 16;
 /// Bytes of a record, and of what stands at the start of a chunk.
-const RECORD: u64 = 16;
+const RECORD: u64 = EVENT_BYTES;
 
 /// Bytes of a thread's chunk by its ordinal: a thread that does little takes little.
 fn chunk_bytes(ordinal: u32) -> u64 {

@@ -21,7 +21,7 @@ use lockcheck_events::{Frame, LockId, Site, ThreadId};
 
 use crate::args::{Format, RaceRule};
 use crate::error::{CliError, Result};
-use crate::progress::Progress;
+use crate::progress::{Bar, Progress};
 use crate::records::RecordContext;
 
 /// The extension of STD text.
@@ -35,6 +35,9 @@ const HEAD_BYTES: usize = 4096;
 const SCREENED_BYTES: u64 = 64 << 20;
 /// How many events are looked through before it is asked whether that can be enough.
 const SCREEN_STEP: u64 = 1 << 22;
+
+/// Recorded events between two movements of the bar.
+const BAR_STEP: u64 = 1 << 14;
 
 /// The forms a trace may have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -109,8 +112,8 @@ pub enum Reader {
     Text(Box<TextReader<Progress<File>>>),
     /// The published binary form.
     Binary(Box<BinaryReader<Progress<File>>>),
-    /// Recorded events.
-    Recorded(Box<RecordedReader>),
+    /// Recorded events, with how far they are read and how many since that was said.
+    Recorded(Box<RecordedReader>, Bar, u64),
 }
 
 impl Reader {
@@ -132,7 +135,10 @@ impl Reader {
                 let reader = BinaryReader::new(name, input).map_err(|error| of_read(path, &error))?;
                 Ok(Reader::Binary(Box::new(reader)))
             }
-            Form::Recorded => Ok(Reader::Recorded(Box::new(RecordedReader::open(path)?))),
+            Form::Recorded => {
+                let bar = Bar::new(path, length, format);
+                Ok(Reader::Recorded(Box::new(RecordedReader::open(path)?), bar, 0))
+            }
         }
     }
 }
@@ -141,7 +147,7 @@ impl Reader {
     /// The return addresses of the stack that the event read last was made with; empty where nobody knows.
     fn stack(&self) -> &[u64] {
         match self {
-            Reader::Recorded(reader) => reader.stack(),
+            Reader::Recorded(reader, ..) => reader.stack(),
             Reader::Text(_) | Reader::Binary(_) => &[],
         }
     }
@@ -155,7 +161,13 @@ impl Iterator for Reader {
         match self {
             Reader::Text(reader) => reader.next(),
             Reader::Binary(reader) => reader.next(),
-            Reader::Recorded(reader) => reader.next(),
+            Reader::Recorded(reader, bar, events) => {
+                *events += 1;
+                if events.is_multiple_of(BAR_STEP) {
+                    bar.advance(BAR_STEP * event_file::EVENT_BYTES);
+                }
+                reader.next()
+            }
         }
     }
 }
@@ -165,7 +177,14 @@ impl TraceReader for Reader {
         match self {
             Reader::Text(reader) => reader.names(),
             Reader::Binary(reader) => reader.names(),
-            Reader::Recorded(reader) => reader.names(),
+            Reader::Recorded(reader, ..) => reader.names(),
+        }
+    }
+
+    fn threads(&self) -> Option<u32> {
+        match self {
+            Reader::Binary(reader) => reader.threads(),
+            Reader::Text(_) | Reader::Recorded(..) => None,
         }
     }
 }
@@ -313,7 +332,7 @@ pub fn judge(path: &Path, form: Form, rules: Rules, of: Origin<'_>) -> Result<Pr
     notes.extend(cut);
     let file = path.to_string_lossy();
     let of_process = match &reader {
-        Reader::Recorded(reader) => Some(OfProcess { reader, of }),
+        Reader::Recorded(reader, ..) => Some(OfProcess { reader, of }),
         _ => None,
     };
     notes.extend(of_process.iter().flat_map(|recorded| limits(recorded.reader)));
@@ -334,7 +353,9 @@ struct Pass {
 impl Pass {
     fn over(path: &Path, form: Form, rules: Rules, config: Config) -> Result<Pass> {
         let reader = Reader::open(path, form, rules.format)?;
-        let mut pass = Pass { reader, analysis: Analysis::new(config), cut: None };
+        let mut analysis = Analysis::new(config);
+        analysis.expect_threads(reader.threads());
+        let mut pass = Pass { reader, analysis, cut: None };
         let mut events = 0_u64;
         while let Some(located) = pass.reader.next() {
             match located {

@@ -89,6 +89,9 @@ impl std::fmt::Display for Rejected {
 
 impl std::error::Error for Rejected {}
 
+/// Events between two looks at what all threads know, at least.
+const FLOOR_STEP: u32 = 64;
+
 /// A lock that a thread holds now.
 #[derive(Clone, Copy)]
 pub(super) struct HeldNow {
@@ -198,6 +201,14 @@ pub struct Analysis {
     signals: Vec<Signals>,
     /// By atomic: what its stores pass on.
     stores: Vec<Signals>,
+    /// By thread: how many of its events come before whatever happens from here on, as far as that was looked into.
+    floor: Vec<u32>,
+    /// When to look into that again, in events.
+    next_floor: u32,
+    /// How many threads there are to be; `None` where nobody knows.
+    expected: Option<u32>,
+    /// Whether there were more, and their races may be missing.
+    pub(super) surprised: bool,
     /// Events so far.
     pub(super) events: u32,
     /// Whether a read or write was seen.
@@ -210,6 +221,28 @@ impl Analysis {
         Analysis { config, ..Default::default() }
     }
 
+    /// Says how many threads the trace has at most. Known from the beginning, it saves memory and time: accesses that
+    /// all of them have come after need not be kept.
+    pub fn expect_threads(&mut self, threads: Option<u32>) {
+        self.expected = threads;
+    }
+
+    /// Looks which events of each thread all others have come after.
+    #[cold]
+    fn raise_floor(&mut self) {
+        let threads = self.threads.len() as u32;
+        self.next_floor = self.events.saturating_add(FLOOR_STEP.max(threads.saturating_mul(2 * threads)));
+        if self.expected.is_none_or(|expected| threads < expected) || !self.config.happens_before() {
+            return;
+        }
+        let live = (0..threads).filter(|&thread| !self.threads[thread as usize].joined);
+        self.hb.floor(live, &mut self.floor);
+        // What a thread does after this is known to those that it forks then only if they are forked after it.
+        for (floor, state) in self.floor.iter_mut().zip(&self.threads) {
+            *floor = (*floor).min(state.index);
+        }
+    }
+
     /// Takes the next event.
     #[inline]
     pub fn event(&mut self, located: &Located) -> Result<(), Rejected> {
@@ -217,6 +250,9 @@ impl Analysis {
         let effect =
             self.rules.check(event, line).map_err(|(rule, since)| Rejected { at: *located, rule, since })?;
         self.events += 1;
+        if self.events >= self.next_floor {
+            self.raise_floor();
+        }
         if event.thread as usize >= self.threads.len() {
             self.add_thread(event.thread);
         }
@@ -296,6 +332,8 @@ impl Analysis {
     fn add_thread(&mut self, thread: u32) {
         if self.threads.len() <= thread as usize {
             self.threads.resize(thread as usize + 1, ThreadState::default());
+            let expected = self.expected.is_none_or(|expected| thread < expected);
+            self.surprised |= !self.floor.is_empty() && !expected;
         }
         self.hb.add_thread(thread);
         self.shb.add_thread(thread);
@@ -410,6 +448,8 @@ impl Analysis {
             hb: self.config.happens_before().then_some(&self.hb),
             shb: self.config.shb.then_some(&self.shb),
             record: self.config.happens_before() || self.config.atomicity,
+            floor: &self.floor,
+            newest: self.config.atomicity,
         };
         self.races.access(variable, seen, &relations);
         if self.config.intersects() {
@@ -589,7 +629,9 @@ impl Analysis {
         if checked && known.write.is_some() && known.write.thread != thread {
             self.check_update(variable, &seen, known.write, known.readers);
         }
-        self.races.access(variable, seen, &Relations { hb: None, shb: None, record: self.config.atomicity });
+        let record = self.config.atomicity;
+        let relations = Relations { hb: None, shb: None, record, floor: &self.floor, newest: true };
+        self.races.access(variable, seen, &relations);
         if write {
             let stamp = &mut self.races.variables[variable as usize].write;
             if self.config.shb {

@@ -246,6 +246,8 @@ pub enum Limit {
     Instances,
     /// Distinct findings of one kind were dropped.
     Findings,
+    /// There are more threads than were expected: races of the unexpected ones with what came before may be missing.
+    Threads,
 }
 
 /// What was seen.

@@ -147,6 +147,9 @@ impl<'a> Judge<'a> {
         if races.dropped || analysis.updates.dropped || analysis.regions.dropped {
             self.limits.push(Limit::Findings);
         }
+        if analysis.surprised {
+            self.limits.push(Limit::Threads);
+        }
         self.limits.sort_unstable();
         self.limits.dedup();
         TraceFindings {

@@ -28,7 +28,7 @@ pub const MAX_RACES: usize = 100_000;
 const FEW: u32 = 6;
 
 /// Length at which a new log is thinned out first.
-const FIRST_LOG: usize = 64;
+const FIRST_LOG: usize = 16;
 
 /// Entries of [`Races::reported`]; a power of two.
 const REPORTED: usize = 1 << 10;
@@ -225,6 +225,10 @@ pub(super) struct Relations<'a> {
     pub(super) shb: Option<&'a Clocks>,
     /// Whether accesses are recorded at all.
     pub(super) record: bool,
+    /// By thread: how many of its events come before whatever happens from here on.
+    pub(super) floor: &'a [u32],
+    /// Whether the newest accesses of each thread are asked for even where nothing can race with them.
+    pub(super) newest: bool,
 }
 
 impl Races {
@@ -254,7 +258,7 @@ impl Races {
             self.scan(variable, &seen, hb, clocks.shb);
         }
         if clocks.record {
-            self.record(variable, seen);
+            self.record(variable, seen, clocks);
         }
         let state = &mut self.variables[variable as usize];
         if seen.write {
@@ -373,13 +377,13 @@ impl Races {
 
     /// Replaces the record of this thread, operation and location, or makes one.
     #[inline]
-    fn record(&mut self, variable: u32, seen: Seen) {
+    fn record(&mut self, variable: u32, seen: Seen, clocks: &Relations<'_>) {
         let state = &self.variables[variable as usize];
         if state.records > FEW {
             let log = &mut self.logs[state.head as usize];
             log.seen.push(seen);
             if log.seen.len() >= log.limit {
-                log.thin_out(&mut self.scratch);
+                log.thin_out(&mut self.scratch, clocks);
             }
             return;
         }
@@ -462,8 +466,16 @@ impl Races {
 }
 
 impl Log {
-    /// Keeps of each thread, operation and location only the last access. `table` is room for a hash table.
-    fn thin_out(&mut self, table: &mut Vec<u32>) {
+    /// Leaves out what nothing can race with any more, and what a later access of the same thread, operation and
+    /// location stands for. `table` is room for a hash table.
+    fn thin_out(&mut self, table: &mut Vec<u32>, clocks: &Relations<'_>) {
+        if !clocks.floor.is_empty() {
+            self.leave_out(table, clocks);
+            if self.seen.len() <= FIRST_LOG / 2 {
+                self.limit = FIRST_LOG;
+                return;
+            }
+        }
         let size = (2 * self.seen.len()).next_power_of_two();
         table.clear();
         table.resize(size, NEVER);
@@ -493,6 +505,28 @@ impl Log {
         }
         self.seen.truncate(kept);
         self.limit = FIRST_LOG.max(2 * kept);
+    }
+}
+
+impl Log {
+    /// Leaves out the accesses that everything from here on comes after, but for those that are asked for all the same.
+    fn leave_out(&mut self, table: &mut Vec<u32>, clocks: &Relations<'_>) {
+        let over =
+            |seen: &Seen| clocks.floor.get(seen.thread as usize).is_some_and(|&floor| seen.index <= floor);
+        if !clocks.newest {
+            self.seen.retain(|seen| !over(seen));
+            return;
+        }
+        // By thread: its newest read and its newest write.
+        table.clear();
+        table.resize(2 * clocks.floor.len(), 0);
+        let place = |seen: &Seen| 2 * seen.thread as usize + usize::from(seen.write);
+        for seen in &self.seen {
+            if let Some(newest) = table.get_mut(place(seen)) {
+                *newest = (*newest).max(seen.index);
+            }
+        }
+        self.seen.retain(|seen| !over(seen) || table[place(seen)] == seen.index);
     }
 }
 

@@ -42,14 +42,16 @@ struct Entry {
 }
 
 impl Entry {
-    const VACANT: Entry = Entry {
-        place: Cell::new(0),
-        number: Cell::new(0),
-        now: Cell::new(false),
-        count: Cell::new(0),
-        depth: Cell::new(0),
-        callers: [const { Cell::new((0, 0)) }; CALLERS_MAX],
-    };
+    const fn vacant() -> Entry {
+        Entry {
+            place: Cell::new(0),
+            number: Cell::new(0),
+            now: Cell::new(false),
+            count: Cell::new(0),
+            depth: Cell::new(0),
+            callers: [const { Cell::new((0, 0)) }; CALLERS_MAX],
+        }
+    }
 
     /// Whether this is the stack of an access at `place`.
     #[inline(always)]
@@ -94,7 +96,7 @@ pub(super) struct Stacks {
 impl Stacks {
     pub(super) fn new() -> Stacks {
         let wanted = stack::wanted() != lockcheck_report::Backtrace::None;
-        Stacks { entries: [const { Entry::VACANT }; STACKS_MAX], count: Cell::new(0), wanted }
+        Stacks { entries: [const { Entry::vacant() }; STACKS_MAX], count: Cell::new(0), wanted }
     }
 
     /// The thread is about to access data at `place`, with its stack pointer at `depth`, or always as far from there.
