@@ -310,9 +310,14 @@ pub fn judge(path: &Path, form: Form, rules: Rules, of: Origin<'_>) -> Result<Pr
     // A long file is looked through first without keeping its history: most need none, and then memory follows the
     // threads, locks and data of the trace and not its length.
     let screen = Config { history: length < SCREENED_BYTES, ..config };
-    let mut pass = Pass::over(path, form, rules, screen)?;
-    if !screen.history && pass.analysis.needs_history() {
-        pass = Pass::over(path, form, rules, config)?;
+    let mut pass = Pass::over(path, form, rules, screen, true)?;
+    // A header that is wrong about the threads costs another pass, not a finding.
+    let trusted = !pass.analysis.is_surprised();
+    if !trusted || !screen.history && pass.analysis.needs_history() {
+        pass = Pass::over(path, form, rules, config, trusted)?;
+    }
+    if trusted && pass.analysis.is_surprised() {
+        pass = Pass::over(path, form, rules, config, false)?;
     }
     let Pass { reader, analysis, cut } = pass;
     let mut found = analysis.finish();
@@ -351,10 +356,11 @@ struct Pass {
 }
 
 impl Pass {
-    fn over(path: &Path, form: Form, rules: Rules, config: Config) -> Result<Pass> {
+    /// `trusted`: what the trace says about its threads is believed.
+    fn over(path: &Path, form: Form, rules: Rules, config: Config, trusted: bool) -> Result<Pass> {
         let reader = Reader::open(path, form, rules.format)?;
         let mut analysis = Analysis::new(config);
-        analysis.expect_threads(reader.threads());
+        analysis.expect_threads(reader.threads().filter(|_| trusted));
         let mut pass = Pass { reader, analysis, cut: None };
         let mut events = 0_u64;
         while let Some(located) = pass.reader.next() {

@@ -227,6 +227,11 @@ impl Analysis {
         self.expected = threads;
     }
 
+    /// Whether there are more threads than was said, so that races of theirs may be missing.
+    pub fn is_surprised(&self) -> bool {
+        self.surprised
+    }
+
     /// Looks which events of each thread all others have come after.
     #[cold]
     fn raise_floor(&mut self) {

@@ -421,3 +421,51 @@ fn recorded_events_make_a_likely_finding_a_predicted_one() {
     let text = std::fs::read_to_string(text).unwrap();
     assert!(text.starts_with("T2|acq(L1)|") && text.lines().count() == 8, "{text}");
 }
+
+/// Whoever reads stderr through a pipe gets no byte of a bar, however long the reading takes.
+#[test]
+fn no_bar_where_there_is_no_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("long.std");
+    let mut text = String::new();
+    for event in 0..400_000 {
+        text += &format!("t{}|r(x{})|{}\n", event % 3, event % 50, event % 7);
+    }
+    std::fs::write(&path, text).unwrap();
+    let (from, to) = (path.to_str().unwrap(), folder.path().join("long.rapid"));
+    for called in [call(&["analyze", from]), call(&["convert", from, to.to_str().unwrap()])] {
+        let stderr = &called.assert_code(0).stderr;
+        assert!(!stderr.contains(['\r', '\x1b', '%', '[']), "{stderr:?}");
+    }
+}
+
+/// A header that promises fewer threads than there are costs no finding: a thread that nobody started races with what
+/// all known threads had come after.
+#[test]
+fn a_header_that_is_wrong_about_threads_costs_no_finding() {
+    let folder = tempfile::tempdir().unwrap();
+    let (text, binary) = (folder.path().join("t.std"), folder.path().join("t.rapid"));
+    let mut events = String::new();
+    for event in 0..300 {
+        events += &format!("t1|w(x)|{}\n", event % 20);
+    }
+    events += "t2|w(x)|30\n";
+    std::fs::write(&text, events).unwrap();
+    call(&["convert", text.to_str().unwrap(), binary.to_str().unwrap()]).assert_code(0);
+    let races = || {
+        let called =
+            call(&["analyze", binary.to_str().unwrap(), "--message-format", "json"]).assert_code(1).json();
+        called["findings"].clone()
+    };
+    let told = races();
+    assert_eq!(list_of(&told).filter(|finding| finding["kind"] == "data-race").count(), 20, "{told}");
+    let mut bytes = std::fs::read(&binary).unwrap();
+    assert_eq!(bytes[..2], [0, 2]);
+    bytes[1] = 1;
+    std::fs::write(&binary, bytes).unwrap();
+    assert_eq!(races(), told);
+}
+
+fn list_of(findings: &Value) -> impl Iterator<Item = &Value> {
+    findings.as_array().unwrap().iter()
+}
