@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::command::{BUILD, RUN, lockcheck, run};
 use crate::contract::{self, list, text};
+use crate::user::lockcheck_there;
 
 #[test]
 fn a_trace_says_again_what_the_run_said() {
@@ -47,4 +48,42 @@ fn what_is_not_a_trace_is_said_so() {
     std::fs::remove_file(&path).unwrap();
     run(lockcheck().arg("analyze").arg(folder.path()), RUN).expect_code(4);
     run(lockcheck().args(["analyze", "no/such/trace"]), RUN).expect_code(2);
+}
+
+/// Both sides of a race come with their stacks, each with the one that this access was made with: the same line is
+/// reached by two ways. And with what would have ordered them.
+#[test]
+fn a_recorded_race_has_both_stacks_and_says_what_would_have_ordered_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut record = lockcheck_there();
+    record.args(["run", "--record", "programs", "--bin", "race", "--message-format", "json", "--out"]);
+    let told = run(record.arg(folder.path()), BUILD).expect_code(1).json();
+    contract::check(&told);
+    let race = list(&told, "findings").iter().find(|finding| finding["code"] == "LC0101").unwrap();
+    let ways: Vec<Vec<&str>> = list(race, "evidence")
+        .iter()
+        .map(|side| {
+            let frames = list(side, "backtrace").iter().map(|frame| text(frame, "function"));
+            frames.filter_map(|name| name.strip_prefix("race::")).collect()
+        })
+        .collect();
+    assert_eq!(ways, [vec!["put", "pay_in", "main"], vec!["audit", "main::{{closure}}"]], "{race}");
+    assert_eq!(text(race, "tier"), "predicted");
+
+    // What is analysed afterwards has the same, on every run.
+    let analyze = || {
+        let mut analyze = lockcheck_there();
+        analyze.args(["analyze", "--message-format", "json"]).arg(folder.path());
+        run(&mut analyze, RUN).expect_code(1)
+    };
+    let again = analyze();
+    assert_eq!(again.json()["findings"], told["findings"]);
+    assert_eq!(analyze().stdout, again.stdout);
+
+    let mut people = lockcheck_there();
+    let ran = run(people.arg("analyze").arg(folder.path()), RUN).expect_code(1);
+    let path = folder.path().to_str().unwrap();
+    insta::with_settings!({ omit_expression => true }, {
+        insta::assert_snapshot!("recorded_race", ran.report().replace(path, "FOLDER"));
+    });
 }

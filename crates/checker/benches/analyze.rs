@@ -6,7 +6,7 @@
 //! belong to them; a few accesses are unprotected and two lock orders are inverted, so that every predictor has work.
 //! `--full` adds the traces of 100 million events (800 MB in the temporary directory), `--quick` leaves out those of 10
 //! million, `--only N` measures only one of 10 million events and N threads. Seconds are of processor time; those "at end" are
-//! the part spent on searches after the last event.
+//! the part spent on searches after the last event. Each row is a process of its own, so that its peak memory is.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -24,6 +24,7 @@ const BUDGET: Config = Config {
     hb: true,
     shb: false,
     syncp: false,
+    osr: false,
     locksets: false,
     atomicity: false,
     history: true,
@@ -142,17 +143,11 @@ impl Generator {
     }
 }
 
-/// Peak resident memory since the last [`reset_peak`], in bytes; 0 where the system does not say.
+/// Peak resident memory of the process, in bytes; 0 where the system does not say.
 fn peak() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap_or_default();
     line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0) * 1024
-}
-
-/// Starts a new peak, where the system can.
-fn reset_peak() {
-    // Without it the peak is that of the whole run so far, which the caption says.
-    drop(std::fs::write("/proc/self/clear_refs", "5"));
 }
 
 /// Seconds that the main thread has run; wall-clock time where the system does not say. Other work on the machine
@@ -166,6 +161,7 @@ fn cpu_seconds(start: Instant) -> f64 {
 /// Reads and judges a trace.
 fn analyse(mut reader: impl TraceReader, config: Config) -> (TraceFindings, f64) {
     let mut analysis = Analysis::new(config);
+    analysis.expect_threads(reader.threads());
     for located in reader.by_ref() {
         let located = located.expect("the generator writes readable traces");
         analysis.event(&located).expect("the generator writes well-formed traces");
@@ -175,23 +171,73 @@ fn analyse(mut reader: impl TraceReader, config: Config) -> (TraceFindings, f64)
     (findings, cpu_seconds(Instant::now()) - before)
 }
 
-/// Runs one row of the table: the best of three.
-fn row(name: &str, file: &Path, run: impl Fn() -> (TraceFindings, f64)) {
+/// What a row of the table measures.
+#[derive(Clone, Copy)]
+enum What {
+    /// Reading and judging a file of the binary form.
+    Binary(Config),
+    /// The same of STD text.
+    Text(Config),
+    /// Reading the binary form alone.
+    Reading,
+}
+
+/// The rows by the names that they have on the command line.
+fn rows() -> [(&'static str, What); 8] {
+    let screening = Config { history: false, ..BUDGET };
+    let without_searches = Config { syncp: false, osr: false, ..Config::default() };
+    [
+        ("order+HB+SPD", What::Binary(BUDGET)),
+        ("screening for it", What::Binary(screening)),
+        ("all but SyncP and OSR", What::Binary(without_searches)),
+        ("all but OSR", What::Binary(Config { osr: false, ..Config::default() })),
+        ("all", What::Binary(Config::default())),
+        ("reading alone", What::Reading),
+        ("text, order+HB+SPD", What::Text(BUDGET)),
+        ("text, all", What::Text(Config::default())),
+    ]
+}
+
+/// Reads and judges a file once.
+fn run(what: What, file: &Path) -> (TraceFindings, f64) {
+    let input = || File::open(file).expect("it was just written");
+    let binary = || BinaryReader::new("trace.bin", input()).expect("it has a header");
+    match what {
+        What::Binary(config) => analyse(binary(), config),
+        What::Text(config) => analyse(TextReader::new("trace.std", input()), config),
+        What::Reading => {
+            let mut findings = TraceFindings::default();
+            findings.stats.events = binary().map(|event| u32::from(event.is_ok())).sum();
+            (findings, 0.0)
+        }
+    }
+}
+
+/// Has a process of its own, whose memory is the row's alone, measure one row of the table.
+fn row(name: &str, file: &Path, title: &str) {
+    let program = std::env::current_exe().expect("it runs");
+    let mut command = std::process::Command::new(program);
+    let status = command.args(["--row", name, title]).arg(file).status().expect("it runs again");
+    assert!(status.success(), "{name}: {status}");
+}
+
+/// Prints one row of the table: the best of three.
+fn measure(name: &str, title: &str, file: &Path) {
+    let (_, what) = rows().into_iter().find(|row| row.0 == name).expect("the row is one of the table's");
     let bytes = file.metadata().map_or(0, |metadata| metadata.len());
-    let (mut best, mut end, mut memory) = (f64::MAX, 0.0, 0);
+    let (mut best, mut end) = (f64::MAX, 0.0);
     let epoch = Instant::now();
     let mut findings = TraceFindings::default();
     let rounds = if bytes > 400_000_000 { 1 } else { 3 };
     for _ in 0..rounds {
-        reset_peak();
         let before = cpu_seconds(epoch);
-        (findings, end) = run();
+        (findings, end) = run(what, file);
         best = best.min(cpu_seconds(epoch) - before);
-        memory = peak();
     }
-    let stats = findings.stats;
+    let (stats, memory) = (findings.stats, peak());
     println!(
-        "{name:34} {:>11} {best:>8.3} {end:>8.3} {:>8.1} {:>8.1} {:>8.1} {:>8.1} {:>7} {:>7} {:>6}",
+        "{:34} {:>11} {best:>8.3} {end:>8.3} {:>8.1} {:>8.1} {:>8.1} {:>8.1} {:>7} {:>7} {:>6}",
+        format!("{name}, {title}"),
         stats.events,
         f64::from(stats.events) / best / 1e6,
         bytes as f64 / 1e6,
@@ -219,24 +265,10 @@ fn generate(path: &Path, threads: u32, locks: u32, events: u32) {
 fn binary_rows(directory: &Path, (threads, locks, events): (u32, u32, u32), all: bool) {
     let path = directory.join("trace.bin");
     generate(&path, threads, locks, events);
-    let open = || {
-        let file = File::open(&path).expect("it was just written");
-        BinaryReader::new("trace.bin", file).expect("it has a header")
-    };
-    let title = |what: &str| format!("{what}, {threads} threads, {locks} locks");
-    row(&title("order+HB+SPD"), &path, || analyse(open(), BUDGET));
-    let screening = Config { history: false, ..BUDGET };
-    row(&title("screening for it"), &path, || analyse(open(), screening));
-    if all {
-        let everything = Config { syncp: false, ..Config::default() };
-        row(&title("all but SyncP"), &path, || analyse(open(), everything));
-        row(&title("all"), &path, || analyse(open(), Config::default()));
-        row(&title("reading alone"), &path, || {
-            let events = open().map(|e| u32::from(e.is_ok())).sum();
-            let mut findings = TraceFindings::default();
-            findings.stats.events = events;
-            (findings, 0.0)
-        });
+    let title = format!("{threads} threads, {locks} locks");
+    let of_binary = rows().into_iter().filter(|row| !matches!(row.1, What::Text(_)));
+    for (name, _) in of_binary.take(if all { usize::MAX } else { 2 }) {
+        row(name, &path, &title);
     }
 }
 
@@ -253,9 +285,9 @@ fn text_rows(directory: &Path, threads: u32, locks: u32, events: u32) {
     });
     let mut out = writer.finish().expect("the disk takes it");
     out.flush().expect("the disk takes it");
-    let open = || TextReader::new("trace.std", File::open(&path).expect("it was just written"));
-    row(&format!("text, order+HB+SPD, {threads} threads"), &path, || analyse(open(), BUDGET));
-    row(&format!("text, all, {threads} threads"), &path, || analyse(open(), Config::default()));
+    for (name, _) in rows().into_iter().filter(|row| matches!(row.1, What::Text(_))) {
+        row(name, &path, &format!("{threads} threads"));
+    }
 }
 
 /// The number after `--only`.
@@ -265,6 +297,12 @@ fn only() -> Option<u32> {
 }
 
 fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    if let [_, flag, name, title, file, ..] = &arguments[..]
+        && flag == "--row"
+    {
+        return measure(name, title, Path::new(file));
+    }
     let full = std::env::args().any(|argument| argument == "--full");
     let quick = std::env::args().any(|argument| argument == "--quick");
     let directory: PathBuf = std::env::temp_dir().join(format!("lockcheck-bench-{}", std::process::id()));

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use lockcheck_events::trace_event::{Event, Located, Names, Op, TargetKind};
-use lockcheck_events::{Attempt, Mode, Site};
+use lockcheck_events::{Attempt, Frame, Mode, Site};
 
 use crate::finding::{Step, fingerprint_of};
 use crate::trace::{
@@ -22,6 +22,29 @@ pub const WITNESS_STEPS_MAX: usize = 10_000;
 /// Steps of all witnesses of one trace together.
 pub const WITNESSES_STEPS_MAX: usize = 1_000_000;
 
+/// What is recorded about accesses, by line.
+type Stacks = BTreeMap<u32, Option<Recollection>>;
+
+/// What the second pass finds out about an access.
+#[derive(Clone, Debug, Default)]
+struct Recollection {
+    /// The return addresses of the stack that it was made with.
+    addresses: Vec<u64>,
+    /// The locks that its thread held, oldest first.
+    holds: Vec<HeldThere>,
+}
+
+/// A lock that a thread holds.
+#[derive(Clone, Copy, Debug)]
+struct HeldThere {
+    lock: u32,
+    /// Where it was acquired, and by which event of the thread.
+    location: u32,
+    index: u32,
+    /// How often more than once.
+    again: u32,
+}
+
 /// What the second pass over a trace looks up: the steps of the witnesses, and the events behind some lines.
 ///
 /// The first pass keeps neither, so that memory does not follow the trace.
@@ -35,37 +58,38 @@ pub struct SecondPass {
     seen: Vec<u32>,
     /// Lines asked for, with the event once it is known.
     lines: BTreeMap<u32, Option<Event>>,
+    /// Lines of accesses that are asked about, with the answer once it is known.
+    stacks: Stacks,
+    /// By thread, where accesses are asked about: what it holds.
+    holding: Vec<Vec<HeldThere>>,
     /// Witnesses left out because of a limit.
     pub left_out: usize,
 }
 
 impl SecondPass {
-    /// What a second pass has to look up; `None` where nothing.
-    pub fn new(found: &TraceFindings) -> Option<SecondPass> {
+    /// What a second pass has to look up; `None` where nothing. `stacks` says whether the trace may have any.
+    pub fn new(found: &TraceFindings, stacks: bool) -> Option<SecondPass> {
         let mut pass = SecondPass::default();
         let mut budget = WITNESSES_STEPS_MAX;
         for (number, witness) in witnesses(found).enumerate() {
-            let length = match (witness, witness.and_then(|witness| witness.order.as_ref())) {
-                (None, _) => 0,
-                (_, Some(order)) => order.len(),
-                (Some(witness), None) => witness.events.iter().map(|&count| count as usize).sum(),
-            };
+            let events = witness.map_or(&[][..], |witness| &witness.events);
+            let length: usize = events.iter().map(|&count| count as usize).sum();
             let fits = witness.is_some() && length <= WITNESS_STEPS_MAX.min(budget);
             pass.left_out += usize::from(witness.is_some() && !fits);
             pass.steps.push(fits.then(Vec::new));
             let Some(witness) = witness.filter(|_| fits) else { continue };
             budget -= length;
-            match &witness.order {
-                Some(order) => pass.steps[number] = Some(order.clone()),
-                None => pass.await_steps(number, witness),
-            }
+            pass.await_steps(number, witness);
         }
         for open in &mut pass.open {
             open.sort_unstable_by(|a, b| b.cmp(a));
         }
         let regions = found.broken_regions.iter().flat_map(|region| [&region.intruder, &region.closing]);
         pass.lines = regions.map(|access| (access.line, None)).collect();
-        let idle = pass.lines.is_empty() && pass.open.iter().all(Vec::is_empty);
+        if stacks {
+            pass.stacks = accesses(found).map(|access| (access.line, None)).collect();
+        }
+        let idle = pass.lines.is_empty() && pass.stacks.is_empty() && pass.open.iter().all(Vec::is_empty);
         (!idle || pass.steps.iter().any(Option::is_some) || pass.left_out > 0).then_some(pass)
     }
 
@@ -82,21 +106,57 @@ impl SecondPass {
 
     /// Whether nothing further is looked for: the rest of the trace need not be read.
     pub fn is_complete(&self) -> bool {
-        self.open.iter().all(Vec::is_empty) && self.lines.values().all(Option::is_some)
+        let known = self.lines.values().all(Option::is_some) && self.stacks.values().all(Option::is_some);
+        known && self.open.iter().all(Vec::is_empty)
     }
 
-    /// Takes the next event.
-    pub fn event(&mut self, located: &Located) {
+    /// The number of the event at hand among those of its thread, from 1.
+    fn count(&mut self, thread: usize) -> u32 {
+        if self.seen.len() <= thread {
+            self.seen.resize(thread + 1, 0);
+        }
+        self.seen[thread] += 1;
+        self.seen[thread]
+    }
+
+    /// Notes what the thread holds after the event.
+    fn hold(&mut self, event: &Event) {
+        let thread = event.thread as usize;
+        if self.holding.len() <= thread {
+            self.holding.resize_with(thread + 1, Vec::new);
+        }
+        let index = self.seen.get(thread).map_or(0, |seen| *seen) + 1;
+        let holding = &mut self.holding[thread];
+        let held = holding.iter().position(|held| held.lock == event.target);
+        match (event.op, held) {
+            (Op::Acquire | Op::SharedAcquire, Some(at)) => holding[at].again += 1,
+            (Op::Acquire | Op::SharedAcquire, None) => {
+                let (lock, location) = (event.target, event.location);
+                holding.push(HeldThere { lock, location, index, again: 0 });
+            }
+            (Op::Release | Op::SharedRelease, Some(at)) if holding[at].again > 0 => holding[at].again -= 1,
+            (Op::Release | Op::SharedRelease, Some(at)) => drop(holding.remove(at)),
+            _ => {}
+        }
+    }
+
+    /// Takes the next event; `stack` gives the return addresses of the stack that it was made with.
+    pub fn event<'a>(&mut self, located: &Located, stack: impl FnOnce() -> &'a [u64]) {
+        if !self.stacks.is_empty() {
+            self.hold(&located.event);
+        }
+        if let Some(known) = self.stacks.get_mut(&located.line) {
+            let holds = self.holding[located.event.thread as usize].clone();
+            *known = Some(Recollection { addresses: stack().to_vec(), holds });
+        }
         if let Some(event) = self.lines.get_mut(&located.line) {
             *event = Some(located.event);
         }
         let thread = located.event.thread as usize;
+        let index = self.count(thread);
         if thread >= self.open.len() || self.open[thread].is_empty() {
             return;
         }
-        self.seen.resize(self.open.len(), 0);
-        self.seen[thread] += 1;
-        let index = self.seen[thread];
         let open = &mut self.open[thread];
         for &(_, number) in open.iter() {
             if let Some(steps) = &mut self.steps[number] {
@@ -107,6 +167,14 @@ impl SecondPass {
             open.pop();
         }
     }
+}
+
+/// Every access that findings show, but for those of regions, which need not be accesses.
+fn accesses(found: &TraceFindings) -> impl Iterator<Item = &Access> {
+    let races = found.races.iter().flat_map(|race| [&race.first, &race.second]);
+    let hints = found.inconsistent_locking.iter().map(|hint| &hint.access);
+    let updates = found.lost_updates.iter().chain(&found.stale_updates);
+    races.chain(hints).chain(updates.flat_map(|update| [&update.read, &update.intruder, &update.write]))
 }
 
 /// The witness of each cycle, then of each race.
@@ -125,6 +193,8 @@ pub trait Recorded {
     fn object(&self, kind: TargetKind, id: u64) -> LockDetail;
     /// The name of the regions that begin at a location.
     fn region(&self, location: u32) -> Option<String>;
+    /// The frames at these return addresses, innermost first.
+    fn frames(&self, addresses: &[u64]) -> Vec<Frame>;
 }
 
 /// What a trace calls its parts.
@@ -142,18 +212,20 @@ pub struct TraceSource<'a> {
 impl TraceSource<'_> {
     /// Every finding of a trace, sorted by fingerprint. Those with the same one are the same.
     pub fn findings(&self, found: &TraceFindings, second: Option<SecondPass>) -> Vec<Finding> {
-        let SecondPass { steps, lines, .. } = second.unwrap_or_default();
-        let mut steps = steps.into_iter().chain(std::iter::repeat(None));
+        let SecondPass { steps, lines, stacks, .. } = second.unwrap_or_default();
+        let steps = steps.into_iter().zip(witnesses(found));
+        let steps = steps.map(|(steps, witness)| Some(witness?.arrange(steps?)));
+        let mut steps = steps.chain(std::iter::repeat(None));
         let mut all: Vec<Finding> = Vec::new();
         for cycle in &found.cycles {
             all.push(self.cycle(cycle, steps.next().flatten()));
         }
         for race in &found.races {
-            all.push(self.race(race, steps.next().flatten()));
+            all.push(self.race(race, steps.next().flatten(), &stacks));
         }
-        all.extend(found.inconsistent_locking.iter().map(|hint| self.hint(hint)));
+        all.extend(found.inconsistent_locking.iter().map(|hint| self.hint(hint, &stacks)));
         let updates = found.lost_updates.iter().chain(&found.stale_updates);
-        all.extend(updates.map(|update| self.update(update)));
+        all.extend(updates.map(|update| self.update(update, &stacks)));
         all.extend(found.broken_regions.iter().map(|region| self.region(region, &lines)));
         let mut distinct: BTreeMap<String, Finding> = BTreeMap::new();
         for finding in all {
@@ -218,20 +290,59 @@ impl TraceSource<'_> {
         }
     }
 
-    fn race(&self, race: &Race, steps: Option<Vec<(u32, u32)>>) -> Finding {
+    fn race(&self, race: &Race, steps: Option<Vec<(u32, u32)>>, stacks: &Stacks) -> Finding {
         let object = (TargetKind::Variable, race.variable);
         let accesses = [&race.first, &race.second];
-        let evidence = accesses.map(|access| self.access(access, Some(object))).into();
+        let evidence = accesses.map(|access| self.access(access, Some(object), stacks)).into();
         let sites = self.sites_of(&accesses);
         let mut finding =
             self.finding(Code::DataRace, tier(race.tier), race.instances, vec![object], evidence, sites);
+        finding.advice = format!("{}: {}", finding.advice, self.would_order(race));
         finding.witness = self.witness(steps);
         finding
     }
 
-    fn hint(&self, hint: &InconsistentLocking) -> Finding {
+    /// What would have kept the two sides of a race apart.
+    fn would_order(&self, race: &Race) -> String {
+        let [first, second] = [&race.first, &race.second];
+        let who = [first, second].map(|access| thread_label(&self.thread(access.thread)));
+        let held = |access: &Access| {
+            let names = access.holds.iter().map(|&(lock, _)| self.phrase(TargetKind::Lock, lock));
+            words::list(&names.collect::<Vec<_>>())
+        };
+        let both = first.holds.iter().find(|hold| second.holds.iter().any(|other| other.0 == hold.0));
+        let mut text = match (both, first.holds.is_empty(), second.holds.is_empty()) {
+            (Some(&(lock, _)), ..) => {
+                let lock = self.phrase(TargetKind::Lock, lock);
+                format!("both hold {lock} shared, and exclusively it would have ordered them")
+            }
+            (None, true, true) => {
+                "no lock is held at either, and one that is held at both, or a join or a message \
+                                   from one to the other, would have ordered them"
+                    .to_owned()
+            }
+            (None, false, false) => format!(
+                "{} holds {} and {} holds {}, and one of these at both would have ordered them",
+                who[0],
+                held(first),
+                who[1],
+                held(second)
+            ),
+            (None, of_first, _) => {
+                let (holder, other) = if of_first { (1, 0) } else { (0, 1) };
+                let held = held([first, second][holder]);
+                format!("{} holds {held}, which {} would have had to hold too", who[holder], who[other])
+            }
+        };
+        if !race.relations.hb && race.tier == TraceTier::Predicted {
+            text += "; in this run it was only the order of critical sections that kept them apart";
+        }
+        text
+    }
+
+    fn hint(&self, hint: &InconsistentLocking, stacks: &Stacks) -> Finding {
         let object = (TargetKind::Variable, hint.variable);
-        let evidence = vec![self.access(&hint.access, Some(object))];
+        let evidence = vec![self.access(&hint.access, Some(object), stacks)];
         let sites = self.sites_of(&[&hint.access]);
         let mut finding =
             self.finding(Code::InconsistentLocking, Tier::Order, 1, vec![object], evidence, sites);
@@ -241,10 +352,10 @@ impl TraceSource<'_> {
         finding
     }
 
-    fn update(&self, update: &BrokenUpdate) -> Finding {
+    fn update(&self, update: &BrokenUpdate, stacks: &Stacks) -> Finding {
         let object = (TargetKind::Variable, update.variable);
         let accesses = [&update.read, &update.intruder, &update.write];
-        let evidence = accesses.map(|access| self.access(access, Some(object))).into();
+        let evidence = accesses.map(|access| self.access(access, Some(object), stacks)).into();
         let sites = self.sites_of(&accesses);
         let code = if update.lock.is_some() { Code::AtomicityViolation } else { Code::LostUpdate };
         let mut finding = self.finding(code, Tier::Likely, update.instances, vec![object], evidence, sites);
@@ -275,7 +386,9 @@ impl TraceSource<'_> {
         };
         let accesses = [&begin, &region.intruder, &region.closing];
         let objects = [None, object(&region.intruder), object(&region.closing)];
-        let evidence = accesses.iter().zip(objects).map(|(access, object)| self.access(access, object));
+        let unknown = Stacks::new();
+        let evidence =
+            accesses.iter().zip(objects).map(|(access, object)| self.access(access, object, &unknown));
         let evidence = evidence.collect();
         let sites = self.sites_of(&accesses);
         let mut finding = self.finding(
@@ -297,13 +410,20 @@ impl TraceSource<'_> {
         finding
     }
 
-    fn access(&self, access: &Access, object: Option<(TargetKind, u32)>) -> Evidence {
-        let holds = access.holds.iter().map(|&(lock, held)| HeldLock {
-            lock: self.id(TargetKind::Lock, lock),
-            mode: mode(held),
-            // Where a lock held around an access was taken is not kept: millions of accesses share few hold sets.
-            event: 0,
-            site: self.unknown_site(),
+    fn access(&self, access: &Access, object: Option<(TargetKind, u32)>, stacks: &Stacks) -> Evidence {
+        let known = stacks.get(&access.line).and_then(Option::as_ref);
+        let frames = |known: &Recollection| Some(self.recorded?.frames(&known.addresses));
+        let backtrace = known.and_then(frames);
+        let holds = access.holds.iter().map(|&(lock, held)| {
+            // The first pass does not keep where a lock held around an access was taken: millions of accesses share
+            // few hold sets.
+            let there = known.and_then(|known| known.holds.iter().find(|there| there.lock == lock));
+            HeldLock {
+                lock: self.id(TargetKind::Lock, lock),
+                mode: mode(held),
+                event: there.map_or(0, |there| there.index.into()),
+                site: there.map_or_else(|| self.unknown_site(), |there| self.site(there.location)),
+            }
         });
         Evidence {
             process: self.process,
@@ -315,7 +435,7 @@ impl TraceSource<'_> {
             mode: mode_of(access.op),
             holds: holds.collect(),
             site: self.site(access.location),
-            backtrace: Vec::new(),
+            backtrace: backtrace.unwrap_or_default(),
         }
     }
 
@@ -459,6 +579,13 @@ pub fn notes(found: &TraceFindings, left_out: usize) -> Vec<String> {
                 Limit::PatternSteps => "there are too many lock-order cycles: not all were enumerated",
                 Limit::Searches => {
                     "there are too many candidates: some were left unjudged and are `likely` at most"
+                }
+                Limit::Reversals => {
+                    "there are too many candidates for races that reverse critical sections: not all were tried"
+                }
+                Limit::Threads => {
+                    "the trace has more threads than its header says: races of the others with what came before them \
+                     may be missing"
                 }
                 Limit::Instances => "there are too many instances of a deadlock: not all were counted",
                 Limit::Findings => "there are too many findings of one kind: the rest were left out",

@@ -14,7 +14,6 @@ use lockcheck_events::trace_event::Trace;
 const NOT_JUDGED: &[(&str, &str)] = &[
     ("deadlock_predictable_writer_preferring", "locks that prefer writers are not modelled in traces"),
     ("lost_notify_or_stuck_wait", "stuck waits are judged online, not from traces"),
-    ("race_osr_racy_events", "sync reversals are not searched"),
     ("race_wcp_racy_events", "weak causal precedence is not implemented: it is not sound for races"),
 ];
 
@@ -37,6 +36,18 @@ fn analyse(trace: &Trace) -> TraceFindings {
         analysis.event(located).expect("it is well-formed");
     }
     analysis.finish()
+}
+
+/// The later events of the races that may reverse critical sections, when nothing else looks for races.
+fn reversing(trace: &Trace) -> String {
+    let config = Config { hb: false, shb: false, syncp: false, ..Config::default() };
+    let mut analysis = Analysis::new(config);
+    for located in &trace.events {
+        analysis.event(located).expect("it is well-formed");
+    }
+    let lines: BTreeSet<u32> = analysis.finish().races.iter().map(|race| race.second.line).collect();
+    let lines: Vec<String> = lines.iter().map(u32::to_string).collect();
+    if lines.is_empty() { "none".to_owned() } else { lines.join(" ") }
 }
 
 /// Line tuples as the table writes them.
@@ -94,6 +105,7 @@ fn answer(findings: &TraceFindings, trace: &Trace, property: &str) -> Option<Str
         "race_hb" => races(findings, |race| race.relations.hb),
         "race_shb" => races(findings, |race| race.relations.shb),
         "race_sync_preserving" => races(findings, |race| race.relations.syncp),
+        "race_osr_racy_events" => reversing(trace),
         "race_predictable" => races(findings, |race| race.tier == TraceTier::Predicted),
         "lockset_violation" => {
             let name = |variable| trace.names.variables.name(variable).expect("it has a name");

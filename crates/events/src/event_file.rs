@@ -23,13 +23,16 @@ pub use write::{Closed, EventFile, Lane};
 /// What files of events are called.
 pub const EXTENSION: &str = "lcevents";
 /// The version of the format that this code writes, and the newest that it reads.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// A file of events never grows beyond this many bytes: about 65 million events.
 pub const FILE_BYTES_MAX: u64 = 1 << 30;
 /// The first bytes of the file.
 pub const MAGIC: [u8; 8] = *b"lcevent\0";
 /// Places in the source that a file can name; events at further ones say 0, nowhere.
 pub const PLACES_MAX: u32 = 1 << 14;
+
+/// Frames of a stack that a file keeps.
+pub const FRAMES_MAX: usize = 64;
 
 /// In the number of an object: a second one beside it, that a reader of the file thinks of. No object has it.
 pub const SECOND: u64 = 1 << 62;
@@ -44,8 +47,10 @@ const PLACES_USED_AT: usize = 24;
 const CHUNKS: u64 = 1 << 20;
 /// Bytes of a place's entry before the file's name: number, line, column, length of the name.
 const PLACE_HEADER: u64 = 16;
+/// Bytes of an event in the file.
+pub const EVENT_BYTES: u64 = 16;
 /// Bytes of a record, and of what stands at the start of a chunk.
-const RECORD: u64 = 16;
+const RECORD: u64 = EVENT_BYTES;
 
 /// Bytes of a thread's chunk by its ordinal: a thread that does little takes little.
 fn chunk_bytes(ordinal: u32) -> u64 {
@@ -108,10 +113,17 @@ pub enum EventKind {
     Object = 22,
     /// The thread recorded nothing from here on, for want of room.
     Lost = 23,
+    /// One return address of a stack that is about to be named, innermost first: the second word, whole, is the
+    /// address.
+    Frame = 24,
+    /// From here on the thread's accesses at the event's place are made with the stack that has the object's number
+    /// among those of the thread, counted from 1; 0: with one that was not captured. The frames before it, if there are
+    /// any, are that stack.
+    Stack = 25,
 }
 
 /// All kinds of events, in the order of their numbers, from 1.
-const KINDS: [EventKind; 23] = [
+const KINDS: [EventKind; 25] = [
     EventKind::Acquire,
     EventKind::Release,
     EventKind::Request,
@@ -135,6 +147,8 @@ const KINDS: [EventKind; 23] = [
     EventKind::Arrive,
     EventKind::Object,
     EventKind::Lost,
+    EventKind::Frame,
+    EventKind::Stack,
 ];
 
 /// What an event does, besides to what and where: 16 bits.
@@ -185,7 +199,7 @@ pub struct RecordedEvent {
     pub thread: u32,
     /// What happens.
     pub manner: Manner,
-    /// The id of the lock, datum, condition or thread. Below 2^40.
+    /// The id of the lock, datum, condition or thread. Below 2^40; of a [`Frame`](EventKind::Frame) an address.
     pub object: u64,
     /// The number of the place, see [`EventReader::places`]; 0: not known.
     pub place: u32,
@@ -197,22 +211,27 @@ impl RecordedEvent {
     /// The two words of a record. Of the index only the lower half is kept: a reader knows the rest from before.
     #[inline(always)]
     fn words(&self) -> [u64; 2] {
-        [
-            u64::from(self.stamp) << 32 | u64::from(self.index & 0xffff) << 16 | self.manner.bits(),
-            self.object << 24 | u64::from(self.place & 0xff_ffff),
-        ]
+        let what = u64::from(self.stamp) << 32 | u64::from(self.index & 0xffff) << 16 | self.manner.bits();
+        match self.manner.kind {
+            EventKind::Frame => [what, self.object],
+            _ => [what, self.object << 24 | u64::from(self.place & 0xff_ffff)],
+        }
     }
 
     /// The record of `thread` in these words, whose last index was `index`. `None` where the kind is not known.
     fn of_words(thread: u32, index: u32, [what, object]: [u64; 2]) -> Option<RecordedEvent> {
         let manner = Manner::of_bits(what & 0xffff)?;
         let passed = ((what >> 16) as u16).wrapping_sub(index as u16);
+        let (object, place) = match manner.kind {
+            EventKind::Frame => (object, 0),
+            _ => (object >> 24, (object & 0xff_ffff) as u32),
+        };
         Some(RecordedEvent {
             stamp: (what >> 32) as u32,
             thread,
             manner,
-            object: object >> 24,
-            place: (object & 0xff_ffff) as u32,
+            object,
+            place,
             index: index.wrapping_add(passed.into()),
         })
     }
@@ -232,7 +251,7 @@ mod tests {
                 thread: 7,
                 manner,
                 object: (1 << 40) - 1 - u64::from(number),
-                place: 0xff_ff00 + number,
+                place: if kind == EventKind::Frame { 0 } else { 0xff_ff00 + number },
                 index: 0xfff0 + number,
             };
             assert_eq!(RecordedEvent::of_words(7, 0xffe8, event.words()), Some(event));

@@ -254,6 +254,10 @@ impl<R: Read> TraceReader for BinaryReader<R> {
     fn names(&self) -> &Names {
         &self.names
     }
+
+    fn threads(&self) -> Option<u32> {
+        Some(self.header.threads.into())
+    }
 }
 
 /// Writes the binary form: a blank header, the events, and then the header again with what was counted.

@@ -18,8 +18,10 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::Path;
 
-use crate::event_file::{Closed, EventKind, EventReader, RecordedEvent, SECOND};
-use crate::trace_event::{Effect, Event, Located, MAX_EVENTS, Names, Op, ReadError, TraceReader, WellFormed};
+use crate::event_file::{Closed, EventKind, EventReader, FRAMES_MAX, RecordedEvent, SECOND};
+use crate::trace_event::{
+    Effect, Event, Located, MAX_EVENTS, Names, Op, ReadError, TargetKind, TraceReader, WellFormed,
+};
 use crate::trace_file::TraceError;
 use crate::{LockKind, Mode, RawSite};
 
@@ -56,19 +58,59 @@ pub struct RecordedReader {
     objects: HashMap<u64, Object>,
     /// The object that names the regions which begin at a location.
     regions: HashMap<u32, u64>,
+    /// The stacks of each thread (by its recorded number) that accesses were made with.
+    stacks: HashMap<u32, Stacks>,
     /// Who holds a lock exclusively, by its number in the trace.
     owners: HashMap<u32, u32>,
     /// Thread and lock of upgradable holds.
     upgradable: HashSet<(u32, u64)>,
-    /// Translated events that were not given yet, with their index among the operations of their thread.
-    ready: VecDeque<(Event, u32)>,
-    /// Index, among the operations of its thread, of the event given last.
-    index: u32,
+    /// Translated events that were not given yet.
+    ready: VecDeque<Ready>,
+    /// The event given last.
+    last: Ready,
     /// Events given so far.
     given: u32,
     left_out: u64,
     finished: bool,
 }
+
+/// What a thread said of its stacks.
+#[derive(Debug, Default)]
+struct Stacks {
+    /// Return addresses, innermost first, by the stack's number from 1.
+    known: Vec<Vec<u64>>,
+    /// The frames of the stack that is about to be named.
+    coming: Vec<u64>,
+    /// By place: the stack that accesses there are made with.
+    now: HashMap<u32, usize>,
+}
+
+impl Stacks {
+    /// From here on this is the stack at the place.
+    fn name(&mut self, recorded: &RecordedEvent) {
+        let number = recorded.object as usize;
+        // New ones are named in their order; a number that does not follow is no stack that was captured.
+        if !self.coming.is_empty() && number == self.known.len() + 1 {
+            self.known.push(std::mem::take(&mut self.coming));
+        }
+        self.coming.clear();
+        self.now.insert(recorded.place, number);
+    }
+}
+
+/// A translated event and what only a report asks for.
+#[derive(Clone, Copy, Debug)]
+struct Ready {
+    event: Event,
+    /// The index among the operations of its thread.
+    index: u32,
+    /// The thread's recorded number, and the number of its stack; 0: not known.
+    stack: (u32, usize),
+}
+
+/// Nothing was given yet.
+const NOTHING: Ready =
+    Ready { event: Event { thread: 0, target: 0, location: 0, op: Op::Branch }, index: 0, stack: (0, 0) };
 
 /// All modes, by number.
 const MODES: [Mode; 4] = [Mode::Exclusive, Mode::Shared, Mode::SharedRecursive, Mode::Upgradable];
@@ -111,10 +153,11 @@ impl RecordedReader {
             sites,
             objects: HashMap::new(),
             regions: HashMap::new(),
+            stacks: HashMap::new(),
             owners: HashMap::new(),
             upgradable: HashSet::new(),
             ready: VecDeque::new(),
-            index: 0,
+            last: NOTHING,
             given: 0,
             left_out: 0,
             finished: false,
@@ -150,7 +193,16 @@ impl RecordedReader {
 
     /// The index of the event given last among its thread's operations, as reports of the process count them.
     pub fn index(&self) -> u32 {
-        self.index
+        self.last.index
+    }
+
+    /// The return addresses of the stack that the event given last was made with, innermost first; empty where it was
+    /// not captured. Only accesses have one.
+    pub fn stack(&self) -> &[u64] {
+        let (thread, number) = self.last.stack;
+        let known =
+            self.stacks.get(&thread).and_then(|of_thread| of_thread.known.get(number.checked_sub(1)?));
+        known.map_or(&[], |addresses| addresses)
     }
 
     /// The location of a place.
@@ -176,6 +228,18 @@ impl RecordedReader {
                 return;
             }
             K::Lost => return,
+            K::Frame => {
+                let coming = &mut self.stacks.entry(recorded.thread).or_default().coming;
+                // More are of no stack that this version's writer makes.
+                if coming.len() < FRAMES_MAX {
+                    coming.push(recorded.object);
+                }
+                return;
+            }
+            K::Stack => {
+                self.stacks.entry(recorded.thread).or_default().name(recorded);
+                return;
+            }
             K::Fork => (Op::Fork, self.names.threads.intern_number(recorded.object)),
             K::Join => (Op::Join, self.names.threads.intern_number(recorded.object)),
             K::Read => (Op::Read, self.names.variables.intern_number(recorded.object)),
@@ -197,7 +261,12 @@ impl RecordedReader {
             K::End => (Op::End, 0),
             K::Arrive => (Op::Fence, 0),
         };
-        self.ready.push_back((Event { thread, target, location, op }, recorded.index));
+        let event = Event { thread, target, location, op };
+        let stacks = self.stacks.get(&recorded.thread);
+        let stack = stacks.and_then(|stacks| stacks.now.get(&recorded.place).copied()).unwrap_or(0);
+        let is_access = matches!(op.target_kind(), TargetKind::Variable);
+        let stack = (recorded.thread, if is_access { stack } else { 0 });
+        self.ready.push_back(Ready { event, index: recorded.index, stack });
     }
 
     /// The same for an event of a lock.
@@ -277,8 +346,12 @@ impl RecordedReader {
 
     fn put(&mut self, recorded: &RecordedEvent, thread: u32, ops: &[(Op, u32)]) {
         let location = self.location(recorded.place);
-        let events = ops.iter().map(|&(op, target)| (Event { thread, target, location, op }, recorded.index));
-        self.ready.extend(events);
+        let index = recorded.index;
+        let ready = |&(op, target): &(Op, u32)| {
+            let event = Event { thread, target, location, op };
+            Ready { event, index, stack: (0, 0) }
+        };
+        self.ready.extend(ops.iter().map(ready));
     }
 
     /// Accepts an event, or leaves it out.
@@ -310,13 +383,14 @@ impl Iterator for RecordedReader {
 
     fn next(&mut self) -> Option<Self::Item> {
         while !self.finished {
-            if let Some((event, index)) = self.ready.pop_front() {
+            if let Some(ready) = self.ready.pop_front() {
+                let event = ready.event;
                 if self.given >= MAX_EVENTS {
                     return self.fail(ReadError::TooLong { file: self.file.clone() });
                 }
                 if self.accept(&event) {
                     self.given += 1;
-                    self.index = index;
+                    self.last = ready;
                     return Some(Ok(Located { event, line: self.given }));
                 }
                 continue;

@@ -349,6 +349,11 @@ impl Names {
 pub trait TraceReader: Iterator<Item = Result<Located, ReadError>> {
     /// The names met so far.
     fn names(&self) -> &Names;
+
+    /// How many threads the trace says it has, where it does so at its beginning.
+    fn threads(&self) -> Option<u32> {
+        None
+    }
 }
 
 /// A whole trace in memory: for tests, witnesses and small files. Long ones are streamed.

@@ -67,9 +67,9 @@ pub fn predict(
             _ => None,
         };
         let context = known.map(|(index, records)| records.context(index, sources, &symbols));
-        let context = context.as_ref().map(|context| context as &dyn Context);
         let process = known.map_or(report.stats.processes as u32, |(index, _)| index);
-        let predicted = event_trace::judge(path, *form, rules, Origin { process, sources, context })?;
+        let origin = Origin { process, sources, context: context.as_ref() };
+        let predicted = event_trace::judge(path, *form, rules, origin)?;
         let of_trace = match known {
             Some(_) => merge(report, predicted),
             None => add(report, predicted),

@@ -277,8 +277,9 @@ pub struct AnalyzeArgs {
 
     /// Which races to look for in traces of events.
     ///
-    /// `hb`: unordered by happens-before, which is `likely`. `shb` and `syncp` are sound, hence `predicted`:
-    /// schedulable happens-before, and sync-preserving reorderings.
+    /// `hb`: unordered by happens-before, which is `likely`. `shb`, `syncp` and `osr` are sound, hence `predicted`:
+    /// schedulable happens-before, reorderings that keep the order of critical sections, and such that reverse it
+    /// (which find all that `syncp` does).
     #[arg(long, value_enum, value_name = "RULE", default_value_t = RaceRule::All)]
     pub race: RaceRule,
 
@@ -367,6 +368,8 @@ pub enum RaceRule {
     Shb,
     /// Sync-preserving reorderings.
     Syncp,
+    /// Reorderings that may reverse critical sections.
+    Osr,
     /// All of them.
     #[default]
     All,

@@ -17,11 +17,12 @@ use lockcheck_events::source::SourceMap;
 use lockcheck_events::std_text::TextReader;
 use lockcheck_events::trace_event::{Located, Names, ReadError, TargetKind, TraceReader, Violation};
 use lockcheck_events::trace_file;
-use lockcheck_events::{LockId, Site, ThreadId};
+use lockcheck_events::{Frame, LockId, Site, ThreadId};
 
 use crate::args::{Format, RaceRule};
 use crate::error::{CliError, Result};
-use crate::progress::Progress;
+use crate::progress::{Bar, Progress};
+use crate::records::RecordContext;
 
 /// The extension of STD text.
 pub const TEXT_EXTENSION: &str = "std";
@@ -34,6 +35,9 @@ const HEAD_BYTES: usize = 4096;
 const SCREENED_BYTES: u64 = 64 << 20;
 /// How many events are looked through before it is asked whether that can be enough.
 const SCREEN_STEP: u64 = 1 << 22;
+
+/// Recorded events between two movements of the bar.
+const BAR_STEP: u64 = 1 << 14;
 
 /// The forms a trace may have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -108,8 +112,8 @@ pub enum Reader {
     Text(Box<TextReader<Progress<File>>>),
     /// The published binary form.
     Binary(Box<BinaryReader<Progress<File>>>),
-    /// Recorded events.
-    Recorded(Box<RecordedReader>),
+    /// Recorded events, with how far they are read and how many since that was said.
+    Recorded(Box<RecordedReader>, Bar, u64),
 }
 
 impl Reader {
@@ -131,7 +135,20 @@ impl Reader {
                 let reader = BinaryReader::new(name, input).map_err(|error| of_read(path, &error))?;
                 Ok(Reader::Binary(Box::new(reader)))
             }
-            Form::Recorded => Ok(Reader::Recorded(Box::new(RecordedReader::open(path)?))),
+            Form::Recorded => {
+                let bar = Bar::new(path, length, format);
+                Ok(Reader::Recorded(Box::new(RecordedReader::open(path)?), bar, 0))
+            }
+        }
+    }
+}
+
+impl Reader {
+    /// The return addresses of the stack that the event read last was made with; empty where nobody knows.
+    fn stack(&self) -> &[u64] {
+        match self {
+            Reader::Recorded(reader, ..) => reader.stack(),
+            Reader::Text(_) | Reader::Binary(_) => &[],
         }
     }
 }
@@ -144,7 +161,13 @@ impl Iterator for Reader {
         match self {
             Reader::Text(reader) => reader.next(),
             Reader::Binary(reader) => reader.next(),
-            Reader::Recorded(reader) => reader.next(),
+            Reader::Recorded(reader, bar, events) => {
+                *events += 1;
+                if events.is_multiple_of(BAR_STEP) {
+                    bar.advance(BAR_STEP * event_file::EVENT_BYTES);
+                }
+                reader.next()
+            }
         }
     }
 }
@@ -154,7 +177,14 @@ impl TraceReader for Reader {
         match self {
             Reader::Text(reader) => reader.names(),
             Reader::Binary(reader) => reader.names(),
-            Reader::Recorded(reader) => reader.names(),
+            Reader::Recorded(reader, ..) => reader.names(),
+        }
+    }
+
+    fn threads(&self) -> Option<u32> {
+        match self {
+            Reader::Binary(reader) => reader.threads(),
+            Reader::Text(_) | Reader::Recorded(..) => None,
         }
     }
 }
@@ -206,7 +236,7 @@ pub struct Origin<'a> {
     /// Where its source files are.
     pub sources: &'a SourceMap,
     /// What is known of it besides, where its events were recorded.
-    pub context: Option<&'a dyn Context>,
+    pub context: Option<&'a RecordContext<'a>>,
 }
 
 /// Recorded events and what the same process left about itself.
@@ -267,6 +297,10 @@ impl Recorded for OfProcess<'_> {
     fn region(&self, location: u32) -> Option<String> {
         self.of.context?.lock(LockId(self.reader.region(location)?)).name
     }
+
+    fn frames(&self, addresses: &[u64]) -> Vec<Frame> {
+        self.of.context.map(|context| context.frames_of(addresses)).unwrap_or_default()
+    }
 }
 
 /// Judges one file.
@@ -276,9 +310,14 @@ pub fn judge(path: &Path, form: Form, rules: Rules, of: Origin<'_>) -> Result<Pr
     // A long file is looked through first without keeping its history: most need none, and then memory follows the
     // threads, locks and data of the trace and not its length.
     let screen = Config { history: length < SCREENED_BYTES, ..config };
-    let mut pass = Pass::over(path, form, rules, screen)?;
-    if !screen.history && pass.analysis.needs_history() {
-        pass = Pass::over(path, form, rules, config)?;
+    let mut pass = Pass::over(path, form, rules, screen, true)?;
+    // A header that is wrong about the threads costs another pass, not a finding.
+    let trusted = !pass.analysis.is_surprised();
+    if !trusted || !screen.history && pass.analysis.needs_history() {
+        pass = Pass::over(path, form, rules, config, trusted)?;
+    }
+    if trusted && pass.analysis.is_surprised() {
+        pass = Pass::over(path, form, rules, config, false)?;
     }
     let Pass { reader, analysis, cut } = pass;
     let mut found = analysis.finish();
@@ -286,9 +325,10 @@ pub fn judge(path: &Path, form: Form, rules: Rules, of: Origin<'_>) -> Result<Pr
         RaceRule::Hb => race.relations.hb,
         RaceRule::Shb => race.relations.shb,
         RaceRule::Syncp => race.relations.syncp,
+        RaceRule::Osr => race.relations.osr,
         RaceRule::All => true,
     });
-    let second = match SecondPass::new(&found) {
+    let second = match SecondPass::new(&found, form == Form::Recorded) {
         None => None,
         Some(pass) => Some(look_up(path, form, pass, rules)?),
     };
@@ -297,7 +337,7 @@ pub fn judge(path: &Path, form: Form, rules: Rules, of: Origin<'_>) -> Result<Pr
     notes.extend(cut);
     let file = path.to_string_lossy();
     let of_process = match &reader {
-        Reader::Recorded(reader) => Some(OfProcess { reader, of }),
+        Reader::Recorded(reader, ..) => Some(OfProcess { reader, of }),
         _ => None,
     };
     notes.extend(of_process.iter().flat_map(|recorded| limits(recorded.reader)));
@@ -316,9 +356,12 @@ struct Pass {
 }
 
 impl Pass {
-    fn over(path: &Path, form: Form, rules: Rules, config: Config) -> Result<Pass> {
+    /// `trusted`: what the trace says about its threads is believed.
+    fn over(path: &Path, form: Form, rules: Rules, config: Config, trusted: bool) -> Result<Pass> {
         let reader = Reader::open(path, form, rules.format)?;
-        let mut pass = Pass { reader, analysis: Analysis::new(config), cut: None };
+        let mut analysis = Analysis::new(config);
+        analysis.expect_threads(reader.threads().filter(|_| trusted));
+        let mut pass = Pass { reader, analysis, cut: None };
         let mut events = 0_u64;
         while let Some(located) = pass.reader.next() {
             match located {
@@ -361,6 +404,7 @@ fn config(race: RaceRule) -> Config {
         hb: all || race == RaceRule::Hb,
         shb: all || race == RaceRule::Shb,
         syncp: all || race == RaceRule::Syncp,
+        osr: all || race == RaceRule::Osr,
         ..Config::default()
     }
 }
@@ -370,9 +414,10 @@ fn look_up(path: &Path, form: Form, mut pass: SecondPass, rules: Rules) -> Resul
     if pass.is_complete() {
         return Ok(pass);
     }
-    for located in Reader::open(path, form, rules.format)? {
+    let mut reader = Reader::open(path, form, rules.format)?;
+    while let Some(located) = reader.next() {
         match located {
-            Ok(located) => pass.event(&located),
+            Ok(located) => pass.event(&located, || reader.stack()),
             Err(error) if error.is_truncation() => break,
             Err(error) => return Err(of_read(path, &error)),
         }

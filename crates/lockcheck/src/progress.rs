@@ -1,85 +1,88 @@
 //! A bar on stderr while a long file is read: only on a terminal, only after a moment, and gone when it is done.
+//!
+//! What it looks like and how it is drawn is indicatif's business. Programs never see one: not with
+//! `--message-format json`, and not where stderr leads anywhere but to a terminal.
 
 use std::io::{IsTerminal, Read};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
 use crate::args::Format;
-use crate::output;
 
 /// What takes less than this needs no bar.
 const QUIET: Duration = Duration::from_millis(500);
-/// Time between two drawings.
-const STEP: Duration = Duration::from_millis(100);
-/// Characters of the bar itself.
-const WIDTH: usize = 30;
+/// Drawings in a second, at most.
+const HZ: u8 = 10;
+/// The bar, how much of the file is read, how long the rest may take, and which file it is.
+const TEMPLATE: &str = "[{bar:30}] {percent:>3}% {msg} ({eta} left)";
 
-/// Reads on, and draws how far it has come.
-pub struct Progress<R> {
-    input: R,
+/// How far the reading of one file has come.
+pub struct Bar {
     /// `None` where nobody is to see it.
-    bar: Option<Bar>,
+    bar: Option<ProgressBar>,
+    /// When it is shown; `None` once it is.
+    shown_at: Option<Instant>,
 }
 
-struct Bar {
-    /// What is read, for the reader.
-    title: String,
-    /// Bytes in all.
-    total: u64,
-    /// Bytes read.
-    done: u64,
-    /// When to draw next.
-    next: Instant,
-    /// Whether something stands on the terminal.
-    drawn: bool,
+impl Bar {
+    /// For the file, of `total` bytes.
+    pub fn new(path: &Path, total: u64, format: Format) -> Bar {
+        let seen = format != Format::Json && total > 0 && std::io::stderr().is_terminal();
+        Bar::seen(seen, path, total)
+    }
+
+    fn seen(seen: bool, path: &Path, total: u64) -> Bar {
+        let shown_at = Some(Instant::now() + QUIET);
+        if !seen {
+            return Bar { bar: None, shown_at };
+        }
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
+        let style = ProgressStyle::with_template(TEMPLATE).expect("the template is one");
+        bar.set_style(style.progress_chars("=> "));
+        bar.set_message(lockcheck_report::escape::text(&name).into_owned());
+        Bar { bar: Some(bar), shown_at }
+    }
+
+    /// So many bytes more.
+    pub fn advance(&mut self, bytes: u64) {
+        let Some(bar) = &self.bar else { return };
+        if self.shown_at.is_some_and(|at| Instant::now() >= at) {
+            self.shown_at = None;
+            bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(HZ));
+        }
+        bar.inc(bytes);
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Reads on, and shows how far it has come.
+pub struct Progress<R> {
+    input: R,
+    bar: Bar,
 }
 
 impl<R: Read> Progress<R> {
     /// Reads `input`, a file of `total` bytes.
     pub fn new(input: R, path: &Path, total: u64, format: Format) -> Progress<R> {
-        let seen = format != Format::Json && total > 0 && std::io::stderr().is_terminal();
-        let title = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        let title = lockcheck_report::escape::text(&title).into_owned();
-        let bar = || Bar { title, total, done: 0, next: Instant::now() + QUIET, drawn: false };
-        Progress { input, bar: seen.then(bar) }
+        Progress { input, bar: Bar::new(path, total, format) }
     }
 }
 
 impl<R: Read> Read for Progress<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let read = self.input.read(buffer)?;
-        if let Some(bar) = &mut self.bar {
-            bar.advance(read as u64, Instant::now());
-        }
+        self.bar.advance(read as u64);
         Ok(read)
-    }
-}
-
-impl Bar {
-    fn advance(&mut self, bytes: u64, now: Instant) {
-        self.done += bytes;
-        if now >= self.next {
-            self.next = now + STEP;
-            self.drawn = true;
-            output::to_stderr(&self.line());
-        }
-    }
-
-    /// The bar, over whatever stands on the line.
-    fn line(&self) -> String {
-        let done = self.done.min(self.total);
-        let filled = (done as u128 * WIDTH as u128 / u128::from(self.total.max(1))) as usize;
-        let percent = u128::from(done) * 100 / u128::from(self.total.max(1));
-        let bar = "=".repeat(filled) + &" ".repeat(WIDTH - filled);
-        format!("\r[{bar}] {percent:>3}% {}\x1b[K", self.title)
-    }
-}
-
-impl Drop for Bar {
-    fn drop(&mut self) {
-        if self.drawn {
-            output::to_stderr("\r\x1b[K");
-        }
     }
 }
 
@@ -88,20 +91,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_bar_fills_and_never_overflows() {
-        let now = Instant::now();
-        let bar = |done| Bar { title: "t.std".to_owned(), total: 1000, done, next: now, drawn: false };
-        assert_eq!(bar(0).line(), format!("\r[{}]   0% t.std\x1b[K", " ".repeat(30)));
-        assert_eq!(bar(500).line(), format!("\r[{}{}]  50% t.std\x1b[K", "=".repeat(15), " ".repeat(15)));
-        assert_eq!(bar(5000).line(), format!("\r[{}] 100% t.std\x1b[K", "=".repeat(30)));
-    }
-
-    #[test]
     fn programs_see_no_bar() {
         let mut text = String::new();
         let mut input = Progress::new(&b"abc"[..], Path::new("x"), 3, Format::Json);
-        assert!(input.bar.is_none());
+        assert!(input.bar.bar.is_none());
         input.read_to_string(&mut text).unwrap();
         assert_eq!(text, "abc");
+    }
+
+    #[test]
+    fn a_bar_counts_and_is_not_drawn_at_first() {
+        let mut bar = Bar::seen(true, Path::new("folder/t\x1b.std"), 1000);
+        bar.advance(400);
+        bar.advance(200);
+        let drawn = bar.bar.as_ref().unwrap();
+        assert_eq!((drawn.position(), drawn.length()), (600, Some(1000)));
+        assert!(drawn.is_hidden() && !drawn.message().contains('\x1b'));
+        bar.shown_at = Some(Instant::now());
+        bar.advance(0);
+        assert!(bar.shown_at.is_none());
+        assert!(Bar::seen(false, Path::new("t.std"), 1000).bar.is_none());
     }
 }

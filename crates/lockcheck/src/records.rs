@@ -114,6 +114,11 @@ pub struct RecordContext<'a> {
 }
 
 impl RecordContext<'_> {
+    /// The frames at these return addresses, innermost first.
+    pub fn frames_of(&self, addresses: &[u64]) -> Vec<Frame> {
+        addresses.iter().flat_map(|&address| self.frames(address)).collect()
+    }
+
     /// The frames at one return address, innermost first.
     fn frames(&self, address: u64) -> Vec<Frame> {
         // The instruction after the call may belong to another line, or to nothing; the call itself is before it.
@@ -160,7 +165,7 @@ impl Context for RecordContext<'_> {
 
     fn backtrace(&self, stack: StackId) -> Vec<Frame> {
         let addresses = self.records.stacks.get(&stack);
-        addresses.into_iter().flatten().flat_map(|&address| self.frames(address)).collect()
+        addresses.map(|addresses| self.frames_of(addresses)).unwrap_or_default()
     }
 
     fn process(&self) -> u32 {

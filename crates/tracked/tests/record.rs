@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use lockcheck_events::LockKind;
-use lockcheck_events::event_file::{Closed, EventKind, EventReader, RecordedEvent};
+use lockcheck_events::event_file::{Closed, EventKind, EventReader, FRAMES_MAX, RecordedEvent};
 use lockcheck_events::recorded::RecordedReader;
 use lockcheck_events::trace_event::Op;
 use tracked::{Barrier, Lock, thread};
@@ -173,11 +173,13 @@ fn every_event_of_every_thread_is_there_in_order() {
     let folder = tempfile::tempdir().unwrap();
     let output = part("opposite orders", folder.path()).output().unwrap();
     assert!(output.status.success());
-    use EventKind::{Acquire, Arrive, Fork, Join, Object, Read, Release, Signal, Write};
+    use EventKind::{Acquire, Arrive, Fork, Frame, Join, Object, Read, Release, Signal, Stack, Write};
     let mut events = events(folder.path());
-    events.retain(|event| event.manner.kind != Object);
+    let frames = events.iter().filter(|event| event.manner.kind == Frame).count();
+    assert!((4..=2 * FRAMES_MAX).contains(&frames), "each thread has a stack: {frames} frames");
+    events.retain(|event| ![Object, Frame].contains(&event.manner.kind));
     let kinds: Vec<EventKind> = events.iter().map(|event| event.manner.kind).collect();
-    let once = [Fork, Acquire, Acquire, Read, Write, Release, Release, Join];
+    let once = [Fork, Acquire, Acquire, Stack, Read, Write, Release, Release, Join];
     // The thread that plays the part was started by the test harness, of which nothing is known.
     let expected: Vec<EventKind> = [Arrive].into_iter().chain(once).chain(once).chain([Signal]).collect();
     assert_eq!(kinds, expected);
@@ -190,7 +192,10 @@ fn every_event_of_every_thread_is_there_in_order() {
         assert!(reader.places()[&event.place].file.ends_with("tests/record.rs"), "{event:?}");
     }
     let mut recorded = RecordedReader::open(&file_in(folder.path(), "lcevents")).unwrap();
-    assert_eq!(recorded.by_ref().filter(|event| event.is_err()).count(), 0);
+    while let Some(event) = recorded.next() {
+        let accesses = matches!(event.unwrap().event.op, Op::Read | Op::Write);
+        assert_eq!(recorded.stack().is_empty(), !accesses, "accesses have stacks");
+    }
     assert_eq!((recorded.left_out(), recorded.lost()), (0, None));
     for lock in acquired {
         assert_eq!(recorded.object(lock).unwrap().kind, Some(LockKind::Mutex));

@@ -48,9 +48,9 @@ pub(super) struct Acquires {
     pub(super) kinds: Vec<Kind>,
     /// The inverse of `kinds`.
     numbers: HashMap<Kind, u32>,
-    /// Recently used kinds of lock acquisitions and their numbers, by a hash: most acquisitions repeat a recent one,
-    /// and are found here with one look at memory.
-    recent: Vec<(Kind, u32)>,
+    /// Numbers of recently used kinds of lock acquisitions, by a hash: most acquisitions repeat a recent one. Numbers
+    /// alone, so that the table stays in the processor's cache.
+    recent: Vec<u32>,
     /// What has no section, in the order of the trace.
     pub(super) unfinished: Vec<Unfinished>,
 }
@@ -58,15 +58,12 @@ pub(super) struct Acquires {
 /// Fewest and most entries of [`Acquires::recent`]; powers of two. It grows with the number of kinds.
 const RECENT: (usize, usize) = (1 << 8, 1 << 19);
 
-/// A kind that no acquisition has.
-const NO_KIND: Kind = Kind { thread: NEVER, want: Want::End(NEVER), set: 0, location: 0 };
-
 impl Default for Acquires {
     fn default() -> Self {
         Acquires {
             kinds: Vec::new(),
             numbers: HashMap::new(),
-            recent: vec![(NO_KIND, NEVER); RECENT.0],
+            recent: vec![NEVER; RECENT.0],
             unfinished: Vec::new(),
         }
     }
@@ -83,17 +80,20 @@ impl Acquires {
             .wrapping_add(location.wrapping_mul(0x27D4_EB2F));
         let place = (mix ^ mix >> 15) as usize & (self.recent.len() - 1);
         let kind = Kind { thread, want: Want::Lock(hold), set, location };
-        let recent = &self.recent[place];
-        if recent.0 == kind { recent.1 } else { self.lock_slowly(kind, place) }
+        let number = self.recent[place];
+        match self.kinds.get(number as usize) {
+            Some(known) if *known == kind => number,
+            _ => self.lock_slowly(kind, place),
+        }
     }
 
     /// The slow half of [`Acquires::lock`].
     fn lock_slowly(&mut self, kind: Kind, place: usize) -> u32 {
         let number = self.number(kind);
-        self.recent[place] = (kind, number);
+        self.recent[place] = number;
         if 4 * self.kinds.len() > self.recent.len() && self.recent.len() < RECENT.1 {
             let size = 4 * self.recent.len();
-            self.recent = vec![(NO_KIND, NEVER); size];
+            self.recent = vec![NEVER; size];
         }
         number
     }

@@ -10,6 +10,7 @@ use super::history::{Dependencies, Edges, SectionKind, Sections};
 use super::holds::{EMPTY, Hold, HoldSets, SetId};
 use super::order::{LockOrder, joined_under_lock};
 use super::races::{FoundRace, Races, Readers, Relations, Seen};
+use super::reversal::EventLog;
 use super::shapes::{Update, Updates};
 
 /// What to look for.
@@ -23,6 +24,8 @@ pub struct Config {
     pub shb: bool,
     /// Sync-preserving races.
     pub syncp: bool,
+    /// Races that reverse critical sections: all sync-preserving ones and more.
+    pub osr: bool,
     /// Variables without a common lock.
     pub locksets: bool,
     /// Serialisability of declared regions, and broken updates.
@@ -41,6 +44,7 @@ impl Default for Config {
             hb: true,
             shb: true,
             syncp: true,
+            osr: true,
             locksets: true,
             atomicity: true,
             history: true,
@@ -56,12 +60,12 @@ impl Config {
 
     /// Whether hold sets of accesses are intersected: a pair can only race if its variable has no common lock.
     fn intersects(self) -> bool {
-        self.locksets || self.syncp
+        self.locksets || self.syncp || self.osr
     }
 
     /// Whether the closure runs at the end, and needs its history.
     pub(super) fn closure(self) -> bool {
-        self.history && (self.deadlocks || self.syncp || self.shb)
+        self.history && (self.deadlocks || self.syncp || self.osr || self.shb)
     }
 }
 
@@ -84,6 +88,9 @@ impl std::fmt::Display for Rejected {
 }
 
 impl std::error::Error for Rejected {}
+
+/// Events between two looks at what all threads know, at least.
+const FLOOR_STEP: u32 = 64;
 
 /// A lock that a thread holds now.
 #[derive(Clone, Copy)]
@@ -180,6 +187,8 @@ pub struct Analysis {
     pub(super) depends: Edges,
     /// Thread order, fork, join.
     pub(super) forks: Dependencies,
+    /// The events themselves, where sections may change places.
+    pub(super) log: EventLog,
     /// Variables and races.
     pub(super) races: Races,
     /// Regions.
@@ -192,6 +201,14 @@ pub struct Analysis {
     signals: Vec<Signals>,
     /// By atomic: what its stores pass on.
     stores: Vec<Signals>,
+    /// By thread: how many of its events come before whatever happens from here on, as far as that was looked into.
+    floor: Vec<u32>,
+    /// When to look into that again, in events.
+    next_floor: u32,
+    /// How many threads there are to be; `None` where nobody knows.
+    expected: Option<u32>,
+    /// Whether there were more, and their races may be missing.
+    pub(super) surprised: bool,
     /// Events so far.
     pub(super) events: u32,
     /// Whether a read or write was seen.
@@ -204,6 +221,33 @@ impl Analysis {
         Analysis { config, ..Default::default() }
     }
 
+    /// Says how many threads the trace has at most. Known from the beginning, it saves memory and time: accesses that
+    /// all of them have come after need not be kept.
+    pub fn expect_threads(&mut self, threads: Option<u32>) {
+        self.expected = threads;
+    }
+
+    /// Whether there are more threads than was said, so that races of theirs may be missing.
+    pub fn is_surprised(&self) -> bool {
+        self.surprised
+    }
+
+    /// Looks which events of each thread all others have come after.
+    #[cold]
+    fn raise_floor(&mut self) {
+        let threads = self.threads.len() as u32;
+        self.next_floor = self.events.saturating_add(FLOOR_STEP.max(threads.saturating_mul(2 * threads)));
+        if self.expected.is_none_or(|expected| threads < expected) || !self.config.happens_before() {
+            return;
+        }
+        let live = (0..threads).filter(|&thread| !self.threads[thread as usize].joined);
+        self.hb.floor(live, &mut self.floor);
+        // What a thread does after this is known to those that it forks then only if they are forked after it.
+        for (floor, state) in self.floor.iter_mut().zip(&self.threads) {
+            *floor = (*floor).min(state.index);
+        }
+    }
+
     /// Takes the next event.
     #[inline]
     pub fn event(&mut self, located: &Located) -> Result<(), Rejected> {
@@ -211,6 +255,9 @@ impl Analysis {
         let effect =
             self.rules.check(event, line).map_err(|(rule, since)| Rejected { at: *located, rule, since })?;
         self.events += 1;
+        if self.events >= self.next_floor {
+            self.raise_floor();
+        }
         if event.thread as usize >= self.threads.len() {
             self.add_thread(event.thread);
         }
@@ -219,6 +266,9 @@ impl Analysis {
         let index = state.index;
         if state.waiting {
             self.wake(event.thread, index);
+        }
+        if self.config.osr && self.config.history {
+            self.log.push(event, effect != Effect::Reentrant);
         }
         if self.config.atomicity {
             let set = self.threads[event.thread as usize].set;
@@ -272,7 +322,7 @@ impl Analysis {
             let order = || LockOrder::new(kinds, &self.sets, self.locks, self.threads.len());
             asks || joined || order().has_cycle()
         };
-        self.config.syncp && !self.races.hints.is_empty()
+        (self.config.syncp || self.config.osr) && !self.races.hints.is_empty()
             || self.races.found.values().any(sound)
             || self.config.deadlocks && cycle()
     }
@@ -287,6 +337,8 @@ impl Analysis {
     fn add_thread(&mut self, thread: u32) {
         if self.threads.len() <= thread as usize {
             self.threads.resize(thread as usize + 1, ThreadState::default());
+            let expected = self.expected.is_none_or(|expected| thread < expected);
+            self.surprised |= !self.floor.is_empty() && !expected;
         }
         self.hb.add_thread(thread);
         self.shb.add_thread(thread);
@@ -401,12 +453,14 @@ impl Analysis {
             hb: self.config.happens_before().then_some(&self.hb),
             shb: self.config.shb.then_some(&self.shb),
             record: self.config.happens_before() || self.config.atomicity,
+            floor: &self.floor,
+            newest: self.config.atomicity,
         };
         self.races.access(variable, seen, &relations);
         if self.config.intersects() {
             self.races.intersect(variable, seen, first, &mut self.sets);
         }
-        if self.config.syncp && self.config.history {
+        if (self.config.syncp || self.config.osr) && self.config.history {
             self.races.remember(variable, seen, segment);
         }
         if write {
@@ -580,7 +634,9 @@ impl Analysis {
         if checked && known.write.is_some() && known.write.thread != thread {
             self.check_update(variable, &seen, known.write, known.readers);
         }
-        self.races.access(variable, seen, &Relations { hb: None, shb: None, record: self.config.atomicity });
+        let record = self.config.atomicity;
+        let relations = Relations { hb: None, shb: None, record, floor: &self.floor, newest: true };
+        self.races.access(variable, seen, &relations);
         if write {
             let stamp = &mut self.races.variables[variable as usize].write;
             if self.config.shb {

@@ -91,6 +91,20 @@ impl Clocks {
         self.times[self.rows[thread as usize] as usize * self.width + of as usize]
     }
 
+    /// By thread: how many of its events all the other `live` threads know of; `u32::MAX` where there are none.
+    pub(super) fn floor(&self, live: impl Iterator<Item = u32>, floor: &mut Vec<u32>) {
+        floor.clear();
+        floor.resize(self.rows.len(), u32::MAX);
+        for thread in live {
+            let own = floor[thread as usize];
+            let start = self.rows[thread as usize] as usize * self.width;
+            for (floor, known) in floor.iter_mut().zip(&self.times[start..start + self.width]) {
+                *floor = (*floor).min(*known);
+            }
+            floor[thread as usize] = own;
+        }
+    }
+
     /// The stamp of `thread` at its event `index`.
     #[inline]
     pub(super) fn stamp(&mut self, thread: u32, index: u32) -> Stamp {

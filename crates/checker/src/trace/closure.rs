@@ -8,7 +8,7 @@
 //!
 //! A closed set is a number of events for each thread. It only grows while a search moves its candidates forward, so
 //! a search costs one pass over the sections it includes, however many tuples it tries. What the closure does NOT see
-//! are runs that reverse the order of two critical sections.
+//! are runs that reverse the order of two critical sections; with [`Rule::Reverse`] it leaves them to `reversal`.
 
 use super::history::{Dependencies, EdgeIndex, NEVER, SectionIndex};
 
@@ -65,7 +65,40 @@ impl Ideal for Downset<'_> {
     }
 }
 
-/// The sync-preserving closure.
+/// What becomes of two included sections of a lock that exclude each other.
+#[derive(Clone, Copy)]
+pub(super) enum Rule {
+    /// The one that the trace has first ends.
+    Preserve,
+    /// One of them ends, whichever can.
+    Reverse(Reversing),
+}
+
+/// Sections that exclude each other may change places, but no two of them stay open.
+#[derive(Clone, Copy)]
+pub(super) struct Reversing {
+    /// The events that are to come next, as thread and number: the sections they are in do not end.
+    pub(super) accesses: [(u32, u32); 2],
+    /// Whether a section also ends, if it can, where the trace has an included one behind it.
+    pub(super) early: bool,
+}
+
+/// An included section whose end is not.
+#[derive(Clone, Copy)]
+struct OpenSection {
+    /// Whether it cannot end.
+    pinned: bool,
+    /// Its line.
+    line: u32,
+    /// Whose it is, and the event that ends it.
+    thread: u32,
+    released: u32,
+    /// Whether it is shared.
+    shared: bool,
+}
+
+/// The closure under thread order, read-from, fork, join, wake-up and a [`Rule`] for sections: the sync-preserving one
+/// unless said otherwise.
 pub(super) struct Closure<'a> {
     /// Thread order, read-from, fork, join, wake-up.
     edges: &'a EdgeIndex,
@@ -73,6 +106,12 @@ pub(super) struct Closure<'a> {
     index: &'a SectionIndex<'a>,
     /// Whether sections count; before, the set is closed under `edges` alone.
     deep: bool,
+    /// What becomes of sections that exclude each other.
+    rule: Rule,
+    /// Whether two that exclude each other can both not end.
+    stuck: bool,
+    /// Room for the open sections of a lock.
+    open: Vec<OpenSection>,
     /// By thread: what is done.
     threads: Vec<Progress>,
     /// Threads whose edges lag behind, each once.
@@ -122,6 +161,9 @@ impl<'a> Closure<'a> {
             edges,
             index,
             deep: false,
+            rule: Rule::Preserve,
+            stuck: false,
+            open: Vec::new(),
             threads: vec![Progress::default(); index.of_thread.len()],
             lagging: Vec::new(),
             unlisted: Vec::new(),
@@ -187,7 +229,10 @@ impl<'a> Closure<'a> {
                 self.take_sections(thread, old, count);
             } else if let Some(lock) = self.touched.pop() {
                 self.locks[lock as usize].queued = false;
-                self.close_sections(lock as usize);
+                match self.rule {
+                    Rule::Preserve => self.close_sections(lock as usize),
+                    Rule::Reverse(rule) => self.separate_sections(lock as usize, rule),
+                }
             } else {
                 return;
             }
@@ -283,8 +328,98 @@ impl<'a> Closure<'a> {
     }
 }
 
+impl Closure<'_> {
+    /// From here on this becomes of sections that exclude each other.
+    pub(super) fn set_rule(&mut self, rule: Rule) {
+        self.rule = rule;
+    }
+
+    /// Whether the set contains two sections that exclude each other and cannot end.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.stuck
+    }
+
+    /// Draws the consequences of everything included, all over again: the rule is another one, or sections count now.
+    pub(super) fn settle_again(&mut self) {
+        self.settle();
+        for lock in 0..self.locks.len() {
+            if self.locks[lock].last != 0 && !self.locks[lock].queued {
+                self.locks[lock].queued = true;
+                self.touched.push(lock as u32);
+            }
+        }
+        self.work += self.locks.len() as u64;
+        self.settle();
+    }
+
+    /// The newest included section of a slot, if its end is not included.
+    fn open_section(&self, slot: usize) -> Option<OpenSection> {
+        let newest = (self.taken[slot] as usize).checked_sub(1)?;
+        let index = self.index;
+        let thread = index.slots[slot].thread;
+        let number = index.numbers(slot)[newest];
+        let section = index.section(thread, number);
+        let shared = index.place(thread, number as usize).is_some_and(|place| place.1);
+        let (line, released) = (section.line, section.released);
+        let open = released > self.threads[thread as usize].count;
+        open.then_some(OpenSection { pinned: released == NEVER, line, thread, released, shared })
+    }
+
+    /// Of the open sections of `lock`, lets those end that exclude others, so that of these one stays open at most:
+    /// one that cannot end, else the last of the trace.
+    fn separate_sections(&mut self, lock: usize, rule: Reversing) {
+        let LockProgress { last, last_exclusive, .. } = self.locks[lock];
+        let slots = &self.index.of_lock[lock];
+        self.work += slots.len() as u64;
+        let mut open = std::mem::take(&mut self.open);
+        open.clear();
+        open.extend(slots.iter().filter_map(|&slot| self.open_section(slot as usize)));
+        for section in &mut open {
+            let ends = |&(thread, index): &(u32, u32)| thread == section.thread && section.released > index;
+            section.pinned |= rule.accesses.iter().any(ends);
+        }
+        open.sort_by_key(|section| (!section.pinned, std::cmp::Reverse(section.line)));
+        let mut kept = 0;
+        for at in 0..open.len() {
+            let section = open[at];
+            let clash = open[..kept].iter().any(|other| !(other.shared && section.shared));
+            let later = if section.shared { last_exclusive } else { last };
+            if section.pinned {
+                self.stuck |= clash;
+            } else if clash || rule.early && later > section.line {
+                self.raise(section.thread, section.released);
+                continue;
+            }
+            open[kept] = section;
+            kept += 1;
+        }
+        self.open = open;
+    }
+
+    /// Calls `each` with the open sections, as thread and number of the acquisition, that exclude an included one which
+    /// the trace has behind them.
+    pub(super) fn reversed(&mut self, mut each: impl FnMut(u32, u32)) {
+        for (lock, slots) in self.index.of_lock.iter().enumerate() {
+            let LockProgress { last, last_exclusive, .. } = self.locks[lock];
+            self.work += 1;
+            if last == 0 {
+                continue;
+            }
+            self.work += slots.len() as u64;
+            for &slot in slots {
+                let Some(section) = self.open_section(slot as usize) else { continue };
+                if section.line < if section.shared { last_exclusive } else { last } {
+                    let number = self.index.numbers(slot as usize)[self.taken[slot as usize] as usize - 1];
+                    each(section.thread, self.index.section(section.thread, number).acquired);
+                }
+            }
+        }
+    }
+}
+
 impl Ideal for Closure<'_> {
     fn clear(&mut self) {
+        self.stuck = false;
         self.threads.fill(Progress::default());
         self.unlisted.clear();
         if self.deep {

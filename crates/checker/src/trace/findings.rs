@@ -202,17 +202,15 @@ pub struct BrokenRegion {
 pub struct Witness {
     /// By thread: how many of its events are executed.
     pub events: Vec<u32>,
-    /// `None`: in the order of the trace. Else the order, as steps (thread, number among its events).
-    pub order: Option<Vec<(u32, u32)>>,
+    /// Where the order is not that of the trace: stages, one after the other, each in the order of the trace. For each
+    /// but the last, by thread, how many of its events are executed by its end, which never falls.
+    pub stages: Vec<Vec<u32>>,
 }
 
 impl Witness {
     /// The steps in order, as (thread, number of the event among those of its thread, from 1). `threads` gives the
     /// thread of each event of the trace, in order: a second pass over it.
     pub fn steps(&self, threads: impl IntoIterator<Item = u32>) -> Vec<(u32, u32)> {
-        if let Some(order) = &self.order {
-            return order.clone();
-        }
         let mut seen = vec![0; self.events.len()];
         let mut steps = Vec::new();
         for thread in threads {
@@ -223,6 +221,14 @@ impl Witness {
                 steps.push((thread, *seen));
             }
         }
+        self.arrange(steps)
+    }
+
+    /// The same steps, given in the order of the trace, in that of the witness.
+    pub fn arrange(&self, mut steps: Vec<(u32, u32)>) -> Vec<(u32, u32)> {
+        let done = |stage: &[u32], thread: u32| stage.get(thread as usize).map_or(0, |&count| count);
+        steps
+            .sort_by_key(|&(thread, index)| self.stages.partition_point(|stage| done(stage, thread) < index));
         steps
     }
 }
@@ -234,10 +240,14 @@ pub enum Limit {
     PatternSteps,
     /// Patterns or pairs were left unjudged by the closure: they are `Likely` at most.
     Searches,
+    /// Pairs of accesses were not tried for races that reverse critical sections.
+    Reversals,
     /// Instances of a predicted deadlock were not all counted.
     Instances,
     /// Distinct findings of one kind were dropped.
     Findings,
+    /// There are more threads than were expected: races of the unexpected ones with what came before may be missing.
+    Threads,
 }
 
 /// What was seen.

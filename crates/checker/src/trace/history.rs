@@ -10,8 +10,6 @@
 
 use std::ops::Range;
 
-use hashbrown::HashMap;
-
 use super::acquires::{Kind, Want};
 use super::holds::Hold;
 
@@ -129,43 +127,61 @@ impl EdgeIndex {
         }
         let mut users: Vec<Vec<u32>> = self.of_thread.iter().map(|edges| vec![0; edges.len() + 1]).collect();
         let mut sources = Vec::with_capacity(edges.len());
+        let mut seen = vec![0; threads];
         for edge in edges {
-            let version = self.count(edge.from, edge.source);
+            let version = self.count_back(edge.from, edge.source, seen[edge.from as usize]);
             users[edge.from as usize][version] += 1;
-            sources.push(version);
+            sources.push(version as u32);
+            seen[edge.thread as usize] += 1;
         }
+        // By thread: how many of its edges are in, and its clock.
         let mut now: Vec<(usize, Vec<u32>)> = vec![(0, vec![0; threads]); threads];
-        let mut kept: HashMap<(u32, usize), Vec<u32>> = HashMap::new();
-        let mut spare: Vec<Vec<u32>> = Vec::new();
+        // By thread and version: the row of `rows` where it is kept.
+        let mut kept: Vec<Vec<u32>> = users.iter().map(|users| vec![NEVER; users.len()]).collect();
+        let (mut rows, mut spare) = (Vec::new(), Vec::new());
         for (edge, wanted) in edges.iter().zip(sources) {
-            let thread = edge.thread as usize;
+            let (thread, from, wanted) = (edge.thread as usize, edge.from as usize, wanted as usize);
             let version = now[thread].0;
             if users[thread][version] > 0 {
-                let mut copy = spare.pop().unwrap_or_default();
-                copy.clone_from(&now[thread].1);
-                kept.insert((edge.thread, version), copy);
+                let row = spare.pop().unwrap_or_else(|| {
+                    rows.resize(rows.len() + threads, 0);
+                    (rows.len() / threads - 1) as u32
+                });
+                rows[row as usize * threads..][..threads].copy_from_slice(&now[thread].1);
+                kept[thread][version] = row;
             }
             now[thread].0 += 1;
             let mut clock = std::mem::take(&mut now[thread].1);
-            let source = match kept.get(&(edge.from, wanted)) {
-                Some(clock) => clock,
-                None => &now[edge.from as usize].1,
+            let row = kept[from][wanted];
+            let source = match row {
+                NEVER => &now[from].1[..],
+                row => &rows[row as usize * threads..][..threads],
             };
             for (mine, theirs) in clock.iter_mut().zip(source) {
                 *mine = (*mine).max(*theirs);
             }
-            let entry = &mut clock[edge.from as usize];
-            *entry = (*entry).max(edge.source);
-            let left = &mut users[edge.from as usize][wanted];
-            *left -= 1;
-            if *left == 0 {
-                spare.extend(kept.remove(&(edge.from, wanted)));
+            clock[from] = clock[from].max(edge.source);
+            users[from][wanted] -= 1;
+            if users[from][wanted] == 0 && row != NEVER {
+                spare.push(row);
+                kept[from][wanted] = NEVER;
             }
             if now[thread].0.is_multiple_of(self.stride) {
                 self.clocks[thread].extend_from_slice(&clock);
             }
             now[thread].1 = clock;
         }
+    }
+
+    /// [`EdgeIndex::count`] among the first `upto` edges of `thread`, of which it is likely to be a late one.
+    fn count_back(&self, thread: u32, index: u32, upto: usize) -> usize {
+        let edges = &self.of_thread[thread as usize][..upto];
+        let mut step = 1;
+        while step < upto && edges[upto - step].0 > index {
+            step *= 2;
+        }
+        let from = upto.saturating_sub(step);
+        from + edges[from..].partition_point(|edge| edge.0 <= index)
     }
 }
 

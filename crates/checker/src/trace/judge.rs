@@ -14,7 +14,8 @@ use super::findings::{
 use super::history::{EdgeIndex, SectionIndex, SectionKind};
 use super::holds::{EMPTY, Hold, HoldSets, SetId};
 use super::order::{LockOrder, joined_under_lock, objects};
-use super::races::{ListKey, RaceKey, Races, Seen, race_key, sound};
+use super::races::{AccessList, ListKey, RaceKey, Races, Seen, race_key, sound};
+use super::reversal::{MAX_REVERSAL_PAIRS, Reversals};
 use super::shapes::Update;
 
 /// Most searches with the closure, over the whole trace.
@@ -39,6 +40,7 @@ pub(super) fn judge(mut analysis: Analysis) -> TraceFindings {
     let search = analysis.config.closure()
         && (order.has_cycle() && analysis.config.deadlocks
             || analysis.config.syncp
+            || analysis.config.osr
             || races.found.values().any(|found| sound(found.relations)));
     let index = search.then(|| {
         (EdgeIndex::new(&analysis.depends), SectionIndex::new(&analysis.sections, &analysis.acquires.kinds))
@@ -64,6 +66,9 @@ pub(super) fn judge(mut analysis: Analysis) -> TraceFindings {
     let cycles = if deadlocks { judge.cycles(&order) } else { Vec::new() };
     if analysis.config.syncp && history {
         judge.sync_preserving_races(&mut races);
+    }
+    if analysis.config.osr && history {
+        judge.reversing_races(&mut races);
     }
     judge.findings(&races, cycles)
 }
@@ -141,6 +146,9 @@ impl<'a> Judge<'a> {
         let (stale, lost) = updates.iter().partition::<Vec<&Update>, _>(|u| u.lock.is_some());
         if races.dropped || analysis.updates.dropped || analysis.regions.dropped {
             self.limits.push(Limit::Findings);
+        }
+        if analysis.surprised {
+            self.limits.push(Limit::Threads);
         }
         self.limits.sort_unstable();
         self.limits.dedup();
@@ -256,7 +264,7 @@ impl<'a> Judge<'a> {
         if self.may_search(closure)
             && let Some(at) = first_tuple(closure, &lists)
         {
-            let witness = Witness { events: closure.counts(), order: None };
+            let witness = Witness { events: closure.counts(), stages: Vec::new() };
             let edges = self.edges(pattern, &lists, &at);
             let tier = TraceTier::Predicted;
             return Cycle { tier, edges, instances: 1, harmless: None, witness: Some(witness) };
@@ -354,10 +362,7 @@ impl<'a> Judge<'a> {
 
     /// Searches each pair of conflicting accesses that no hold set separates.
     fn sync_preserving_races(&mut self, races: &mut Races) {
-        let mut by_variable: Vec<Vec<u32>> = vec![Vec::new(); races.variables.len()];
-        for (number, list) in races.lists.iter().enumerate() {
-            by_variable[list.key.0 as usize].push(number as u32);
-        }
+        let by_variable = lists_by_variable(races);
         let mut closure = self.closure().expect("races are to be searched");
         let mut forks = Downset::new(&self.analysis.forks, self.analysis.threads.len());
         for (variable, lists) in by_variable.iter().enumerate() {
@@ -366,7 +371,7 @@ impl<'a> Judge<'a> {
                     let found = self.race_of_lists(races, (a, b), &mut closure, &mut forks);
                     if let Some((a, b)) = found {
                         let relations = RaceRelations { syncp: true, ..Default::default() };
-                        races.report(variable as u32, a, b, relations);
+                        races.report(variable as u32, a, b, relations, None);
                     }
                 }
             }
@@ -382,12 +387,7 @@ impl<'a> Judge<'a> {
         forks: &mut Downset<'_>,
     ) -> Option<(Seen, Seen)> {
         let (a, b) = (&races.lists[a as usize], &races.lists[b as usize]);
-        let key = race_key(&seen_of(&a.key, a.accesses[0]), &seen_of(&b.key, b.accesses[0]));
-        if a.key.1 == b.key.1
-            || !(a.key.2 || b.key.2)
-            || !self.analysis.sets.compatible(a.key.4, b.key.4)
-            || races.known(&key, a.key.0)
-        {
+        if !self.may_race(a, b) || races.known(&key_of(a, b), a.key.0) {
             return None;
         }
         let lists = [(a.key.1, &a.accesses[..]), (b.key.1, &b.accesses[..])];
@@ -397,6 +397,38 @@ impl<'a> Judge<'a> {
         }
         let at = first_tuple(closure, &lists)?;
         Some((seen_of(&a.key, a.accesses[at[0]]), seen_of(&b.key, b.accesses[at[1]])))
+    }
+
+    /// Whether fork and join apart something could bring accesses of the two lists together.
+    fn may_race(&self, a: &AccessList, b: &AccessList) -> bool {
+        a.key.1 != b.key.1 && (a.key.2 || b.key.2) && self.analysis.sets.compatible(a.key.4, b.key.4)
+    }
+
+    /// Tries pairs of conflicting accesses that no hold set separates, and that nothing sound reports yet, for a run
+    /// that may reverse critical sections.
+    fn reversing_races(&mut self, races: &mut Races) {
+        let (edges, _) = self.index.expect("races are to be searched");
+        let closure = self.closure().expect("races are to be searched");
+        let mut reversals = Reversals::new(&self.analysis.log, edges, closure);
+        let mut forks = Downset::new(&self.analysis.forks, self.analysis.threads.len());
+        for (variable, lists) in lists_by_variable(races).iter().enumerate() {
+            for (at, &a) in lists.iter().enumerate() {
+                for &b in &lists[at + 1..] {
+                    let (a, b) = (&races.lists[a as usize], &races.lists[b as usize]);
+                    if !self.may_race(a, b) || races.known_soundly(&key_of(a, b), variable as u32) {
+                        continue;
+                    }
+                    let found = reversing_pair(a, b, &mut reversals, &mut forks);
+                    if let Some((a, b, witness)) = found {
+                        let relations = RaceRelations { osr: true, ..Default::default() };
+                        races.report(variable as u32, a, b, relations, Some(witness));
+                    }
+                }
+            }
+        }
+        if reversals.limited {
+            self.limits.push(Limit::Reversals);
+        }
     }
 
     /// The races found, with witnesses.
@@ -413,15 +445,16 @@ impl<'a> Judge<'a> {
         let found = &races.found[key];
         let (first, second) = (found.pair.0, found.pair.1);
         let sound = sound(found.relations);
-        let witness = closure.filter(|_| sound).map(|closure| {
+        let witness = closure.filter(|_| sound && found.witness.is_none()).map(|closure| {
             closure.clear();
             closure.deepen();
             closure.include(first.thread, first.index - 1);
             closure.include(second.thread, second.index - 1);
             debug_assert!(closure.included(first.thread) < first.index);
             debug_assert!(closure.included(second.thread) < second.index);
-            Witness { events: closure.counts(), order: None }
+            Witness { events: closure.counts(), stages: Vec::new() }
         });
+        let witness = found.witness.clone().or(witness);
         Race {
             tier: if sound { TraceTier::Predicted } else { TraceTier::Likely },
             relations: found.relations,
@@ -475,6 +508,58 @@ impl<'a> Judge<'a> {
         };
         self.analysis.regions.found.iter().map(region).collect()
     }
+}
+
+/// By variable: its lists of equivalent accesses, by number.
+fn lists_by_variable(races: &Races) -> Vec<Vec<u32>> {
+    let mut by_variable: Vec<Vec<u32>> = vec![Vec::new(); races.variables.len()];
+    for (number, list) in races.lists.iter().enumerate() {
+        by_variable[list.key.0 as usize].push(number as u32);
+    }
+    by_variable
+}
+
+/// The key of all pairs of two lists.
+fn key_of(a: &AccessList, b: &AccessList) -> RaceKey {
+    race_key(&seen_of(&a.key, a.accesses[0]), &seen_of(&b.key, b.accesses[0]))
+}
+
+/// The first pair of two lists that a run with reversals brings together: of all pairs, or, where these are too many,
+/// of those next to each other in the trace.
+fn reversing_pair(
+    a: &AccessList,
+    b: &AccessList,
+    reversals: &mut Reversals<'_>,
+    forks: &mut Downset<'_>,
+) -> Option<(Seen, Seen, Witness)> {
+    // Nothing that fork and join order is tried.
+    let first = first_tuple(forks, &[(a.key.1, &a.accesses[..]), (b.key.1, &b.accesses[..])])?;
+    let (of_a, of_b) = (&a.accesses[first[0]..], &b.accesses[first[1]..]);
+    let mut attempt = |x: Candidate, y: Candidate| {
+        let (x, y) = (seen_of(&a.key, x), seen_of(&b.key, y));
+        let witness = reversals.witness(&x, &y)?;
+        Some((x, y, witness))
+    };
+    if of_a.len().saturating_mul(of_b.len()) <= MAX_REVERSAL_PAIRS {
+        let mut pairs = of_a.iter().flat_map(|&x| of_b.iter().map(move |&y| (x, y)));
+        return pairs.find_map(|(x, y)| attempt(x, y));
+    }
+    let (mut i, mut j) = (0, 0);
+    let mut found = None;
+    for _ in 0..MAX_REVERSAL_PAIRS {
+        let (Some(&x), Some(&y)) = (of_a.get(i), of_b.get(j)) else { break };
+        found = attempt(x, y);
+        if found.is_some() {
+            break;
+        }
+        // On to the next one of the list that lags behind.
+        if x.line < y.line {
+            i += 1;
+        } else {
+            j += 1;
+        }
+    }
+    found
 }
 
 /// Patterns at the same locations: one finding.

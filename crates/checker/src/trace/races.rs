@@ -17,7 +17,7 @@ use lockcheck_events::trace_event::Op;
 
 use super::clocks::{Clocks, Stamp};
 use super::closure::Candidate;
-use super::findings::RaceRelations;
+use super::findings::{RaceRelations, Witness};
 use super::history::NEVER;
 use super::holds::{EMPTY, HoldSets, SetId};
 
@@ -28,7 +28,7 @@ pub const MAX_RACES: usize = 100_000;
 const FEW: u32 = 6;
 
 /// Length at which a new log is thinned out first.
-const FIRST_LOG: usize = 64;
+const FIRST_LOG: usize = 16;
 
 /// Entries of [`Races::reported`]; a power of two.
 const REPORTED: usize = 1 << 10;
@@ -152,6 +152,8 @@ pub(super) struct FoundRace {
     pub(super) pair: (Seen, Seen),
     /// Distinct variables.
     pub(super) variables: u32,
+    /// How the pair is reached, where the sync-preserving closure cannot tell.
+    pub(super) witness: Option<Witness>,
 }
 
 /// A list of equivalent accesses, for the sync-preserving search: (variable, thread, write, location, set).
@@ -223,6 +225,10 @@ pub(super) struct Relations<'a> {
     pub(super) shb: Option<&'a Clocks>,
     /// Whether accesses are recorded at all.
     pub(super) record: bool,
+    /// By thread: how many of its events come before whatever happens from here on.
+    pub(super) floor: &'a [u32],
+    /// Whether the newest accesses of each thread are asked for even where nothing can race with them.
+    pub(super) newest: bool,
 }
 
 impl Races {
@@ -252,7 +258,7 @@ impl Races {
             self.scan(variable, &seen, hb, clocks.shb);
         }
         if clocks.record {
-            self.record(variable, seen);
+            self.record(variable, seen, clocks);
         }
         let state = &mut self.variables[variable as usize];
         if seen.write {
@@ -321,12 +327,19 @@ impl Races {
         if self.reported[place] != entry {
             self.reported[place] = entry;
             let relations = RaceRelations { hb: true, shb: sound, ..Default::default() };
-            self.report(variable, *other, *seen, relations);
+            self.report(variable, *other, *seen, relations, None);
         }
     }
 
-    /// Notes a racing pair.
-    pub(super) fn report(&mut self, variable: u32, a: Seen, b: Seen, relations: RaceRelations) {
+    /// Notes a racing pair, with its witness where the sync-preserving closure gives none.
+    pub(super) fn report(
+        &mut self,
+        variable: u32,
+        a: Seen,
+        b: Seen,
+        relations: RaceRelations,
+        witness: Option<Witness>,
+    ) {
         let key = race_key(&a, &b);
         let pair = if a.line < b.line { (a, b) } else { (b, a) };
         if !self.found.contains_key(&key) && self.found.len() >= MAX_RACES {
@@ -335,10 +348,10 @@ impl Races {
         }
         let found = self.found.entry(key).or_insert_with(|| {
             self.order.push(key);
-            FoundRace { relations: RaceRelations::default(), variable, pair, variables: 0 }
+            FoundRace { relations: RaceRelations::default(), variable, pair, variables: 0, witness: None }
         });
         if sound(relations) && !sound(found.relations) {
-            (found.variable, found.pair) = (variable, pair);
+            (found.variable, found.pair, found.witness) = (variable, pair, witness);
         }
         let all = &mut found.relations;
         all.hb |= relations.hb;
@@ -356,15 +369,21 @@ impl Races {
             && self.counted.contains(&(*key, variable))
     }
 
+    /// The same by any relation.
+    pub(super) fn known_soundly(&self, key: &RaceKey, variable: u32) -> bool {
+        self.found.get(key).is_some_and(|found| sound(found.relations))
+            && self.counted.contains(&(*key, variable))
+    }
+
     /// Replaces the record of this thread, operation and location, or makes one.
     #[inline]
-    fn record(&mut self, variable: u32, seen: Seen) {
+    fn record(&mut self, variable: u32, seen: Seen, clocks: &Relations<'_>) {
         let state = &self.variables[variable as usize];
         if state.records > FEW {
             let log = &mut self.logs[state.head as usize];
             log.seen.push(seen);
             if log.seen.len() >= log.limit {
-                log.thin_out(&mut self.scratch);
+                log.thin_out(&mut self.scratch, clocks);
             }
             return;
         }
@@ -447,8 +466,16 @@ impl Races {
 }
 
 impl Log {
-    /// Keeps of each thread, operation and location only the last access. `table` is room for a hash table.
-    fn thin_out(&mut self, table: &mut Vec<u32>) {
+    /// Leaves out what nothing can race with any more, and what a later access of the same thread, operation and
+    /// location stands for. `table` is room for a hash table.
+    fn thin_out(&mut self, table: &mut Vec<u32>, clocks: &Relations<'_>) {
+        if !clocks.floor.is_empty() {
+            self.leave_out(table, clocks);
+            if self.seen.len() <= FIRST_LOG / 2 {
+                self.limit = FIRST_LOG;
+                return;
+            }
+        }
         let size = (2 * self.seen.len()).next_power_of_two();
         table.clear();
         table.resize(size, NEVER);
@@ -478,6 +505,28 @@ impl Log {
         }
         self.seen.truncate(kept);
         self.limit = FIRST_LOG.max(2 * kept);
+    }
+}
+
+impl Log {
+    /// Leaves out the accesses that everything from here on comes after, but for those that are asked for all the same.
+    fn leave_out(&mut self, table: &mut Vec<u32>, clocks: &Relations<'_>) {
+        let over =
+            |seen: &Seen| clocks.floor.get(seen.thread as usize).is_some_and(|&floor| seen.index <= floor);
+        if !clocks.newest {
+            self.seen.retain(|seen| !over(seen));
+            return;
+        }
+        // By thread: its newest read and its newest write.
+        table.clear();
+        table.resize(2 * clocks.floor.len(), 0);
+        let place = |seen: &Seen| 2 * seen.thread as usize + usize::from(seen.write);
+        for seen in &self.seen {
+            if let Some(newest) = table.get_mut(place(seen)) {
+                *newest = (*newest).max(seen.index);
+            }
+        }
+        self.seen.retain(|seen| !over(seen) || table[place(seen)] == seen.index);
     }
 }
 

@@ -11,12 +11,8 @@ use serde_json::Value;
 use crate::support::{Called, call, call_in, cycle, write_trace};
 
 /// Properties of `verdicts.tsv` that `analyze` does not decide.
-const NOT_JUDGED: [&str; 4] = [
-    "deadlock_predictable_writer_preferring",
-    "lost_notify_or_stuck_wait",
-    "race_osr_racy_events",
-    "race_wcp_racy_events",
-];
+const NOT_JUDGED: [&str; 3] =
+    ["deadlock_predictable_writer_preferring", "lost_notify_or_stuck_wait", "race_wcp_racy_events"];
 
 fn conformance(folder: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/conformance/traces").join(folder)
@@ -73,6 +69,14 @@ fn answer(reports: &BTreeMap<&str, Value>, property: &str) -> Option<String> {
         "race_hb" => tuples(of_kind(&reports["hb"], "data-race")),
         "race_shb" => tuples(of_kind(&reports["shb"], "data-race")),
         "race_sync_preserving" => tuples(of_kind(&reports["syncp"], "data-race")),
+        "race_osr_racy_events" => {
+            let later = |finding: &Value| {
+                list(finding, "evidence").iter().map(|side| side["event"].as_u64().unwrap()).max().unwrap()
+            };
+            let lines: BTreeSet<u64> = of_kind(&reports["osr"], "data-race").map(later).collect();
+            let lines: Vec<String> = lines.iter().map(u64::to_string).collect();
+            if lines.is_empty() { "none".to_owned() } else { lines.join(" ") }
+        }
         "race_predictable" => {
             tuples(of_kind(all, "data-race").filter(|finding| finding["tier"] == "predicted"))
         }
@@ -102,7 +106,7 @@ fn every_row_of_the_sketches() {
             panic!("a row has four columns: {row}");
         };
         let of_sketch = reports.entry(name).or_insert_with(|| {
-            ["hb", "shb", "syncp", "all"].map(|race| (race, report("sketches", name, race))).into()
+            ["hb", "shb", "syncp", "osr", "all"].map(|race| (race, report("sketches", name, race))).into()
         });
         let entries = |text: &str| {
             text.split(' ').filter(|entry| *entry != "none").map(str::to_owned).collect::<BTreeSet<_>>()
@@ -416,4 +420,52 @@ fn recorded_events_make_a_likely_finding_a_predicted_one() {
     call(&["convert", events.to_str().unwrap(), text.to_str().unwrap()]).assert_code(0);
     let text = std::fs::read_to_string(text).unwrap();
     assert!(text.starts_with("T2|acq(L1)|") && text.lines().count() == 8, "{text}");
+}
+
+/// Whoever reads stderr through a pipe gets no byte of a bar, however long the reading takes.
+#[test]
+fn no_bar_where_there_is_no_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("long.std");
+    let mut text = String::new();
+    for event in 0..400_000 {
+        text += &format!("t{}|r(x{})|{}\n", event % 3, event % 50, event % 7);
+    }
+    std::fs::write(&path, text).unwrap();
+    let (from, to) = (path.to_str().unwrap(), folder.path().join("long.rapid"));
+    for called in [call(&["analyze", from]), call(&["convert", from, to.to_str().unwrap()])] {
+        let stderr = &called.assert_code(0).stderr;
+        assert!(!stderr.contains(['\r', '\x1b', '%', '[']), "{stderr:?}");
+    }
+}
+
+/// A header that promises fewer threads than there are costs no finding: a thread that nobody started races with what
+/// all known threads had come after.
+#[test]
+fn a_header_that_is_wrong_about_threads_costs_no_finding() {
+    let folder = tempfile::tempdir().unwrap();
+    let (text, binary) = (folder.path().join("t.std"), folder.path().join("t.rapid"));
+    let mut events = String::new();
+    for event in 0..300 {
+        events += &format!("t1|w(x)|{}\n", event % 20);
+    }
+    events += "t2|w(x)|30\n";
+    std::fs::write(&text, events).unwrap();
+    call(&["convert", text.to_str().unwrap(), binary.to_str().unwrap()]).assert_code(0);
+    let races = || {
+        let called =
+            call(&["analyze", binary.to_str().unwrap(), "--message-format", "json"]).assert_code(1).json();
+        called["findings"].clone()
+    };
+    let told = races();
+    assert_eq!(list_of(&told).filter(|finding| finding["kind"] == "data-race").count(), 20, "{told}");
+    let mut bytes = std::fs::read(&binary).unwrap();
+    assert_eq!(bytes[..2], [0, 2]);
+    bytes[1] = 1;
+    std::fs::write(&binary, bytes).unwrap();
+    assert_eq!(races(), told);
+}
+
+fn list_of(findings: &Value) -> impl Iterator<Item = &Value> {
+    findings.as_array().unwrap().iter()
 }

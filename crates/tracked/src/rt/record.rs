@@ -30,6 +30,9 @@ use parking_lot::Mutex;
 use super::context::{HeldLock, Place, Thread, Token, current};
 use super::operation::Meta;
 use super::{knowledge, mode, output, predicate, registry};
+use stacks::{Say, Stacks};
+
+mod stacks;
 
 /// Objects that a thread remembers having described; a power of two.
 const MET: usize = 128;
@@ -70,6 +73,8 @@ pub(crate) struct Recorder {
     met: [Cell<u64>; MET],
     /// The datum accessed by the last event, and how: bit 0 read, bit 1 written. Once is enough.
     accessed: Cell<(u64, u8)>,
+    /// The stacks that accesses are made with.
+    stacks: Stacks,
 }
 
 /// What a number is left with.
@@ -134,6 +139,7 @@ pub(crate) fn arrive(thread: &Thread, started_by_us: bool) {
         heard: Cell::new(STRANGERS_ENDED.load(Ordering::Relaxed)),
         met: [const { Cell::new(u64::MAX) }; MET],
         accessed: Cell::new((0, 0)),
+        stacks: Stacks::new(),
     };
     // Busy still: the flag stands for when it no longer is.
     if started_by_us {
@@ -317,6 +323,33 @@ impl Recorder {
         self.append(thread, manner, id, place, self.next(thread));
     }
 
+    /// Says with which stack the thread is about to access data at this place, unless the file says so already.
+    #[inline(always)]
+    fn stands(&self, thread: &Thread, place: u32) {
+        let marker = 0_usize;
+        match self.stacks.at(place, ptr::from_ref(&marker).addr()) {
+            Say::Nothing => {}
+            say => self.say_stack(thread, place, &say),
+        }
+    }
+
+    #[cold]
+    fn say_stack(&self, thread: &Thread, place: u32, say: &Say) {
+        let number = match *say {
+            Say::Nothing => return,
+            Say::Known(number) => number,
+            Say::New(number, entry) => {
+                let frame = Manner::of(EventKind::Frame);
+                let busy = thread.enter();
+                let append = |address| self.append(thread, frame, address, 0, self.next(thread));
+                self.stacks.capture(entry, append);
+                drop(busy);
+                number
+            }
+        };
+        self.append(thread, Manner::of(EventKind::Stack), number.into(), place, self.next(thread));
+    }
+
     /// What comes next is not a repetition of an access.
     #[inline(always)]
     fn moves_on(&self, thread: &Thread) {
@@ -481,9 +514,14 @@ fn guarded_now(meta: &Meta, write: bool, site: Place) {
     // Whoever may write may read first: without that, a predicate under `wait_while` would go unseen.
     let wanted = if write { 3 } else { 1 };
     recorder.accessed.set((id, done | wanted));
+    if wanted & !done == 0 {
+        return;
+    }
+    let place = number(site);
+    recorder.stands(thread, place);
     for (bit, kind) in [(1, EventKind::Read), (2, EventKind::Write)] {
         if wanted & !done & bit != 0 {
-            recorder.append(thread, Manner::of(kind), id, number(site), recorder.next(thread));
+            recorder.append(thread, Manner::of(kind), id, place, recorder.next(thread));
         }
     }
 }
@@ -494,9 +532,11 @@ pub(crate) fn accessed(thread: &Thread, id: LockId, created: Place, kind: EventK
     let Some(recorder) = thread.recorder() else { return };
     recorder.moves_on(thread);
     recorder.describe(thread, id.0, DATA, created);
+    let place = number(site);
+    recorder.stands(thread, place);
     let stamp = recorder.after(thread, Stamped::Object(id.0));
     Stamped::Object(id.0).raise(stamp);
-    recorder.append(thread, Manner::of(kind), id.0, number(site), stamp);
+    recorder.append(thread, Manner::of(kind), id.0, place, stamp);
 }
 
 /// Makes an operation on the atomic at this address; `kind` says, of its result, what it did. While it is made and
@@ -513,13 +553,15 @@ pub(crate) fn atomic<R>(
     // No lock's or datum's: those count from 1.
     let id = 1 << 39 | address as u64 & ((1 << 39) - 1);
     recorder.describe(thread, id, ATOMIC, site);
+    let place = number(site);
+    recorder.stands(thread, place);
     // A signal handler that comes now, and uses the same atomic, is not to wait for this very thread.
     let busy = thread.enter();
     let turn = Turn::at(address);
     let result = operation();
     let stamp = recorder.after(thread, Stamped::Object(id));
     Stamped::Object(id).raise(stamp);
-    recorder.append(thread, Manner::of(kind(&result)), id, number(site), stamp);
+    recorder.append(thread, Manner::of(kind(&result)), id, place, stamp);
     drop(turn);
     drop(busy);
     result

@@ -66,17 +66,10 @@ pub(crate) fn capture(records: &mut Vec<Record>) -> StackId {
         return StackId(0);
     }
     let mut addresses = Vec::with_capacity(FRAMES_MAX);
-    let each = |frame: &backtrace::Frame| {
-        addresses.push(frame.ip() as u64);
+    walk(|ip, _| {
+        addresses.push(ip as u64);
         addresses.len() < FRAMES_MAX
-    };
-    // SAFETY: concurrent walks are a problem on Windows only (dbghelp), where the synchronised form is used.
-    #[cfg(not(windows))]
-    unsafe {
-        backtrace::trace_unsynchronized(each);
-    }
-    #[cfg(windows)]
-    backtrace::trace(each);
+    });
     if addresses.is_empty() {
         return StackId(0);
     }
@@ -85,6 +78,19 @@ pub(crate) fn capture(records: &mut Vec<Record>) -> StackId {
         records.push(Record::Stack { stack, addresses });
     }
     stack
+}
+
+/// Calls `each` with the return address and the stack pointer of each frame of the caller's stack, innermost first, as
+/// long as it says so. Allocates nothing.
+pub(crate) fn walk(mut each: impl FnMut(usize, usize) -> bool) {
+    let each = |frame: &backtrace::Frame| each(frame.ip().addr(), frame.sp().addr());
+    // SAFETY: concurrent walks are a problem on Windows only (dbghelp), where the synchronised form is used.
+    #[cfg(not(windows))]
+    unsafe {
+        backtrace::trace_unsynchronized(each);
+    }
+    #[cfg(windows)]
+    backtrace::trace(each);
 }
 
 /// The frames of a captured stack, innermost first.
