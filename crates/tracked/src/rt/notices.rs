@@ -138,12 +138,12 @@ pub(crate) fn blocked(thread: &Thread, object: &HeldLock, since: Option<Instant>
 pub(crate) fn sleeping(site: Place, duration: Duration, sleep: impl FnOnce()) {
     let thread = current().filter(|thread| thread.held_len() > 0 && duration >= LONG);
     sleep();
-    if let Some(thread) = thread {
-        if would_be_new(Notice::BlockingWhileHolding, site, apart(thread, thread.event())) {
-            let object = waits::park_hold(thread, site, true);
-            let detail = format!("for {} ms", duration.as_millis());
-            notice(thread, Notice::BlockingWhileHolding, &object, &detail);
-        }
+    if let Some(thread) = thread
+        && would_be_new(Notice::BlockingWhileHolding, site, apart(thread, thread.event()))
+    {
+        let object = waits::park_hold(thread, site, true);
+        let detail = format!("for {} ms", duration.as_millis());
+        notice(thread, Notice::BlockingWhileHolding, &object, &detail);
     }
 }
 
