@@ -296,7 +296,7 @@ impl Finding {
     #[must_use]
     pub fn detailed(mut self, detail: Option<&str>) -> Finding {
         if let Some(detail) = detail {
-            self.message.push_str("; ");
+            self.message.push_str(if self.code == Code::Panic { ": " } else { "; " });
             self.message.push_str(detail);
         }
         self
@@ -335,7 +335,9 @@ impl Finding {
         let is_breach = code == Code::LockOrderCycle && links.len() == 1;
         let names_holds = is_breach || matches!(code, Code::WaitWhileHolding | Code::BlockingWhileHolding);
         let held = links.iter().filter(|_| names_holds);
-        let held = held.filter_map(|link| link.request.holds.get(link.via)).map(|hold| hold.lock);
+        let held = held.filter_map(|link| link.request.holds.get(link.via));
+        let panic = links.iter().filter(|_| code == Code::Panic).flat_map(|link| &link.request.holds);
+        let held = held.chain(panic).map(|hold| hold.lock);
         for lock in links.iter().map(|link| link.request.lock).chain(held) {
             locks.entry(lock).or_insert_with(|| {
                 let id = context.lock_name(lock);
@@ -380,6 +382,9 @@ fn evidence(code: Code, link: &CycleLink, context: &dyn Context) -> Evidence {
         action: match code {
             Code::NotTheOwner => "release",
             Code::LockLeaked => "acquire",
+            Code::Panic => "panic",
+            Code::DataRace if request.mode == Mode::Exclusive => "write",
+            Code::DataRace => "read",
             _ => action(context.lock(request.lock).kind, request.mode, request.attempt),
         }
         .to_owned(),

@@ -594,9 +594,14 @@ impl Judge {
             Notice::Contention => (Code::Contention, Tier::Order),
             Notice::BlockingWhileHolding => (Code::BlockingWhileHolding, Tier::Order),
             Notice::MaskedByTimeout => (Code::MaskedByTimeout, Tier::Order),
+            Notice::Panic => (Code::Panic, Tier::Actual),
+            Notice::DataRace => (Code::DataRace, Tier::Actual),
         };
         // In a circle, the hold that the side before waits for; else the innermost.
         let via = |index: usize| {
+            if matches!(notice, Notice::Panic | Notice::DataRace) {
+                return NO_HOLD;
+            }
             let before = &sides[(index + sides.len() - 1) % sides.len()];
             let holds = &sides[index].holds;
             let awaited = holds.iter().position(|hold| hold.lock == before.lock);

@@ -81,6 +81,7 @@ pub fn message(finding: &Finding) -> String {
             "queue" => format!("{who} calls a task of {what} done that was never taken"),
             _ => format!("{who} releases {what}, which it does not hold"),
         },
+        Code::Panic => format!("{who} panicked"),
         Code::LockLeaked => format!("{who} ended while it held {what}"),
         Code::WaitWithoutPredicate => format!("{who} waits for {what} without checking its condition again"),
         Code::Contention => {
@@ -150,6 +151,7 @@ pub fn deed(side: &Evidence, label: &str) -> Option<String> {
         "read" => format!("reads {label}"),
         "write" => format!("writes {label}"),
         "join" => format!("waits for the end of {label}"),
+        "panic" => "panics here".to_owned(),
         "begin" => "begins an atomic region".to_owned(),
         "release" => format!("releases {label}"),
         "acquire" => format!("acquires {label}"),
@@ -163,7 +165,7 @@ pub fn deed(side: &Evidence, label: &str) -> Option<String> {
 
 /// Whether the side asks for what others hold, rather than for what they do.
 pub fn asks_for_a_lock(side: &Evidence) -> bool {
-    !matches!(side.action.as_str(), "join" | "wait" | "notify" | "submit" | "recv" | "send")
+    !matches!(side.action.as_str(), "join" | "wait" | "notify" | "submit" | "recv" | "send" | "panic")
 }
 
 /// The hold that links side `index` to the side before: the lock that one waits for, if it is one.
@@ -178,6 +180,7 @@ pub fn linking_hold(finding: &Finding, index: usize) -> Option<&HeldLock> {
             | Code::Contention
             | Code::NotTheOwner
             | Code::LockLeaked
+            | Code::Panic
             | Code::WaitWithoutPredicate
     ) {
         return None;

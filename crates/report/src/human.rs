@@ -191,6 +191,10 @@ impl<'a> Layout<'a> {
 
     /// Where the locks were created, and what they are called.
     fn locks(&mut self, view: &View<'_>) -> Option<Group<'static>> {
+        if view.finding.code == Code::Panic {
+            // Its object is the thread.
+            return None;
+        }
         let locks = &view.finding.locks;
         let mut by_site: BTreeMap<&Site, Vec<String>> = BTreeMap::new();
         // A trace does not say where its locks were created.
@@ -473,12 +477,17 @@ impl<'a> View<'a> {
         format!("{verb}{timed} {purpose}{holder}")
     }
 
+    /// Whether the lock is held beside what the finding is about.
+    fn is_aside(&self, hold: &HeldLock) -> bool {
+        self.finding.code == Code::Panic || self.detail(&hold.lock).is_none()
+    }
+
     /// The locks that the side held beside those of the cycle.
     fn other_holds(&self, side: usize) -> Option<String> {
         let holds = &self.finding.evidence[side].holds;
         let mut places: Vec<String> = holds
             .iter()
-            .filter(|hold| self.detail(&hold.lock).is_none() && hold.site.line != 0)
+            .filter(|hold| self.is_aside(hold) && hold.site.line != 0)
             .map(|hold| escape::text(&format!("{}:{}", hold.site.file, hold.site.line)).into_owned())
             .collect();
         let number = places.len();

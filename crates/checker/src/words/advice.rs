@@ -45,6 +45,9 @@ pub fn advice(finding: &Finding) -> String {
             "queue" => "call `task_done` once for each item that was taken",
             _ => "give back only what this thread took, once, best through a guard",
         },
+        Code::Panic => {
+            "make what it relies on hold in every order of the threads: keep the lock from looking to using, or join first"
+        }
         Code::LockLeaked => "let the guard go out of scope on every way out of the thread",
         Code::WaitWithoutPredicate => "wait in a loop that checks the condition (`wait_while` does so)",
         Code::Contention => "hold the lock for less, or split what it guards",

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use lockcheck_events::{Attempt, LockId, LockKind, Mode, ThreadId};
 
 use super::context::{HeldLock, HoldSet, Shared};
+use super::operation::Meta;
 use super::waits::Awaited;
 use super::{output, registry};
 
@@ -203,7 +204,7 @@ fn thread_name(text: &mut Text, id: ThreadId) -> fmt::Result {
 }
 
 fn lock(text: &mut Text, hold: &HeldLock) -> fmt::Result {
-    let (kind, mode) = (hold.kind.as_str(), hold.mode.as_str());
+    let (kind, mode) = (registry::kind_at(hold.kind, hold.site).as_str(), hold.mode.as_str());
     write!(text, "{kind} {}", hold.id.0)?;
     if let Some(entry) =
         LazyLock::get(&registry::LOCKS).and_then(|locks| locks.try_get(&hold.id).try_unwrap())
@@ -212,6 +213,9 @@ fn lock(text: &mut Text, hold: &HeldLock) -> fmt::Result {
     }
     if hold.kind == LockKind::RwLock || hold.mode != Mode::Exclusive {
         write!(text, " ({mode})")?;
+    }
+    if Meta::is_nowhere(hold.created) {
+        return Ok(());
     }
     write!(text, " created at {}", hold.created)
 }

@@ -295,6 +295,21 @@ impl Recorder {
         }
     }
 
+    /// The same of a lock that is asked for.
+    #[inline(always)]
+    fn describe_lock(&self, thread: &Thread, lock: &HeldLock) {
+        let met = &self.met[lock.id.0 as usize % MET];
+        if met.get() != lock.id.0 {
+            met.set(lock.id.0);
+            self.describe_lock_now(thread, lock);
+        }
+    }
+
+    #[cold]
+    fn describe_lock_now(&self, thread: &Thread, lock: &HeldLock) {
+        self.describe_now(thread, lock.id.0, registry::kind_at(lock.kind, lock.site) as u8, lock.created);
+    }
+
     #[cold]
     fn describe_now(&self, thread: &Thread, id: u64, kind: u8, created: Place) {
         let manner = Manner { kind: EventKind::Object, mode: 0, attempt: 0, lock_kind: kind };
@@ -332,7 +347,7 @@ fn manner(kind: EventKind, hold: &HeldLock) -> Manner {
 pub(crate) fn acquired(thread: &Thread, hold: &HeldLock, token: Token) -> Token {
     let Some(recorder) = thread.recorder() else { return token };
     recorder.moves_on(thread);
-    recorder.describe(thread, hold.id.0, hold.kind as u8, hold.created);
+    recorder.describe_lock(thread, hold);
     let stamp = recorder.after(thread, Stamped::Object(hold.id.0));
     recorder.append(thread, manner(EventKind::Acquire, hold), hold.id.0, number(hold.site), stamp);
     token.recorded()
@@ -342,7 +357,7 @@ pub(crate) fn acquired(thread: &Thread, hold: &HeldLock, token: Token) -> Token 
 pub(crate) fn requested(thread: &Thread, hold: &HeldLock) {
     let Some(recorder) = thread.recorder() else { return };
     recorder.moves_on(thread);
-    recorder.describe(thread, hold.id.0, hold.kind as u8, hold.created);
+    recorder.describe_lock(thread, hold);
     let stamp = recorder.next(thread);
     recorder.append(thread, manner(EventKind::Request, hold), hold.id.0, number(hold.site), stamp);
 }
