@@ -613,6 +613,16 @@ impl Judge {
         if links.is_empty() {
             return None;
         }
+        // What happened is told all the same; what is only foretold or advised is what an `ignore` is for.
+        let stated = self.intent.take();
+        let ignored = stated.filter(|_| tier < Tier::Actual).and_then(|intent| {
+            let is_its = |side: &&Request| side.thread == intent.thread && side.event == intent.event;
+            sides.iter().find(is_its).and(intent.ignored)
+        });
+        if let Some(ignored) = ignored {
+            self.order.silence(ignored);
+            return None;
+        }
         let detail = (!detail.is_empty()).then(|| detail.to_owned());
         let news = News { code, tier, links, doubt: None, detail };
         let members = || sides.iter().map(|side| side.thread);

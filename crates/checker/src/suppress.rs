@@ -1,10 +1,13 @@
 //! Findings that a project has decided to live with: which entry matches which finding, and which entries match nothing
-//! or too much. How entries are written down is the CLI's business.
+//! or too much. How entries are written down is a module and a feature of its own.
 //!
 //! An entry names a finding by its fingerprint, or by its kind and its places. Places must say where every side of the
 //! finding asks for what it waits for, and each must be one of the finding's: an entry for two sides does not cover a
 //! cycle that has a third one. One function alone is never enough, because whatever is written into that function later
 //! would be covered too.
+
+#[cfg(feature = "suppressions")]
+pub mod file;
 
 use crate::finding::{Finding, Report};
 use crate::{Code, Evidence, Tier};
@@ -150,6 +153,11 @@ fn has_hung(finding: &Finding) -> bool {
                 | ExecutorStarvation
                 | CrossProcessDeadlock
         )
+}
+
+/// Whether the finding is one to live with, by these entries.
+pub fn covers(entries: &[Suppression], finding: &Finding) -> bool {
+    !has_hung(finding) && entries.iter().any(|entry| entry.matches(finding))
 }
 
 /// Moves what the entries are about out of the findings. Gives a remark for each entry that matches nothing, and for

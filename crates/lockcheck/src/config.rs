@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
+use lockcheck_checker::suppress::file::fingerprint;
 use lockcheck_checker::suppress::{self, Suppression};
 use lockcheck_checker::{Code, Finding, Report, Tier, words};
 use lockcheck_report::{Backtrace, escape};
@@ -69,6 +70,8 @@ pub struct Judgement {
     pub update_baseline: bool,
     /// What to live with.
     pub suppressions: Vec<Suppression>,
+    /// The file that they were asked from, absolute, for tests that read it themselves.
+    pub suppressions_file: Option<PathBuf>,
     /// An existing folder, absolute.
     pub out: Option<PathBuf>,
     /// Where the SARIF form goes.
@@ -93,6 +96,7 @@ impl Judgement {
             baseline: args.baseline.clone(),
             update_baseline: args.update_baseline,
             suppressions,
+            suppressions_file: args.suppressions.as_deref().and_then(|path| std::path::absolute(path).ok()),
             out,
             sarif: args.sarif.clone(),
             all: args.all,
@@ -204,14 +208,6 @@ fn parse_json_baseline(text: &str) -> std::result::Result<BTreeSet<String>, Text
     let words =
         words.into_iter().map(|word| word.ok_or_else(|| fault("an entry has no fingerprint".to_owned())));
     words.map(|word| fingerprint(word?).map_err(fault)).collect()
-}
-
-/// A fingerprint as it is compared.
-pub fn fingerprint(word: &str) -> std::result::Result<String, String> {
-    match word.len() == 16 && word.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        true => Ok(word.to_ascii_lowercase()),
-        false => Err(format!("`{word}` is not a fingerprint (16 hex digits)")),
-    }
 }
 
 /// What to do about a deadlock: as asked, else as the program does by itself, else end it.

@@ -137,6 +137,9 @@ pub fn watch(
 ) -> Result<Exit> {
     let folder = TraceFolder::new(judgement.out.as_deref())?;
     job.command.env("LOCKCHECK_OUT", &folder.path);
+    if let Some(file) = &judgement.suppressions_file {
+        job.command.env("LOCKCHECK_SUPPRESSIONS", file);
+    }
     if job.record {
         job.command.env("LOCKCHECK", "record");
     }

@@ -118,7 +118,7 @@ pub mod watched {
 
     use lockcheck_checker::{Code, Finding, Tier};
 
-    use crate::rt::{family, mode, output, scope::Scope};
+    use crate::rt::{family, mode, output, scope::Scope, suppressions};
 
     /// The body of [`assert_no_cycles!`](crate::assert_no_cycles).
     ///
@@ -161,7 +161,7 @@ pub mod watched {
         let Some(tier) = tier else { return Vec::new() };
         let mut findings = family::findings();
         findings.retain(|finding| !finding.code.is_lint() && finding.tier >= tier);
-        findings
+        suppressions::left_of(findings)
     }
 
     #[track_caller]
@@ -218,6 +218,7 @@ pub mod watched {
         let result = catch_unwind(AssertUnwindSafe(test));
         let findings = tier.map(|tier| scope.findings(tier)).unwrap_or_default();
         drop(scope);
+        let findings = suppressions::left_of(findings);
         match result {
             result if findings.is_empty() => result.unwrap_or_else(|panic| resume_unwind(panic)),
             // A test that should panic fails by not panicking.

@@ -317,6 +317,46 @@ fn what_is_done_again_outside_of_an_ignore_is_told() {
 }
 
 #[test]
+fn a_lint_is_silent_within_an_ignore_and_told_outside_of_it() {
+    let lock = Lock::new(0);
+    let line = line!();
+    let sleep = || thread::sleep(std::time::Duration::from_millis(11));
+    let held = lock.lock();
+    tracked::ignore("the hardware needs it", sleep);
+    tracked::ignore("the hardware needs it", sleep);
+    assert!(findings_at(line).is_empty());
+    sleep();
+    drop(held);
+    let found: Vec<_> = findings_at(line).iter().map(|found| (found.code, found.tier)).collect();
+    assert_eq!(found, [(Code::BlockingWhileHolding, Tier::Order)]);
+    let notes = tracked::report().notes;
+    assert!(!notes.iter().any(|note| note.contains("the hardware needs it")), "{notes:?}");
+}
+
+#[test]
+fn a_deadlock_that_a_timeout_breaks_is_silent_within_an_ignore() {
+    let pair = locks!(2);
+    let line = line!();
+    let both = std::sync::Barrier::new(2);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let _held = pair[0].lock();
+            both.wait();
+            tracked::ignore("it comes back later", || {
+                assert!(pair[1].try_lock_for(std::time::Duration::from_millis(200)).is_none());
+            });
+        });
+        scope.spawn(|| {
+            let _held = pair[1].lock();
+            both.wait();
+            drop(pair[0].lock());
+        });
+    });
+    let found: Vec<_> = findings_at(line).iter().map(|found| found.code).collect();
+    assert!(!found.contains(&Code::MaskedByTimeout), "{found:?}");
+}
+
+#[test]
 fn an_ignore_needs_a_reason() {
     let message = catch_unwind(|| tracked::ignore(" ", || ())).expect_err("must panic");
     assert!(message.downcast::<&str>().expect("a text").contains("needs a reason"));

@@ -319,8 +319,8 @@ fn parent(
     let pool = Arc::downgrade(pool);
     move || {
         let pool = pool.upgrade().expect("the pool is kept until its tasks are done");
-        let child = pool.submit(|| ());
         before();
+        let child = pool.submit(|| ());
         let _ = child.result();
     }
 }

@@ -175,6 +175,11 @@ fn is_std(file: &str) -> bool {
     file.starts_with("/rustc/") || file.contains("/rustlib/src/rust/library/")
 }
 
+/// The `ignore` around the calling thread's operation with this event.
+pub(super) fn ignored(thread: &Thread, event: u32) -> Option<Place> {
+    if thread.is_stated() { thread.intents().ignore(event) } else { None }
+}
+
 /// What is stated about the request; `None`: nothing. Its locks must be registered.
 pub(super) fn of_request(thread: &Thread, request: &Request) -> Option<Intent> {
     if !thread.is_stated() {

@@ -45,6 +45,7 @@ pub(crate) mod stack;
 pub(crate) mod standstill;
 pub(crate) mod steer;
 pub(crate) mod strays;
+pub(crate) mod suppressions;
 pub(crate) mod tasks;
 pub(crate) mod thread;
 pub(crate) mod wait_edges;

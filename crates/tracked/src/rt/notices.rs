@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 
 use super::context::{HeldLock, Place, Thread, current};
 use super::operation::Meta;
-use super::{knowledge, reaction, registry, waits};
+use super::{intent, knowledge, reaction, registry, waits};
 
 /// Places that are told apart; of further ones nothing is told.
 const PLACES_MAX: usize = 1 << 12;
@@ -32,8 +32,7 @@ fn is_new(notice: Notice, place: Place, hold: Option<Place>) -> bool {
 #[cold]
 pub(crate) fn notice(thread: &Thread, notice: Notice, object: &HeldLock, detail: &str) {
     let busy = thread.enter();
-    let under = thread.holds().iter().last();
-    if !is_new(notice, object.site, under.map(|hold| hold.site)) {
+    if !is_new(notice, object.site, apart(thread, object.event)) {
         return;
     }
     let (request, mut records) = knowledge::prepare(thread, object);
@@ -43,15 +42,26 @@ pub(crate) fn notice(thread: &Thread, notice: Notice, object: &HeldLock, detail:
     news.iter().for_each(|news| reaction::found(thread, news));
 }
 
+/// What tells one notice at a place from another: an `ignore` around it, which is to keep nothing silent that is done
+/// outside of it too, or else the line of the innermost hold.
+fn apart(thread: &Thread, event: u32) -> Option<Place> {
+    intent::ignored(thread, event).or_else(|| thread.holds().iter().last().map(|hold| hold.site))
+}
+
 /// These waits for tasks of one pool could all last at once, and leave it no worker. The calling thread makes the
 /// first.
 pub(crate) fn starvation(thread: &Thread, wanted: &HeldLock, sides: Vec<Request>) {
     let busy = thread.enter();
-    if !is_new(Notice::ExecutorStarvation, wanted.site, Some(wanted.created)) {
+    let apart = intent::ignored(thread, wanted.event).unwrap_or(wanted.created);
+    if !is_new(Notice::ExecutorStarvation, wanted.site, Some(apart)) {
         return;
     }
     let notice = Notice::ExecutorStarvation;
-    let news = knowledge::file_all(vec![Record::Notice { notice, sides, detail: String::new() }]);
+    let stated = sides.iter().find(|side| side.thread == thread.id() && side.event == wanted.event);
+    let mut records = Vec::new();
+    records.extend(stated.and_then(|side| intent::of_request(thread, side)).map(Record::Intent));
+    records.push(Record::Notice { notice, sides, detail: String::new() });
+    let news = knowledge::file_all(records);
     drop(busy);
     news.iter().for_each(|news| reaction::found(thread, news));
 }
@@ -60,14 +70,17 @@ pub(crate) fn starvation(thread: &Thread, wanted: &HeldLock, sides: Vec<Request>
 pub(crate) fn masked_by_timeout(thread: &Thread, (circle, locks): (Stuck, Vec<HeldLock>)) {
     let busy = thread.enter();
     let own = circle.threads.iter().find(|side| side.request.thread == thread.id());
-    let Some(own) = own.map(|side| side.request.site) else { return };
-    let first = circle.threads.iter().map(|side| side.request.site).min().unwrap_or(own);
-    let key = (Notice::MaskedByTimeout, own, first);
+    let Some(own) = own.map(|side| &side.request) else { return };
+    let stated = intent::of_request(thread, own).map(Record::Intent);
+    let first = circle.threads.iter().map(|side| side.request.site).min().unwrap_or(own.site);
+    let first = intent::ignored(thread, own.event).map_or(first, registry::site);
+    let key = (Notice::MaskedByTimeout, own.site, first);
     if !NOTICED.lock().get_or_insert_default().insert(key) {
         return;
     }
     let sides: Vec<Request> = circle.threads.into_iter().map(|side| side.request).collect();
     let mut records = knowledge::announced(&locks, &sides);
+    records.extend(stated);
     records.push(Record::Notice { notice: Notice::MaskedByTimeout, sides, detail: String::new() });
     let news = knowledge::file_all(records);
     drop(busy);
@@ -125,13 +138,12 @@ pub(crate) fn blocked(thread: &Thread, object: &HeldLock, since: Option<Instant>
 pub(crate) fn sleeping(site: Place, duration: Duration, sleep: impl FnOnce()) {
     let thread = current().filter(|thread| thread.held_len() > 0 && duration >= LONG);
     sleep();
-    if let Some(thread) = thread {
-        let under = thread.holds().iter().last().map(|hold| hold.site);
-        if would_be_new(Notice::BlockingWhileHolding, site, under) {
-            let object = waits::park_hold(thread, site, true);
-            let detail = format!("for {} ms", duration.as_millis());
-            notice(thread, Notice::BlockingWhileHolding, &object, &detail);
-        }
+    if let Some(thread) = thread
+        && would_be_new(Notice::BlockingWhileHolding, site, apart(thread, thread.event()))
+    {
+        let object = waits::park_hold(thread, site, true);
+        let detail = format!("for {} ms", duration.as_millis());
+        notice(thread, Notice::BlockingWhileHolding, &object, &detail);
     }
 }
 
