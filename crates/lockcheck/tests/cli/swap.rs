@@ -297,3 +297,24 @@ fn a_workspace_that_patches_parking_lot_is_not_overruled() {
         assert!(called.assert_code(2).stderr.contains("patches parking_lot itself"), "{}", called.stderr);
     }
 }
+
+/// Cargo would only warn of it, and build the real thing.
+#[test]
+fn a_patch_that_cargo_leaves_unused_is_an_error() {
+    let package = Package::new(
+        "[dependencies]\nparking_lot = '0.12'\n",
+        &[
+            ("src/main.rs", "fn main() {}\n"),
+            (".cargo/config.toml", "[patch.crates-io]\nparking_lot = { path = 'lot' }\n"),
+            // Not the version that is locked.
+            ("lot/Cargo.toml", "[package]\nname = 'parking_lot'\nversion = '0.12.0'\n"),
+            ("lot/src/lib.rs", ""),
+        ],
+    );
+    with_lock(&package);
+    let lock = std::fs::read(package.path().join("Cargo.lock")).unwrap();
+    let called = call_in(package.path(), &["run", ".", "--swap", "parking_lot"]);
+    let said = &called.assert_code(2).stderr;
+    assert!(said.contains("did not use the patch for parking_lot 0.12.0"), "{said}");
+    assert_eq!(std::fs::read(package.path().join("Cargo.lock")).unwrap(), lock);
+}
