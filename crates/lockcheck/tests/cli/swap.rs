@@ -125,6 +125,33 @@ fn what_runs_in_the_compiler_is_left() {
     assert_eq!(files(package.path()), before);
 }
 
+/// Its examples are compiled with the library's.
+#[test]
+fn a_readme_that_the_documentation_includes_is_swapped() {
+    let readme = "# Own\n\n```rust\nuse std::{io, sync::Mutex};\n```\n\n```sh\n$ std::sync\n```\n";
+    let package = Package::new(
+        "",
+        &[
+            (
+                "src/lib.rs",
+                "#![doc = include_str!(\"../README.md\")]\n#![cfg_attr(x, doc = include_str!(\"b.md\"))]\n",
+            ),
+            ("src/b.md", "```\nstd::thread::park();\n```\n"),
+            ("src/c.md", "```\nstd::thread::park();\n```\n"),
+            ("README.md", readme),
+        ],
+    );
+    let before = files(package.path());
+    swap(&package, &REGISTRY).assert_code(0);
+    let after = files(package.path());
+    let swapped = readme.replace("{io, sync::Mutex};", "io;\nuse tracked::sync::Mutex;");
+    assert_eq!(after["README.md"], swapped);
+    assert_eq!(after["src/b.md"], "```\ntracked::thread::park();\n```\n");
+    assert_eq!(after["src/c.md"], before["src/c.md"], "nobody includes it");
+    swap(&package, &["--undo"]).assert_code(0);
+    assert_eq!(files(package.path()), before);
+}
+
 #[test]
 fn a_diff_and_a_dry_run_change_nothing() {
     let package = package();
