@@ -41,10 +41,10 @@ pub struct Rewritten {
 pub fn rewrite(text: &str, mirrors: &Mirrors) -> Result<Rewritten, Left> {
     let rust = without_shebang(text);
     let offset = text.len() - rust.len();
-    let file = syn::parse_file(rust).map_err(|error| {
-        let place = Place::of(text, offset + error.span().byte_range().start);
-        Left { place, what: "the whole file".to_owned(), why: format!("it does not parse: {error}") }
-    })?;
+    let file = match syn::parse_file(rust) {
+        Ok(file) => file,
+        Err(error) => return rewrite_tokens(text, offset, mirrors, &error),
+    };
     let names = Names::of(&file);
     let declares_tracked = names.modules.contains("tracked") && !imports_only_tracked(&file);
     let mut swap = Swap::new(text, offset, mirrors, names);
@@ -53,6 +53,27 @@ pub fn rewrite(text: &str, mirrors: &Mirrors) -> Result<Rewritten, Left> {
         examples::swap(&mut swap, rust, offset);
     }
     Ok(Rewritten { declares_tracked, ..swap.finish() })
+}
+
+/// The same for a file that does not parse, as long as its brackets match.
+fn rewrite_tokens(
+    text: &str,
+    offset: usize,
+    mirrors: &Mirrors,
+    error: &syn::Error,
+) -> Result<Rewritten, Left> {
+    let rust = &text[offset..];
+    let Ok(tokens) = rust.parse::<TokenStream>() else {
+        let place = Place::of(text, offset + error.span().byte_range().start);
+        let why = format!("it does not parse: {error}");
+        return Err(Left { place, what: "the whole file".to_owned(), why });
+    };
+    let mut swap = Swap::new(text, offset, mirrors, Names::of_tokens(&tokens));
+    tokens::swap_file(&mut swap, &tokens);
+    if mirrors.examples {
+        examples::swap(&mut swap, rust, offset);
+    }
+    Ok(swap.finish())
 }
 
 /// Swaps what the examples in a Markdown file say, which documentation includes.
@@ -376,12 +397,18 @@ pub fn add_extern_crate(text: &str, edition: Edition) -> Option<String> {
     }
     let rust = without_shebang(text);
     let offset = text.len() - rust.len();
-    let file = syn::parse_file(rust).ok()?;
-    let is_there = |item: &Item| matches!(item, Item::ExternCrate(own) if own.ident == "tracked");
-    if file.items.iter().any(is_there) {
-        return None;
-    }
-    let at = offset + file.items.first()?.span().byte_range().start;
+    let first = match syn::parse_file(rust) {
+        Ok(file) => {
+            let is_there = |item: &Item| matches!(item, Item::ExternCrate(own) if own.ident == "tracked");
+            if file.items.iter().any(is_there) {
+                return None;
+            }
+            file.items.first()?.span()
+        }
+        Err(_) if text.contains("extern crate tracked;") => return None,
+        Err(_) => tokens::first_item(&rust.parse().ok()?)?,
+    };
+    let at = offset + first.byte_range().start;
     let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let mut edits = Edits::default();
     edits.insert(at, format!("extern crate tracked;{newline}"));
