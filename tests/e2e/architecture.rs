@@ -213,11 +213,16 @@ fn every_source_says_what_it_is_for() {
     }
 }
 
-/// Whether the `main.rs` beside it includes the text.
+/// Whether a source beside it includes the text.
 fn is_included(path: &Path) -> bool {
-    let main = fs::read_to_string(path.with_file_name("main.rs")).unwrap_or_default();
-    // Also by way of a macro, which is given the name.
-    main.contains("include!") && main.contains(&format!("{:?}", path.file_name().unwrap()))
+    let name = format!("{:?}", path.file_name().unwrap());
+    let beside = fs::read_dir(path.parent().unwrap()).unwrap().map(|entry| entry.unwrap().path());
+    let mut sources = beside.filter(|beside| beside.extension().is_some_and(|extension| extension == "rs"));
+    sources.any(|source| {
+        let text = fs::read_to_string(source).unwrap();
+        // Also by way of a macro, which is given the name.
+        text.contains("include!") && text.contains(&name)
+    })
 }
 
 fn collect_sources(folder: &Path, sources: &mut Vec<PathBuf>) {

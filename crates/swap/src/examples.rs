@@ -1,8 +1,8 @@
 //! Examples in documentation comments. They are programs of their own that are compiled against the crate, whose locks
 //! are the mirrors': a mutex of std's that they pass to it would no longer fit.
 //!
-//! What stands behind `///` and `//!` between fences is looked at, if it is Rust that is to compile. Examples in
-//! `#[doc = "..."]`, in block comments and in included files stay as they are.
+//! What stands behind `///` and `//!` between fences is looked at, if it is Rust that is to compile, and so is Markdown that
+//! `#[doc = include_str!("...")]` brings in. Examples in `#[doc = "..."]` and in block comments stay as they are.
 
 use std::ops::Range;
 
@@ -30,6 +30,20 @@ type Example = Vec<Range<usize>>;
 /// Swaps what the examples of a file say. `rust` is the text from `offset` on.
 pub fn swap(swap: &mut Swap<'_>, rust: &str, offset: usize) {
     for example in examples(swap.text, &lines(swap.text, rust, offset)) {
+        one(swap, &example);
+    }
+}
+
+/// Swaps what the examples of a Markdown file say.
+pub fn swap_markdown(swap: &mut Swap<'_>) {
+    let mut start = 0;
+    let line = |line: &str| {
+        let content = start..start + line.trim_end_matches(['\r', '\n']).len();
+        start += line.len();
+        Line { content, continues: true }
+    };
+    let lines: Vec<Line> = swap.text.split_inclusive('\n').map(line).collect();
+    for example in examples(swap.text, &lines) {
         one(swap, &example);
     }
 }

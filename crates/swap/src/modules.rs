@@ -11,7 +11,7 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::Left;
 use crate::mirrors::Mirrors;
-use crate::source::{Rewritten, rewrite};
+use crate::source::{Rewritten, rewrite, rewrite_markdown};
 
 /// A file above this size is no source that somebody wrote.
 const FILE_BYTES_MAX: u64 = 16 << 20;
@@ -115,7 +115,9 @@ fn read_all(entries: &[Entry], mirrors: &Mirrors, within: &Path) -> BTreeMap<Pat
 
 /// The file's swap; it stays as it is if it does not parse or lies elsewhere.
 fn judge(text: &str, path: &Path, mirrors: &Mirrors, within: &Path) -> (Rewritten, Option<String>) {
-    match rewrite(text, mirrors) {
+    let is_markdown = path.extension().is_some_and(|extension| extension == "md" || extension == "markdown");
+    let swapped = if is_markdown { Ok(rewrite_markdown(text, mirrors)) } else { rewrite(text, mirrors) };
+    match swapped {
         Ok(swap) if path.starts_with(normal(within)) => (swap, None),
         Ok(swap) => (swap, Some(format!("the file is not under `{}`", within.display()))),
         Err(left) => (Rewritten { text: text.to_owned(), left: vec![left], ..Rewritten::default() }, None),

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 use syn::{ItemMacro, ItemMod, ItemUse, Stmt, UseTree};
 
@@ -20,6 +21,37 @@ impl Names {
         let mut names = Names::default();
         names.visit_file(file);
         names
+    }
+
+    /// Those of a file that does not parse, by the looks of its tokens.
+    pub fn of_tokens(tokens: &TokenStream) -> Names {
+        let mut names = Names::default();
+        names.take(tokens);
+        names
+    }
+
+    fn take(&mut self, tokens: &TokenStream) {
+        let tokens: Vec<TokenTree> = tokens.clone().into_iter().collect();
+        for (at, token) in tokens.iter().enumerate() {
+            match (token, tokens.get(at + 1), tokens.get(at + 2)) {
+                (TokenTree::Group(group), ..) => self.take(&group.stream()),
+                (TokenTree::Ident(word), Some(TokenTree::Ident(name)), _) if word == "mod" => {
+                    self.modules.insert(name.to_string());
+                }
+                (TokenTree::Ident(word), Some(_), Some(TokenTree::Ident(name))) if word == "macro_rules" => {
+                    self.macros.insert(name.to_string());
+                }
+                (TokenTree::Ident(word), ..) if word == "use" => {
+                    let is_end =
+                        |token: &TokenTree| matches!(token, TokenTree::Punct(end) if end.as_char() == ';');
+                    let end = tokens[at..].iter().position(is_end).map_or(tokens.len(), |end| at + end + 1);
+                    if let Ok(node) = syn::parse2::<ItemUse>(tokens[at..end].iter().cloned().collect()) {
+                        self.import(&node.tree, 0);
+                    }
+                }
+                _ => {}
+            }
+        }
     }
 
     /// Those of an example.

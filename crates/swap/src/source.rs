@@ -5,7 +5,10 @@ use std::ops::Range;
 use proc_macro2::{Span, TokenStream};
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
-use syn::{Attribute, Item, ItemExternCrate, ItemMacro, ItemMod, ItemUse, Macro, Meta, Path, Visibility};
+use syn::{
+    Attribute, Item, ItemExternCrate, ItemMacro, ItemMod, ItemUse, Macro, Meta, MetaNameValue, Path,
+    Visibility,
+};
 
 use crate::edit::{Edits, Place};
 use crate::mirrors::{Edition, Mirrors, Root, Verdict, verdict};
@@ -38,10 +41,10 @@ pub struct Rewritten {
 pub fn rewrite(text: &str, mirrors: &Mirrors) -> Result<Rewritten, Left> {
     let rust = without_shebang(text);
     let offset = text.len() - rust.len();
-    let file = syn::parse_file(rust).map_err(|error| {
-        let place = Place::of(text, offset + error.span().byte_range().start);
-        Left { place, what: "the whole file".to_owned(), why: format!("it does not parse: {error}") }
-    })?;
+    let file = match syn::parse_file(rust) {
+        Ok(file) => file,
+        Err(error) => return rewrite_tokens(text, offset, mirrors, &error),
+    };
     let names = Names::of(&file);
     let declares_tracked = names.modules.contains("tracked") && !imports_only_tracked(&file);
     let mut swap = Swap::new(text, offset, mirrors, names);
@@ -49,14 +52,37 @@ pub fn rewrite(text: &str, mirrors: &Mirrors) -> Result<Rewritten, Left> {
     if mirrors.examples {
         examples::swap(&mut swap, rust, offset);
     }
-    proc_macro2::extra::invalidate_current_thread_spans();
-    let Swap { edits, mut swapped, mut left, modules, mut features, .. } = swap;
-    swapped.sort();
-    left.sort();
-    left.dedup();
-    features.sort_unstable();
-    features.dedup();
-    Ok(Rewritten { text: edits.apply(text), swapped, left, modules, features, declares_tracked })
+    Ok(Rewritten { declares_tracked, ..swap.finish() })
+}
+
+/// The same for a file that does not parse, as long as its brackets match.
+fn rewrite_tokens(
+    text: &str,
+    offset: usize,
+    mirrors: &Mirrors,
+    error: &syn::Error,
+) -> Result<Rewritten, Left> {
+    let rust = &text[offset..];
+    let Ok(tokens) = rust.parse::<TokenStream>() else {
+        let place = Place::of(text, offset + error.span().byte_range().start);
+        let why = format!("it does not parse: {error}");
+        return Err(Left { place, what: "the whole file".to_owned(), why });
+    };
+    let mut swap = Swap::new(text, offset, mirrors, Names::of_tokens(&tokens));
+    tokens::swap_file(&mut swap, &tokens);
+    if mirrors.examples {
+        examples::swap(&mut swap, rust, offset);
+    }
+    Ok(swap.finish())
+}
+
+/// Swaps what the examples in a Markdown file say, which documentation includes.
+pub fn rewrite_markdown(text: &str, mirrors: &Mirrors) -> Rewritten {
+    let mut swap = Swap::new(text, 0, mirrors, Names::default());
+    if mirrors.examples {
+        examples::swap_markdown(&mut swap);
+    }
+    swap.finish()
 }
 
 /// `use tracked;` and `use x::tracked` bind the name as well; a module is what counts.
@@ -113,6 +139,18 @@ impl<'a> Swap<'a> {
             modules: Vec::new(),
             inside: Vec::new(),
         }
+    }
+
+    /// What has become of the file. Its spans mean nothing from here on.
+    fn finish(self) -> Rewritten {
+        proc_macro2::extra::invalidate_current_thread_spans();
+        let Swap { text, edits, mut swapped, mut left, modules, mut features, .. } = self;
+        swapped.sort();
+        left.sort();
+        left.dedup();
+        features.sort_unstable();
+        features.dedup();
+        Rewritten { text: edits.apply(text), swapped, left, modules, features, declares_tracked: false }
     }
 
     /// The bytes of a span.
@@ -215,33 +253,44 @@ impl<'a> Swap<'a> {
     }
 
     fn included(&mut self, node: &Macro) {
-        if node.path.segments.last().is_some_and(|last| last.ident == "include")
-            && let Ok(path) = syn::parse2::<syn::LitStr>(node.tokens.clone())
-        {
+        if node.path.segments.last().is_some_and(|last| last.ident == "include") {
+            self.includes(node);
+        }
+    }
+
+    fn includes(&mut self, node: &Macro) {
+        if let Ok(path) = syn::parse2::<syn::LitStr>(node.tokens.clone()) {
             self.modules.push(Module { name: String::new(), paths: vec![path.value()], inside: Vec::new() });
         }
     }
 }
 
-/// What `#[path]` says, also behind `cfg_attr`.
+/// Every `name = value`, also behind `cfg_attr`.
+fn each_pair(attr: &Attribute, visit: &mut dyn FnMut(&MetaNameValue)) {
+    match &attr.meta {
+        Meta::NameValue(pair) => visit(pair),
+        Meta::List(list) if list.path.is_ident("cfg_attr") => {
+            let metas =
+                list.parse_args_with(syn::punctuated::Punctuated::<Meta, syn::Token![,]>::parse_terminated);
+            for meta in metas.into_iter().flatten().skip(1) {
+                if let Meta::NameValue(pair) = meta {
+                    visit(&pair);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What `#[path]` says.
 fn paths_of(attrs: &[Attribute]) -> Vec<String> {
     let mut paths = Vec::new();
     for attr in attrs {
-        match &attr.meta {
-            Meta::NameValue(pair) if pair.path.is_ident("path") => paths.extend(string(&pair.value)),
-            Meta::List(list) if list.path.is_ident("cfg_attr") => {
-                let metas = list
-                    .parse_args_with(syn::punctuated::Punctuated::<Meta, syn::Token![,]>::parse_terminated);
-                for meta in metas.into_iter().flatten().skip(1) {
-                    if let Meta::NameValue(pair) = meta
-                        && pair.path.is_ident("path")
-                    {
-                        paths.extend(string(&pair.value));
-                    }
-                }
+        each_pair(attr, &mut |pair| {
+            if pair.path.is_ident("path") {
+                paths.extend(string(&pair.value));
             }
-            _ => {}
-        }
+        });
     }
     paths
 }
@@ -317,6 +366,15 @@ impl<'ast> Visit<'ast> for Swap<'_> {
         if let Meta::List(list) = &node.meta {
             tokens::list(self, &list.tokens, "inside an attribute");
         }
+        each_pair(node, &mut |pair| {
+            if let syn::Expr::Macro(included) = &pair.value
+                && pair.path.is_ident("doc")
+                && included.mac.path.is_ident("include_str")
+                && self.mirrors.examples
+            {
+                self.includes(&included.mac);
+            }
+        });
     }
 
     /// What syn does not understand.
@@ -339,12 +397,18 @@ pub fn add_extern_crate(text: &str, edition: Edition) -> Option<String> {
     }
     let rust = without_shebang(text);
     let offset = text.len() - rust.len();
-    let file = syn::parse_file(rust).ok()?;
-    let is_there = |item: &Item| matches!(item, Item::ExternCrate(own) if own.ident == "tracked");
-    if file.items.iter().any(is_there) {
-        return None;
-    }
-    let at = offset + file.items.first()?.span().byte_range().start;
+    let first = match syn::parse_file(rust) {
+        Ok(file) => {
+            let is_there = |item: &Item| matches!(item, Item::ExternCrate(own) if own.ident == "tracked");
+            if file.items.iter().any(is_there) {
+                return None;
+            }
+            file.items.first()?.span()
+        }
+        Err(_) if text.contains("extern crate tracked;") => return None,
+        Err(_) => tokens::first_item(&rust.parse().ok()?)?,
+    };
+    let at = offset + first.byte_range().start;
     let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let mut edits = Edits::default();
     edits.insert(at, format!("extern crate tracked;{newline}"));

@@ -1,7 +1,8 @@
 //! The bodies of macros, which are tokens and not yet Rust: paths are found by how they look, imports by parsing what
-//! stands between `use` and `;`.
+//! stands between `use` and `;`. Files that syn does not parse (trait objects without `dyn` and parameters without names,
+//! as the 2015 edition has them) are taken in the same way.
 
-use proc_macro2::{Spacing, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Spacing, Span, TokenStream, TokenTree};
 use syn::ItemUse;
 
 use crate::mirrors::{Verdict, verdict};
@@ -23,26 +24,46 @@ pub fn writes_code(name: &str) -> bool {
     )
 }
 
+/// What is done with what is found.
+#[derive(Clone, Copy)]
+enum Way<'a> {
+    /// It is swapped.
+    Swap,
+    /// The same, and imports may be split: there is no macro around.
+    SwapFile,
+    /// It is listed, for this reason.
+    List(&'a str),
+}
+
 /// Swaps what looks like a path or an import.
 pub fn swap(swap: &mut Swap<'_>, tokens: &TokenStream) {
-    walk(swap, tokens, None);
+    walk(swap, tokens, Way::Swap);
+}
+
+/// The same for a whole file.
+pub fn swap_file(swap: &mut Swap<'_>, tokens: &TokenStream) {
+    walk(swap, tokens, Way::SwapFile);
 }
 
 /// Lists it, and changes nothing.
 pub fn list(swap: &mut Swap<'_>, tokens: &TokenStream, why: &str) {
-    walk(swap, tokens, Some(why));
+    walk(swap, tokens, Way::List(why));
 }
 
-fn walk(swap: &mut Swap<'_>, tokens: &TokenStream, only_list: Option<&str>) {
+fn walk(swap: &mut Swap<'_>, tokens: &TokenStream, way: Way<'_>) {
     let tokens: Vec<TokenTree> = tokens.clone().into_iter().collect();
+    let only_list = if let Way::List(why) = way { Some(why) } else { None };
     let mut at = 0;
     while at < tokens.len() {
         at += match &tokens[at] {
             TokenTree::Group(group) => {
-                walk(swap, &group.stream(), only_list);
+                walk(swap, &group.stream(), within(&tokens[..at], way));
                 1
             }
-            TokenTree::Ident(ident) if ident == "use" => import(swap, &tokens[at..], only_list).unwrap_or(1),
+            TokenTree::Ident(ident) if ident == "use" => {
+                let may_split = matches!(way, Way::SwapFile) && stands_alone(&tokens[..at]);
+                import(swap, &tokens[at..], only_list, may_split).unwrap_or(1)
+            }
             TokenTree::Ident(ident) if ident == "mod" => {
                 module(swap, &tokens[at..]);
                 1
@@ -57,14 +78,74 @@ fn walk(swap: &mut Swap<'_>, tokens: &TokenStream, only_list: Option<&str>) {
     }
 }
 
+/// Where a file's first item begins: behind what is said of the whole file.
+pub fn first_item(tokens: &TokenStream) -> Option<Span> {
+    let tokens: Vec<TokenTree> = tokens.clone().into_iter().collect();
+    let mut rest = &tokens[..];
+    while let [mark, bang, TokenTree::Group(_), behind @ ..] = rest
+        && is_punct(mark, '#')
+        && is_punct(bang, '!')
+    {
+        rest = behind;
+    }
+    rest.first().map(TokenTree::span)
+}
+
+/// What is done within a group behind these tokens, itself among what is dealt with in this way.
+fn within<'a>(before: &[TokenTree], way: Way<'a>) -> Way<'a> {
+    match (way, before) {
+        (Way::List(_), _) => way,
+        (_, [.., TokenTree::Ident(name), mark]) if is_punct(mark, '!') && writes_code(&name.to_string()) => {
+            Way::List("inside a macro which writes code")
+        }
+        (_, [rest @ .., TokenTree::Ident(rules), mark, TokenTree::Ident(_)])
+            if is_punct(mark, '!') && rules == "macro_rules" && is_exported(rest) =>
+        {
+            Way::List("inside an exported macro, which other crates expand that do not have `tracked`")
+        }
+        (Way::SwapFile, [.., mark]) if is_punct(mark, '#') => Way::List("inside an attribute"),
+        (Way::SwapFile, [.., first, mark]) if is_punct(first, '#') && is_punct(mark, '!') => {
+            Way::List("inside an attribute")
+        }
+        (Way::SwapFile, [.., mark] | [.., mark, TokenTree::Ident(_)]) if is_punct(mark, '!') => Way::Swap,
+        _ => way,
+    }
+}
+
+/// Whether one of the attributes at the end of these tokens is `#[macro_export]`.
+fn is_exported(before: &[TokenTree]) -> bool {
+    match before {
+        [rest @ .., mark, TokenTree::Group(group)] if is_punct(mark, '#') => {
+            group.stream().to_string().starts_with("macro_export") || is_exported(rest)
+        }
+        _ => false,
+    }
+}
+
+/// Whether what comes next has neither attributes nor a visibility.
+fn stands_alone(before: &[TokenTree]) -> bool {
+    match before {
+        [] => true,
+        [.., last] if is_punct(last, ';') => true,
+        [.., mark, TokenTree::Group(_)] if is_punct(mark, '#') => false,
+        [.., TokenTree::Group(group)] => group.delimiter() == Delimiter::Brace,
+        _ => false,
+    }
+}
+
 /// `use ... ;`: how many tokens it has, if it parses and is dealt with.
-fn import(swap: &mut Swap<'_>, tokens: &[TokenTree], only_list: Option<&str>) -> Option<usize> {
+fn import(
+    swap: &mut Swap<'_>,
+    tokens: &[TokenTree],
+    only_list: Option<&str>,
+    may_split: bool,
+) -> Option<usize> {
     let end = tokens.iter().position(|token| is_punct(token, ';'))?;
     let stream: TokenStream = tokens[..=end].iter().cloned().collect();
     let node: ItemUse = syn::parse2(stream).ok()?;
     match only_list {
         Some(why) => uses::list(swap, &node, why),
-        None => uses::import(swap, &node, false),
+        None => uses::import(swap, &node, may_split),
     }
     Some(end + 1)
 }

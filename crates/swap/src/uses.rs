@@ -94,7 +94,8 @@ impl<'a> Import<'_, 'a, '_> {
     fn import_root(&mut self, path: &UsePath, after_colons: bool) -> Option<Root<'a>> {
         let name = path.ident.to_string();
         let root = self.swap.root(&name, after_colons);
-        if root.is_none() && self.swap.mirrors.root(&name).is_some() {
+        let of_ours = self.swap.mirrors.root(&name).filter(|root| !matches!(root, Root::BelowStd(_)));
+        if root.is_none() && of_ours.is_some() {
             let what = self.swap.text[self.swap.range(path.span())].to_owned();
             self.swap.leave(path.ident.span(), what, format!("this file has a `{name}` of its own"));
         }

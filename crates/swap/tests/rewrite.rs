@@ -342,6 +342,10 @@ fn the_2015_edition_gets_its_extern_crate() {
     assert_eq!(new, expected);
     assert_eq!(add_extern_crate(&new, Edition::E2015), None);
     assert_eq!(add_extern_crate(text, Edition::E2018), None);
+    let unparsed = "//! Docs.\n#![allow(x)]\n\n/// Own.\ntype A = Fn(u8) + Send;\n";
+    let new = add_extern_crate(unparsed, Edition::E2015).unwrap();
+    assert_eq!(new, unparsed.replace("/// Own.", "extern crate tracked;\n/// Own."));
+    assert_eq!(add_extern_crate(&new, Edition::E2015), None);
 }
 
 #[test]
@@ -384,4 +388,49 @@ fn an_example_that_cannot_be_swapped_is_listed() {
     assert_eq!((swapped.text.as_str(), swapped.left.len(), swapped.left[0].place.line), (text, 1, 2));
     let not_compiled = Mirrors { examples: false, ..mirrors() };
     assert_eq!(rewrite(text, &not_compiled).unwrap().text, text);
+}
+
+/// Trait objects without `dyn`, parameters without names: syn does not know them any more, the 2015 edition does.
+#[test]
+fn what_only_the_2015_edition_parses_is_swapped_by_its_looks() {
+    let old = "type A = Fn(u8) + Send + Sync;\ntrait B { fn f(u8, &str); }\n";
+    let swap = |rest: &str| {
+        let text = format!("{old}{rest}");
+        assert!(syn::parse_file(&text).is_err(), "it is not for this that the test is there");
+        let done = rewrite(&text, &mirrors()).unwrap();
+        (done.text.strip_prefix(old).unwrap().to_owned(), done.left)
+    };
+    for (before, after) in [
+        ("use std::{io, sync::{Arc, Mutex}};\n", "use std::io;\nuse tracked::sync::{Arc, Mutex};\n"),
+        (
+            "pub use std::sync::Once;\n#[cfg(x)]\nuse std::thread;\n",
+            "pub use tracked::sync::Once;\n#[cfg(x)]\nuse tracked::thread;\n",
+        ),
+        ("static C: ::std::sync::Mutex<u8> = f();\n", "static C: ::tracked::sync::Mutex<u8> = f();\n"),
+        ("fn f() { vec![std::sync::Mutex::new(1)]; }\n", "fn f() { vec![tracked::sync::Mutex::new(1)]; }\n"),
+        ("thread_local! { static D: u8 = 1 }\n", "tracked::thread_local! { static D: u8 = 1 }\n"),
+        (
+            "/// ```\n/// std::thread::park();\n/// ```\nfn f() {}\n",
+            "/// ```\n/// tracked::thread::park();\n/// ```\nfn f() {}\n",
+        ),
+    ] {
+        assert_eq!(swap(before), (after.to_owned(), vec![]), "{before}");
+    }
+    for (text, why) in [
+        ("pub use std::{io, thread};\n", "only a part"),
+        ("#[macro_export]\nmacro_rules! m { () => { std::sync::Once } }\n", "exported macro"),
+        ("fn f() { quote! { std::sync::Once } }\n", "writes code"),
+        ("#[x(std::sync::Once)]\nstruct S;\n", "an attribute"),
+        ("mod std {}\nfn f(_: std::sync::Once) {}\n", "of its own"),
+    ] {
+        let (after, left) = swap(text);
+        assert_eq!((after.as_str(), left.len()), (text, 1), "{left:?}");
+        assert!(left[0].why.contains(why), "{left:?}");
+    }
+}
+
+#[test]
+fn a_crate_s_own_core_is_none_of_ours() {
+    let text = "mod core;\nuse core::sync::atomic::AtomicU8;\nuse core::{a, b};\n";
+    check(text, text);
 }

@@ -125,6 +125,33 @@ fn what_runs_in_the_compiler_is_left() {
     assert_eq!(files(package.path()), before);
 }
 
+/// Its examples are compiled with the library's.
+#[test]
+fn a_readme_that_the_documentation_includes_is_swapped() {
+    let readme = "# Own\n\n```rust\nuse std::{io, sync::Mutex};\n```\n\n```sh\n$ std::sync\n```\n";
+    let package = Package::new(
+        "",
+        &[
+            (
+                "src/lib.rs",
+                "#![doc = include_str!(\"../README.md\")]\n#![cfg_attr(x, doc = include_str!(\"b.md\"))]\n",
+            ),
+            ("src/b.md", "```\nstd::thread::park();\n```\n"),
+            ("src/c.md", "```\nstd::thread::park();\n```\n"),
+            ("README.md", readme),
+        ],
+    );
+    let before = files(package.path());
+    swap(&package, &REGISTRY).assert_code(0);
+    let after = files(package.path());
+    let swapped = readme.replace("{io, sync::Mutex};", "io;\nuse tracked::sync::Mutex;");
+    assert_eq!(after["README.md"], swapped);
+    assert_eq!(after["src/b.md"], "```\ntracked::thread::park();\n```\n");
+    assert_eq!(after["src/c.md"], before["src/c.md"], "nobody includes it");
+    swap(&package, &["--undo"]).assert_code(0);
+    assert_eq!(files(package.path()), before);
+}
+
 #[test]
 fn a_diff_and_a_dry_run_change_nothing() {
     let package = package();
@@ -296,4 +323,25 @@ fn a_workspace_that_patches_parking_lot_is_not_overruled() {
         let called = call_in(package.path(), &["run", ".", "--swap", "parking_lot"]);
         assert!(called.assert_code(2).stderr.contains("patches parking_lot itself"), "{}", called.stderr);
     }
+}
+
+/// Cargo would only warn of it, and build the real thing.
+#[test]
+fn a_patch_that_cargo_leaves_unused_is_an_error() {
+    let package = Package::new(
+        "[dependencies]\nparking_lot = '0.12'\n",
+        &[
+            ("src/main.rs", "fn main() {}\n"),
+            (".cargo/config.toml", "[patch.crates-io]\nparking_lot = { path = 'lot' }\n"),
+            // Not the version that is locked.
+            ("lot/Cargo.toml", "[package]\nname = 'parking_lot'\nversion = '0.12.0'\n"),
+            ("lot/src/lib.rs", ""),
+        ],
+    );
+    with_lock(&package);
+    let lock = std::fs::read(package.path().join("Cargo.lock")).unwrap();
+    let called = call_in(package.path(), &["run", ".", "--swap", "parking_lot"]);
+    let said = &called.assert_code(2).stderr;
+    assert!(said.contains("did not use the patch for parking_lot 0.12.0"), "{said}");
+    assert_eq!(std::fs::read(package.path().join("Cargo.lock")).unwrap(), lock);
 }
