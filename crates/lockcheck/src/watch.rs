@@ -158,7 +158,9 @@ pub fn watch(
     };
     let mut on_event = |event| match event {
         Event::Notified => run.look(&folder),
-        Event::Standstill(tasks) => run.stands_still(&folder, &family::describe(&tasks)),
+        Event::Standstill(tasks, open) => {
+            run.stands_still(&folder, &[family::describe(&tasks), open].concat())
+        }
         Event::Closed(closed) => run.is_closed(&folder, &closed),
     };
     let world = World::new(&folder.path);
