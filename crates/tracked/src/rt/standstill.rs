@@ -22,7 +22,8 @@
 //! in the second (the kernel counts how often a thread goes to sleep), then there was a moment between the two in
 //! which all slept, and who could have woken one of them was asleep himself. The published waits say what for.
 //!
-//! What stays possible is said as a doubt, and the finding is only a likely one: a signal handler, another process
+//! What stays possible is said as a doubt, and the finding is only a likely one, or none where some thread that is known
+//! has published no wait: a signal handler, another process
 //! that shares the futex, the test harness's own thread (asleep with a timeout, to say that a test takes long).
 //! A thread that sleeps in any other system call, or runs, can do anything, and so can a timer or an alarm of the process's:
 //! then nothing is said.
@@ -292,7 +293,9 @@ impl Watch {
             return Outlook::Over;
         }
         let began = Instant::now();
-        let look = Look::take(self.thread);
+        // Somebody who may wake one that nobody watches is a reason to say nothing.
+        let is_believed = |look: &Look| look.doubt.is_none_or(|doubt| doubt == HARNESS);
+        let look = Look::take(self.thread).filter(is_believed);
         let now = Instant::now();
         let rest = since_the_first(now + (now - began) * REST);
         RESTS_UNTIL.fetch_max(rest, Ordering::Relaxed);
