@@ -73,7 +73,10 @@ fn evidence(side: &Value, locks: &[&str], place: fn(&Value)) {
     word(
         side,
         "action",
-        &["request", "acquire", "release", "wait", "notify", "join", "send", "recv", "read", "write"],
+        &[
+            "request", "acquire", "release", "wait", "notify", "join", "send", "recv", "read", "write",
+            "panic",
+        ],
     );
     word(side, "attempt", &["block", "try", "timed"]);
     assert!(locks.contains(&text(side, "lock")), "{side}");

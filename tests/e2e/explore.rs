@@ -15,7 +15,8 @@ fn schedule(ran: &Ran, fixture: &str) -> String {
     let start = format!("replay: lockcheck replay fixtures/{fixture} ");
     let report = ran.report();
     let last = report.lines().last().unwrap_or_default();
-    last.strip_prefix(&start).unwrap_or_else(|| panic!("expected `{start}...` last\n{ran}")).to_owned()
+    let schedule = last.strip_prefix(&start).unwrap_or_else(|| panic!("expected `{start}...` last\n{ran}"));
+    schedule.trim_matches('\'').to_owned()
 }
 
 fn only_finding(report: &Value) -> &Value {
@@ -83,4 +84,80 @@ fn mistakes_are_named() {
     call("replay", "good_workers", &["b1:0.9>7"]).expect_code(0).expect_stderr(&other);
     let ran = run(lockcheck().args(["confirm", "tests/conformance/no-such-trace.lctrace"]), RUN);
     ran.expect_code(2);
+}
+
+/// One of the programs that go wrong in some orders only.
+fn scenario(command: &str, name: &str, options: &[&str]) -> Ran {
+    run(lockcheck().args([command, "tests/scenarios"]).args(options).args(["--", name]), BUILD)
+}
+
+#[test]
+fn a_panic_is_a_finding_with_a_schedule() {
+    let ran = scenario("explore", "explored-assertion", &["--strategy", "exhaustive"]).expect_code(1);
+    let filters = [(r"in run \d+", "in run N")];
+    insta::with_settings!({ omit_expression => true, filters => filters }, {
+        insta::assert_snapshot!("explore_assertion", ran.report());
+    });
+    let report = ran.report();
+    let (_, schedule) = report.rsplit_once("tests/scenarios ").unwrap_or_else(|| panic!("{ran}"));
+    let (schedule, name) = schedule.trim().split_once(" -- ").unwrap_or_else(|| panic!("{ran}"));
+    let schedule = schedule.trim_matches('\'');
+    assert_eq!(name, "explored-assertion", "with the program's arguments");
+    let ran = run(
+        lockcheck().args([
+            "replay",
+            "tests/scenarios",
+            schedule,
+            "--message-format",
+            "json",
+            "--",
+            "explored-assertion",
+        ]),
+        BUILD,
+    );
+    let ran = ran.expect_code(1);
+    let report = ran.json();
+    let finding = only_finding(&report);
+    assert_eq!((text(finding, "code"), text(finding, "tier")), ("LC0105", "actual"));
+    assert_eq!(text(finding, "schedule"), schedule);
+    assert_eq!(report["program"]["code"], 101);
+    assert!(ran.stderr.contains("the other was quicker"), "the program's words are its own\n{ran}");
+    assert!(
+        list(finding, "evidence")[0]["holds"].as_array().is_some_and(|holds| holds.len() == 2),
+        "{finding}"
+    );
+
+    let ran =
+        scenario("explore", "explored-panic-nobody-joins", &["--message-format", "json"]).expect_code(1);
+    let report = ran.json();
+    let finding = only_finding(&report);
+    assert_eq!((text(finding, "kind"), text(finding, "tier")), ("panic", "confirmed"));
+    assert!(
+        text(finding, "message").contains("`worker` panicked: ") && finding["schedule"].is_string(),
+        "{finding}"
+    );
+}
+
+#[test]
+fn a_panic_that_is_caught_is_none() {
+    let ran = scenario("explore", "explored-panic-caught", &["--strategy", "exhaustive"]).expect_code(0);
+    assert!(ran.report().contains("interleavings: clean"), "{ran}");
+}
+
+#[test]
+fn an_end_that_says_failure_is_replayed_too() {
+    let ran = scenario("explore", "explored-exit-code", &["--strategy", "exhaustive"]).expect_code(100);
+    assert!(ran.report().contains("exit code 7") && ran.report().contains("lockcheck replay"), "{ran}");
+}
+
+#[test]
+fn a_race_is_met_under_control() {
+    let ran = scenario("explore", "explored-race", &["--message-format", "json"]).expect_code(1);
+    let report = ran.json();
+    let finding = only_finding(&report);
+    assert_eq!((text(finding, "kind"), text(finding, "tier")), ("data-race", "confirmed"));
+    assert!(list(finding, "evidence").iter().all(|side| text(side, "action") == "write"), "{finding}");
+    let schedule = text(finding, "schedule");
+    let ran = run(lockcheck().args(["replay", "tests/scenarios", schedule, "--", "explored-race"]), BUILD);
+    ran.expect_code(1).expect_stderr(&["data-race"]);
 }

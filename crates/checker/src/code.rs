@@ -118,6 +118,8 @@ codes! {
     AtomicityViolation = "LC0103", "atomicity-violation", false, "steps that belong together can be interleaved";
     /// A datum not guarded by one lock throughout.
     InconsistentLocking = "LC0104", "inconsistent-locking", false, "no one lock guards all accesses to a datum";
+    /// A panic that nobody caught, in an order of the threads that was tried out.
+    Panic = "LC0105", "panic", false, "a check fails or a thread panics in some order of the threads";
     /// An operation by a thread that has no right to it.
     NotTheOwner = "LC0201", "not-the-owner", false, "a lock, permit or task is given back by one who does not have it";
     /// A thread ended while holding a lock.
@@ -133,6 +135,11 @@ codes! {
 }
 
 impl Code {
+    /// Whether it is measured in time, so that how busy the machine is has a part in it.
+    pub fn is_timed(self) -> bool {
+        matches!(self, Code::Contention | Code::BlockingWhileHolding)
+    }
+
     /// Whether it says, where it has happened, that threads wait for ever.
     pub fn is_a_hang(self) -> bool {
         use Code::{

@@ -77,6 +77,9 @@ pub struct Finding {
     pub fingerprint: String,
     /// How many distinct sets of lock instances show it.
     pub instances: u64,
+    /// The ids of the locks of each such set, where there are several; beyond a thousand they are only counted.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Vec::is_empty"))]
+    pub instance_locks: Vec<Vec<String>>,
     /// The scope (test) it belongs to; `None`: to the process.
     pub scope: Option<String>,
     /// Every scope (test) that shows it.
@@ -293,10 +296,30 @@ impl Finding {
     #[must_use]
     pub fn detailed(mut self, detail: Option<&str>) -> Finding {
         if let Some(detail) = detail {
-            self.message.push_str("; ");
+            self.message.push_str(if self.code == Code::Panic { ": " } else { "; " });
             self.message.push_str(detail);
         }
         self
+    }
+
+    /// What it is and how sure; nothing yet of where, who and in what words.
+    pub fn bare(code: Code, tier: Tier) -> Finding {
+        Finding {
+            code,
+            kind: code.kind().to_owned(),
+            tier,
+            fingerprint: String::new(),
+            instances: 1,
+            instance_locks: Vec::new(),
+            scope: None,
+            scopes: Vec::new(),
+            message: String::new(),
+            advice: String::new(),
+            schedule: None,
+            witness: None,
+            locks: Vec::new(),
+            evidence: Vec::new(),
+        }
     }
 
     /// Builds a finding from the sides of a cycle (or of a stuck set), in the cycle's order.
@@ -312,7 +335,9 @@ impl Finding {
         let is_breach = code == Code::LockOrderCycle && links.len() == 1;
         let names_holds = is_breach || matches!(code, Code::WaitWhileHolding | Code::BlockingWhileHolding);
         let held = links.iter().filter(|_| names_holds);
-        let held = held.filter_map(|link| link.request.holds.get(link.via)).map(|hold| hold.lock);
+        let held = held.filter_map(|link| link.request.holds.get(link.via));
+        let panic = links.iter().filter(|_| code == Code::Panic).flat_map(|link| &link.request.holds);
+        let held = held.chain(panic).map(|hold| hold.lock);
         for lock in links.iter().map(|link| link.request.lock).chain(held) {
             locks.entry(lock).or_insert_with(|| {
                 let id = context.lock_name(lock);
@@ -335,19 +360,12 @@ impl Finding {
             .flatten()
             .filter(|first| scopes.iter().all(|other| other.as_ref() == Some(first)));
         let mut finding = Finding {
-            code,
-            kind: code.kind().to_owned(),
-            tier,
             fingerprint: fingerprint(code, &links, context),
-            instances: 1,
             scopes: scope.iter().cloned().collect(),
             scope,
-            message: String::new(),
-            advice: String::new(),
-            schedule: None,
-            witness: None,
             locks: details,
             evidence,
+            ..Finding::bare(code, tier)
         };
         finding.message = crate::words::message(&finding);
         finding.advice = crate::words::advice(&finding);
@@ -364,6 +382,9 @@ fn evidence(code: Code, link: &CycleLink, context: &dyn Context) -> Evidence {
         action: match code {
             Code::NotTheOwner => "release",
             Code::LockLeaked => "acquire",
+            Code::Panic => "panic",
+            Code::DataRace if request.mode == Mode::Exclusive => "write",
+            Code::DataRace => "read",
             _ => action(context.lock(request.lock).kind, request.mode, request.attempt),
         }
         .to_owned(),

@@ -90,6 +90,10 @@ pub enum Notice {
     MaskedByTimeout,
     /// Tasks wait for tasks behind them in their own pool.
     ExecutorStarvation,
+    /// Panicked, in a run under control. Its object stands for the thread; the detail is what it said.
+    Panic,
+    /// Stood before an access of a datum at the same time as another side, one of both a write.
+    DataRace,
 }
 
 /// Which signals of an object end a wait for it.

@@ -28,6 +28,7 @@ pages! {
     LostUpdate "LC0102",
     AtomicityViolation "LC0103",
     InconsistentLocking "LC0104",
+    Panic "LC0105",
     NotTheOwner "LC0201",
     LockLeaked "LC0202",
     WaitWithoutPredicate "LC0203",

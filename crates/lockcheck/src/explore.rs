@@ -41,14 +41,25 @@ const SHRINK_RUNS_MAX: u32 = 64;
 /// A schedule with more characters goes to a file.
 const SCHEDULE_CHARS_MAX: usize = 1000;
 
-/// What kinds of findings are deadlocks that have formed.
-fn is_stuck(finding: &Finding) -> bool {
+/// What kinds of findings are trouble that has come about: deadlocks that have formed, races that were met, panics.
+fn has_happened(finding: &Finding) -> bool {
     finding.tier == Tier::Actual && !matches!(finding.code, Code::LockOrderCycle | Code::RwlockRecursion)
 }
 
-/// The deadlocks of a run.
-fn stuck_findings(subject: &Subject, run: &Run) -> Vec<Finding> {
-    report_of(subject, run).findings.into_iter().filter(is_stuck).collect()
+/// The trouble of a run.
+fn happened(subject: &Subject, run: &Run) -> Vec<Finding> {
+    let mut report = report_of(subject, run);
+    forget_caught(&mut report, run);
+    report.findings.into_iter().filter(has_happened).collect()
+}
+
+/// A panic of the main thread counts only if the program failed: else it was caught, which the run-time cannot always
+/// know.
+fn forget_caught(report: &mut Report, run: &Run) {
+    if run.status.is_some_and(|status| status.code == Some(0)) {
+        let in_main = |finding: &Finding| finding.evidence.first().is_some_and(|side| side.thread == "main");
+        report.findings.retain(|finding| finding.code != Code::Panic || !in_main(finding));
+    }
 }
 
 /// What a run's traces say.
@@ -58,8 +69,8 @@ fn report_of(subject: &Subject, run: &Run) -> Report {
 
 /// What a search came upon.
 enum Trouble {
-    /// Threads that never go on: the deadlock's fingerprint.
-    Stuck(String),
+    /// Threads that never go on, a race, a panic: the finding's fingerprint.
+    Found(String),
     /// The program ended with an error, or by a signal.
     Failed,
     /// It did nothing any more, out of control.
@@ -68,13 +79,14 @@ enum Trouble {
 
 /// What there is to say of a run, if anything.
 fn trouble(subject: &Subject, run: &Run) -> Option<Trouble> {
+    let first = |otherwise| {
+        let found = happened(subject, run).into_iter().next();
+        found.map_or(otherwise, |finding| Trouble::Found(finding.fingerprint))
+    };
     match run.ending {
-        Ending::Told(end) if end.is_finding() => {
-            let stuck = stuck_findings(subject, run).into_iter().next();
-            Some(stuck.map_or(Trouble::Hung, |finding| Trouble::Stuck(finding.fingerprint)))
-        }
+        Ending::Told(end) if end.is_finding() => Some(first(Trouble::Hung)),
         Ending::Hung => Some(Trouble::Hung),
-        _ if run.failed() => Some(Trouble::Failed),
+        _ if run.failed() => Some(first(Trouble::Failed)),
         _ => None,
     }
 }
@@ -176,7 +188,7 @@ pub fn explore(args: &ExploreArgs, style: Style) -> Result<Exit> {
     }
     report.stats.processes = runs;
     let facts = Facts { recorded: true, must_record: true, ..Facts::default() };
-    conclude(report, &SourceMap::new([]), facts, style, &mut judgement)
+    conclude(&subject, report, &SourceMap::new([]), facts, style, &mut judgement)
 }
 
 /// Says what was found, by a schedule that is as short as it gets.
@@ -189,7 +201,7 @@ fn found(
     style: Style,
     judgement: &mut Judgement,
 ) -> Result<Exit> {
-    let Trouble::Stuck(fingerprint) = trouble else {
+    let Trouble::Found(fingerprint) = trouble else {
         return failed(subject, trouble, schedule, &run, runs, style, judgement);
     };
     let mut same = |strategy: &mut dyn Strategy| {
@@ -206,14 +218,16 @@ fn found(
     let sources = subject.sources(&run.traces);
     let mut report = run.traces.report(&subject.target, &sources, &subject.symbols);
     report.notes.push(note);
-    report.findings.retain(is_stuck);
+    report.findings.retain(has_happened);
+    forget_caught(&mut report, &run);
+    report.program = run.status;
     let schedule = shrunk.schedule.to_string();
-    for finding in &mut report.findings {
+    for finding in report.findings.iter_mut().filter(|finding| finding.fingerprint == *fingerprint) {
         finding.tier = Tier::Confirmed;
         finding.schedule = Some(schedule.clone());
     }
     let facts = Facts { recorded: true, must_record: true, ..Facts::default() };
-    conclude(report, &sources, facts, style, judgement)
+    conclude(subject, report, &sources, facts, style, judgement)
 }
 
 /// Whether one run under this strategy ends in a deadlock that is wanted. What keeps the run from being made counts as no.
@@ -221,7 +235,7 @@ fn leads_to(subject: &Subject, strategy: &mut dyn Strategy, wanted: &dyn Fn(&Fin
     strategy.begin()
         && subject
             .run(strategy, Voice::Silent, Wanted::Findings)
-            .is_ok_and(|run| stuck_findings(subject, &run).iter().any(wanted))
+            .is_ok_and(|run| happened(subject, &run).iter().any(wanted))
 }
 
 /// The program failed in one of the runs, or hung out of control.
@@ -245,7 +259,7 @@ fn failed(
     report.program = run.status;
     let hang = matches!(trouble, Trouble::Hung);
     let facts = Facts { status: run.status, hang, recorded: true, must_record: true };
-    conclude(report, &sources, facts, style, judgement)
+    conclude(subject, report, &sources, facts, style, judgement)
 }
 
 fn shown_status(run: &Run) -> String {
@@ -257,7 +271,7 @@ fn shown_status(run: &Run) -> String {
 }
 
 fn replay_line(subject: &Subject, schedule: &str) -> String {
-    format!("to replay it: lockcheck replay {} {schedule}", subject.target)
+    format!("to replay it: {}", subject.replay_command(schedule))
 }
 
 /// Nothing in the program asked who goes on.
@@ -268,11 +282,12 @@ fn nothing_to_control(subject: &Subject, style: Style, judgement: &mut Judgement
             .to_owned(),
     );
     let facts = Facts { recorded: false, must_record: true, ..Facts::default() };
-    conclude(report, &SourceMap::new([]), facts, style, judgement)
+    conclude(subject, report, &SourceMap::new([]), facts, style, judgement)
 }
 
 /// Shows and delivers the report: the stories first, the schedule last.
 fn conclude(
+    subject: &Subject,
     mut report: Report,
     sources: &SourceMap,
     facts: Facts,
@@ -306,7 +321,7 @@ fn conclude(
     }
     if style.format == crate::args::Format::Human {
         for finding in &told {
-            show_schedule(&report.target, finding, judgement)?;
+            show_schedule(subject, finding, judgement)?;
         }
     }
     output::deliver(&report, sources, style, judgement)?;
@@ -314,7 +329,7 @@ fn conclude(
 }
 
 /// The last line: how to see it again.
-fn show_schedule(target: &str, finding: &Finding, judgement: &Judgement) -> Result<()> {
+fn show_schedule(subject: &Subject, finding: &Finding, judgement: &Judgement) -> Result<()> {
     let Some(schedule) = &finding.schedule else { return Ok(()) };
     let shown = match &judgement.out {
         Some(folder) if schedule.len() > SCHEDULE_CHARS_MAX => {
@@ -324,14 +339,17 @@ fn show_schedule(target: &str, finding: &Finding, judgement: &Judgement) -> Resu
         }
         _ => schedule.clone(),
     };
-    output::to_stderr(&format!("replay: lockcheck replay {target} {shown}\n"));
+    output::to_stderr(&format!("replay: {}\n", subject.replay_command(&shown)));
     Ok(())
 }
 
 /// Replays a schedule.
 pub fn replay(args: &ReplayArgs, style: Style) -> Result<Exit> {
     let schedule = read_schedule(&args.schedule)?;
-    let subject = Subject::of_package(&args.target, &args.shared.select, &args.rest, args.shared.hang_after)?;
+    let subject = match confirm::is_trace(&args.target) {
+        true => confirm::from_trace(&args.target, &args.rest, &args.shared)?.0,
+        false => Subject::of_package(&args.target, &args.shared.select, &args.rest, args.shared.hang_after)?,
+    };
     let mut judgement = Judgement::new(&args.shared.judge, subject.package_folder())?;
     let mut replay = Replay::new(&schedule);
     replay.begin();
@@ -345,13 +363,14 @@ pub fn replay(args: &ReplayArgs, style: Style) -> Result<Exit> {
     if let Some(divergence) = replay.diverged() {
         report.notes.push(divergence.to_string());
     }
-    let stuck = report.findings.iter().any(is_stuck);
-    for finding in report.findings.iter_mut().filter(|finding| is_stuck(finding)) {
+    forget_caught(&mut report, &run);
+    let stuck = report.findings.iter().any(|finding| has_happened(finding) && finding.code.is_a_hang());
+    for finding in report.findings.iter_mut().filter(|finding| has_happened(finding)) {
         finding.schedule = Some(schedule.to_string());
     }
     let hang = stuck || run.ending == Ending::Hung;
     let facts = Facts { status: run.status, hang, recorded: true, must_record: true };
-    conclude(report, &sources, facts, style, &mut judgement)
+    conclude(&subject, report, &sources, facts, style, &mut judgement)
 }
 
 /// A schedule, or a file that holds one.

@@ -107,7 +107,7 @@ impl<'a> Layout<'a> {
         groups.extend(self.locks(&view));
         if let Some(last) = groups.pop() {
             let padding = (!groups.is_empty()).then_some(Padding.into());
-            groups.push(last.elements(padding.into_iter().chain(footer(finding))));
+            groups.push(last.elements(padding.into_iter().chain(footer(finding, self.options.all))));
         }
         self.renderer.render(&groups)
     }
@@ -191,6 +191,10 @@ impl<'a> Layout<'a> {
 
     /// Where the locks were created, and what they are called.
     fn locks(&mut self, view: &View<'_>) -> Option<Group<'static>> {
+        if view.finding.code == Code::Panic {
+            // Its object is the thread.
+            return None;
+        }
         let locks = &view.finding.locks;
         let mut by_site: BTreeMap<&Site, Vec<String>> = BTreeMap::new();
         // A trace does not say where its locks were created.
@@ -260,13 +264,15 @@ impl<'a> Layout<'a> {
 }
 
 /// Advice first, then how sure it is and where to read on.
-fn footer(finding: &Finding) -> Vec<Element<'static>> {
+fn footer(finding: &Finding, all: bool) -> Vec<Element<'static>> {
     let mut notes = Vec::new();
     if let Some(scope) = &finding.scope {
         notes.push(format!("found in {}", words::quoted(scope)));
     }
     if finding.instances > 1 {
         notes.push(format!("seen with {} different sets of locks", finding.instances));
+        let sets = finding.instance_locks.iter().filter(|_| all);
+        notes.extend(sets.map(|locks| format!("seen with {}", locks.join(", "))));
     }
     notes.push(certainty(finding));
     if let Some(schedule) = &finding.schedule {
@@ -471,12 +477,17 @@ impl<'a> View<'a> {
         format!("{verb}{timed} {purpose}{holder}")
     }
 
+    /// Whether the lock is held beside what the finding is about.
+    fn is_aside(&self, hold: &HeldLock) -> bool {
+        self.finding.code == Code::Panic || self.detail(&hold.lock).is_none()
+    }
+
     /// The locks that the side held beside those of the cycle.
     fn other_holds(&self, side: usize) -> Option<String> {
         let holds = &self.finding.evidence[side].holds;
         let mut places: Vec<String> = holds
             .iter()
-            .filter(|hold| self.detail(&hold.lock).is_none() && hold.site.line != 0)
+            .filter(|hold| self.is_aside(hold) && hold.site.line != 0)
             .map(|hold| escape::text(&format!("{}:{}", hold.site.file, hold.site.line)).into_owned())
             .collect();
         let number = places.len();

@@ -141,6 +141,8 @@ pub enum FailureKind {
         message: String,
         /// `file:line:column`, where it is known.
         place: Option<String>,
+        /// The same as a finding.
+        finding: Box<Finding>,
     },
 }
 
@@ -446,17 +448,19 @@ impl Failure {
                 finding.schedule = Some(schedule.clone());
                 FailureKind::Finding(finding)
             }
-            Failed::Panic { thread, message, place } => FailureKind::Panic { thread, message, place },
+            Failed::Panic { mut finding, thread, heard } => {
+                finding.schedule = Some(schedule.clone());
+                FailureKind::Panic { thread, message: heard.message, place: heard.place, finding }
+            }
         };
         Failure { kind, schedule, run }
     }
 
-    /// The finding, if it is one.
+    /// The finding.
     #[must_use]
     pub fn finding(&self) -> Option<&Finding> {
         match &self.kind {
-            FailureKind::Finding(finding) => Some(finding),
-            FailureKind::Panic { .. } => None,
+            FailureKind::Finding(finding) | FailureKind::Panic { finding, .. } => Some(finding),
         }
     }
 }
@@ -509,15 +513,19 @@ impl fmt::Display for Failure {
             FailureKind::Finding(finding) => {
                 writeln!(f, "{}", output::render(std::slice::from_ref(finding)))?
             }
-            FailureKind::Panic { thread, message, place } => {
-                let place = place.as_deref().unwrap_or("an unknown place");
-                writeln!(f, "thread `{thread}` panicked at {place}:\n{message}")?;
+            FailureKind::Panic { finding, message, .. } => {
+                writeln!(f, "{}", output::render(std::slice::from_ref(finding)))?;
+                // The finding has it on one line.
+                if message.contains('\n') {
+                    writeln!(f, "{message}")?;
+                }
             }
         }
         if self.schedule.len() > SCHEDULE_CHARS_MAX {
             write!(f, "in run {}; its schedule has {} characters", self.run, self.schedule.len())
         } else {
-            write!(f, "in run {}; to replay it: LOCKCHECK_REPLAY={}", self.run, self.schedule)
+            // Unquoted, a shell takes `>` for a redirection.
+            write!(f, "in run {}; to replay it: LOCKCHECK_REPLAY='{}'", self.run, self.schedule)
         }
     }
 }

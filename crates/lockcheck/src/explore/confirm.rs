@@ -7,17 +7,18 @@
 //! | diverged | no run under control did what the prediction is about | as it was |
 //! | unconfirmed | neither reached nor refuted in the runs allowed | as it was |
 
-use std::path::Path;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lockcheck_checker::{Finding, Report, Tier};
 use lockcheck_events::source::SourceMap;
 use lockcheck_explorer::{DefaultOrder, Directed, Outcome, Pos, Recording, Schedule, Strategy, shrink};
 
-use super::args::ConfirmArgs;
+use super::args::{ConfirmArgs, SharedArgs};
 use super::places::{Places, Traced};
 use super::subject::{Ending, Subject, Voice, Wanted};
-use super::{SHRINK_RUNS_MAX, conclude, is_stuck, leads_to, nothing_to_control, stuck_findings};
+use super::{SHRINK_RUNS_MAX, conclude, happened, has_happened, leads_to, nothing_to_control};
 use crate::config::{Judgement, Style};
 use crate::error::{CliError, Result};
 use crate::event_trace;
@@ -50,7 +51,10 @@ struct Confirmed {
 /// Carries it out.
 pub fn confirm(args: &ConfirmArgs, style: Style) -> Result<Exit> {
     let (subject, traces, hung) = match is_trace(&args.target) {
-        true => from_trace(args)?,
+        true => {
+            let (subject, traces) = from_trace(&args.target, &args.rest, &args.shared)?;
+            (subject, traces, false)
+        }
         false => {
             let select = &args.shared.select;
             let subject = Subject::of_package(&args.target, select, &args.rest, args.shared.hang_after)?;
@@ -74,9 +78,9 @@ pub fn confirm(args: &ConfirmArgs, style: Style) -> Result<Exit> {
     if report.notes.is_empty() && report.findings.is_empty() {
         report.notes.push("nothing was predicted: there is nothing to confirm".to_owned());
     }
-    let hang = hung && report.findings.iter().any(is_stuck);
+    let hang = hung && report.findings.iter().any(has_happened);
     let facts = Facts { recorded: true, must_record: true, hang, ..Facts::default() };
-    conclude(report, &sources, facts, style, &mut judgement)
+    conclude(&subject, report, &sources, facts, style, &mut judgement)
 }
 
 /// Changes the finding to what it has become; gives what there is to say besides.
@@ -110,7 +114,7 @@ fn tell(finding: &mut Finding, fate: Fate) -> Option<String> {
 /// Where the findings to settle stand: what is predicted or likely, deadlocks that happened, or what is named.
 fn wanted(report: &Report, id: Option<&str>) -> Result<Vec<usize>> {
     let is_open = |finding: &Finding| {
-        is_stuck(finding)
+        has_happened(finding)
             || (!finding.code.is_lint() && matches!(finding.tier, Tier::Likely | Tier::Predicted))
     };
     let is_named = |finding: &Finding, id: &str| finding.fingerprint.starts_with(id);
@@ -136,29 +140,30 @@ fn wanted(report: &Report, id: Option<&str>) -> Result<Vec<usize>> {
 }
 
 /// A file that is no manifest, or a folder with traces and without one.
-fn is_trace(target: &Path) -> bool {
+pub fn is_trace(target: &Path) -> bool {
     let is_manifest = target.file_name().is_some_and(|name| name == "Cargo.toml");
     let has_traces = || traces::in_folder(target).is_ok_and(|traces| !traces.is_empty());
     let is_folder_of_traces = target.is_dir() && !target.join("Cargo.toml").is_file() && has_traces();
     is_folder_of_traces || (target.is_file() && !is_manifest)
 }
 
-fn from_trace(args: &ConfirmArgs) -> Result<(Subject, Traces, bool)> {
-    let target = args.target.to_string_lossy().into_owned();
-    let (processes, events) = event_trace::split(traces::expand(std::slice::from_ref(&args.target))?)?;
-    if let (true, Some((path, _))) = (processes.is_empty(), events.first()) {
+/// The program that left this trace, to be run again, and what the trace says.
+pub fn from_trace(path: &PathBuf, rest: &[OsString], shared: &SharedArgs) -> Result<(Subject, Traces)> {
+    let target = path.to_string_lossy().into_owned();
+    let (processes, events) = event_trace::split(traces::expand(std::slice::from_ref(path))?)?;
+    if let (true, Some((events, _))) = (processes.is_empty(), events.first()) {
         let message = "a trace of events does not say which program left it".to_owned();
         return Err(CliError::usage("no-program", message)
-            .at(path, 0, 0)
+            .at(events, 0, 0)
             .help("name the package, or a trace that `lockcheck run --out` left"));
     }
     let traces = Traces::read(&processes)?;
     let Some((executable, started_in)) = traces.program() else {
         let message = "there is no trace of a program here".to_owned();
-        return Err(CliError::usage("no-program", message).at(&args.target, 0, 0));
+        return Err(CliError::usage("no-program", message).at(path, 0, 0));
     };
-    let subject = Subject::of_executable(target, executable, started_in, &args.rest, args.shared.hang_after)?;
-    Ok((subject, traces, false))
+    let subject = Subject::of_executable(target, executable, started_in, rest, shared.hang_after)?;
+    Ok((subject, traces))
 }
 
 /// Settles one prediction after the other.
@@ -236,7 +241,7 @@ impl<'a> Confirming<'a> {
             *runs += 1;
             let run = self.subject.run(driven, Voice::Silent, Wanted::Findings)?;
             if matches!(run.ending, Ending::Told(end) if end.is_finding()) {
-                let stuck = stuck_findings(self.subject, &run);
+                let stuck = happened(self.subject, &run);
                 if let Some(deadlock) = stuck.into_iter().find(|deadlock| comes_true(finding, deadlock)) {
                     return Ok(Some(deadlock));
                 }
@@ -252,7 +257,7 @@ impl<'a> Confirming<'a> {
         while sampled.begin() {
             runs += 1;
             let run = self.subject.run(&mut sampled, Voice::Silent, Wanted::Findings)?;
-            let stuck = stuck_findings(self.subject, &run);
+            let stuck = happened(self.subject, &run);
             if let Some(deadlock) = stuck.into_iter().find(|deadlock| comes_true(finding, deadlock)) {
                 return Ok(self.confirmed(sampled.schedule(), runs, deadlock));
             }

@@ -1,4 +1,4 @@
-//! A deadlock as a story: who took what where, then who waits for what, and the schedule last. At most a screen; the
+//! What came about, as a story: who took what where, then who waits for what, and the schedule last. At most a screen; the
 //! full form, with sources and stacks, is the report crate's.
 
 use std::fmt::Write;
@@ -25,16 +25,24 @@ pub fn tell(finding: &Finding) -> String {
         }
     }
     for side in sides {
+        let place = escape::text(&side.site.to_string()).into_owned();
+        let lock = name(finding, &side.lock);
         let what = match side.action.as_str() {
+            "panic" => {
+                line(format!("{} panics at {place}", thread(side)));
+                continue;
+            }
+            "read" | "write" => {
+                line(format!("{} is about to {} {lock} at {place}", thread(side), side.action));
+                continue;
+            }
             "join" => "waits for the end of",
             _ => "waits for",
         };
-        let lock = name(finding, &side.lock);
         let holder = sides.iter().find(|other| {
             other.thread != side.thread && other.holds.iter().any(|hold| hold.lock == side.lock)
         });
         let whose = holder.map_or_else(String::new, |holder| format!(", which {} has", thread(holder)));
-        let place = escape::text(&side.site.to_string()).into_owned();
         line(format!("{} {what} {lock} at {place}{whose}", thread(side)));
     }
     if finding.evidence.len() > SIDES_MAX {

@@ -38,6 +38,8 @@ const GLANCE: Duration = Duration::from_millis(1);
 pub struct Subject {
     source: Source,
     arguments: Vec<OsString>,
+    /// The options that choose it among others, as they were typed.
+    selected: Vec<String>,
     /// What reports call it.
     pub target: String,
     /// Folders that source paths may start from.
@@ -124,6 +126,7 @@ impl Subject {
         Ok(Subject {
             source: Source::Package(Box::new((program, built))),
             arguments: arguments.to_vec(),
+            selected: selected(select),
             target: path.to_string_lossy().into_owned(),
             hints,
             patience,
@@ -148,12 +151,26 @@ impl Subject {
         Ok(Subject {
             source: Source::Executable(executable.to_owned(), started_in.to_owned()),
             arguments: arguments.to_vec(),
+            selected: Vec::new(),
             target,
             hints: vec![started_in.to_owned(), current_folder()?],
             patience,
             symbols: Symbols::default(),
             folder: folder()?,
         })
+    }
+
+    /// What to type to see a run again.
+    pub fn replay_command(&self, schedule: &str) -> String {
+        let mut words = vec!["lockcheck".to_owned(), "replay".to_owned(), quoted(&self.target)];
+        words.extend(self.selected.iter().map(|word| quoted(word)));
+        // Unquoted, a shell takes `>` for a redirection.
+        words.push(quoted(schedule));
+        if !self.arguments.is_empty() {
+            words.push("--".to_owned());
+            words.extend(self.arguments.iter().map(|word| quoted(&word.to_string_lossy())));
+        }
+        words.join(" ")
     }
 
     /// Where settings are looked for: the package's folder, or that in which the program was started.
@@ -243,7 +260,8 @@ impl Subject {
         };
         // Ends whatever is left of it.
         drop(process);
-        let nothing_found = matches!(ending, Ending::Told(RunEnd::Finished | RunEnd::Abandoned));
+        let went_well = status.is_none_or(|status| status.code == Some(0));
+        let nothing_found = went_well && matches!(ending, Ending::Told(RunEnd::Finished | RunEnd::Abandoned));
         let wanted = if nothing_found { wanted } else { wanted.max(Wanted::Traces) };
         let (traces, records) = self.take_traces(wanted)?;
         Ok(Run { ending, status, traces, records })
@@ -298,6 +316,29 @@ impl Subject {
             let _ = std::fs::remove_file(path);
         }
         Ok((traces, records))
+    }
+}
+
+/// The options that tell what to build and run.
+fn selected(select: &SelectArgs) -> Vec<String> {
+    let named = [("--package", &select.package), ("--bin", &select.bin), ("--example", &select.example)];
+    let named = named.into_iter().filter_map(|(option, name)| Some([option.to_owned(), name.clone()?]));
+    let flags = [
+        ("--release", select.release),
+        ("--all-features", select.all_features),
+        ("--no-default-features", select.no_default_features),
+    ];
+    let flags = flags.into_iter().filter(|flag| flag.1).map(|flag| flag.0.to_owned());
+    let features = select.features.iter().flat_map(|features| ["--features".to_owned(), features.clone()]);
+    named.flatten().chain(flags).chain(features).collect()
+}
+
+/// The word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./=:,+@".contains(&byte);
+    match !word.is_empty() && word.bytes().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
     }
 }
 

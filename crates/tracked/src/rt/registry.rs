@@ -11,9 +11,10 @@ use dashmap::DashMap;
 use lockcheck_events::{LockId, LockKind, RawSite, SiteId, StackId, ThreadId};
 use parking_lot::{Mutex, RwLock};
 
-use super::context::{HELD_MAX, HoldSet, Place, Shared};
+use super::context::{HELD_MAX, HeldLock, HoldSet, Place, Shared};
 use super::familiar;
 use super::hash::ByNumber;
+use super::operation::Meta;
 
 type Map<K, V, S = ByNumber> = LazyLock<DashMap<K, V, S>>;
 
@@ -143,7 +144,7 @@ fn new_site(place: Place, address: usize) -> SiteId {
 }
 
 /// The id of a site, by content.
-fn site_of(raw: RawSite) -> SiteId {
+pub(crate) fn site_of(raw: RawSite) -> SiteId {
     *SITE_IDS.entry(raw.clone()).or_insert_with(|| {
         // Relaxed: only uniqueness matters. From 1: 0 is no site.
         static NEXT: AtomicU32 = AtomicU32::new(1);
@@ -217,6 +218,23 @@ fn count_down(lock: LockId) {
     });
 }
 
+/// What the lock is and where it was created, as far as anybody knows. A lock made by code that cannot say for whom is
+/// known by where it was first met.
+pub(crate) fn origin(lock: &HeldLock) -> (LockKind, Place) {
+    let created = if Meta::is_nowhere(lock.created) { lock.site } else { lock.created };
+    (kind_at(lock.kind, lock.site), created)
+}
+
+/// What a lock is that is said to be of this kind and is acquired there. lock_api makes re-entrant mutexes out of the raw
+/// ones of plain mutexes, which learn of it only by the file that acquires them.
+pub(crate) fn kind_at(kind: LockKind, site: Place) -> LockKind {
+    let file = site.file();
+    if kind == LockKind::Mutex && file.ends_with("remutex.rs") && file.contains("lock_api") {
+        return LockKind::Reentrant;
+    }
+    kind
+}
+
 /// Registers the lock if it is new; gives its entry if the knowledge has not heard of it, and takes note that it has.
 pub(crate) fn announce_lock(lock: LockId, kind: LockKind, created: Place) -> Option<LockEntry> {
     if familiar::is_announced(lock) {
@@ -239,6 +257,14 @@ pub(crate) fn register_lock(lock: LockId, kind: LockKind, created: Place) {
     LOCKS.entry(lock).or_insert_with(|| {
         count_up(lock);
         LockEntry { kind, created: site(created), name: None, announced: false }
+    });
+}
+
+/// Registers what stands for a thread, which the knowledge hears of from the caller.
+pub(crate) fn register_thread(lock: LockId, created: SiteId, name: String) {
+    LOCKS.entry(lock).or_insert_with(|| {
+        count_up(lock);
+        LockEntry { kind: LockKind::Thread, created, name: Some(name), announced: true }
     });
 }
 

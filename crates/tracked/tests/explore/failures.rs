@@ -22,8 +22,38 @@ fn a_panic_is_a_failure_with_its_place_and_a_schedule() {
     let FailureKind::Panic { message, place, .. } = &failure.kind else { panic!("{report}") };
     assert!(message.contains("the other was quicker"), "{message}");
     assert!(place.as_deref().is_some_and(|place| place.contains("failures.rs")), "{place:?}");
+    let finding = failure.finding().expect("a panic is a finding");
+    assert_eq!(
+        (finding.code.as_str(), &*finding.kind, finding.tier.as_str()),
+        ("LC0105", "panic", "confirmed")
+    );
+    assert!(finding.message.ends_with("the other was quicker left: 1 right: 0"), "{}", finding.message);
+    assert_eq!(finding.schedule.as_deref(), Some(&*failure.schedule));
+    let [side] = finding.evidence.as_slice() else { panic!("{finding:?}") };
+    assert_eq!((side.site.file.as_str(), &*side.action), ("tests/explore/failures.rs", "panic"));
+    assert!(failure.schedule.matches('>').count() <= 1, "{}", failure.schedule);
     let again = Explore::new().replay(&failure.schedule).check(body);
     assert!(again.to_string().contains("the other was quicker"), "{again}");
+    assert_eq!(again.finding().unwrap().fingerprint, finding.fingerprint);
+}
+
+#[test]
+fn a_panic_says_what_was_held() {
+    let report = Explore::new().check(|| {
+        let (outer, value) = (Arc::new(Mutex::new(0)), Arc::new(Mutex::new(0)));
+        let theirs = Arc::clone(&value);
+        let other = thread::spawn(move || *theirs.lock().unwrap() = 1);
+        {
+            let _outer = outer.lock().unwrap();
+            let seen = *value.lock().unwrap();
+            assert_eq!(seen, 0);
+        }
+        other.join().unwrap();
+    });
+    let finding = report.finding().unwrap_or_else(|| panic!("{report}"));
+    assert_eq!(finding.kind, "panic");
+    let [hold] = finding.evidence[0].holds.as_slice() else { panic!("{finding:?}") };
+    assert!(hold.site.file.ends_with("failures.rs") && hold.site.line < finding.evidence[0].site.line);
 }
 
 #[test]
@@ -51,7 +81,7 @@ fn a_panic_that_somebody_expects_is_none() {
 fn the_report_is_the_message_of_the_panic() {
     let failed = catch_unwind(AssertUnwindSafe(|| tracked::explore(abba))).unwrap_err();
     let text = failed.downcast_ref::<String>().unwrap();
-    assert!(text.contains("deadlock") && text.contains("LOCKCHECK_REPLAY=b1:"), "{text}");
+    assert!(text.contains("deadlock") && text.contains("LOCKCHECK_REPLAY='b1:"), "{text}");
     assert!(text.lines().count() < 80, "{text}");
 }
 

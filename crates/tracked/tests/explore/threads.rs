@@ -110,13 +110,18 @@ fn pools_and_queues_are_under_control() {
 
 #[test]
 fn a_task_that_waits_for_a_task_behind_it_starves() {
-    let report = Explore::new().check(|| {
+    let body = || {
         let pool = Arc::new(ThreadPoolExecutor::new(1));
         let theirs = Arc::clone(&pool);
         let outer = pool.submit(move || theirs.submit(|| 1).result().unwrap());
         outer.result().unwrap();
-    });
-    assert!(!report.is_clean(), "{report}");
+    };
+    let report = Explore::new().check(body);
+    assert_eq!(kind(&report), "executor-starvation");
+    let finding = report.finding().unwrap();
+    assert_eq!((finding.code.as_str(), finding.tier.as_str()), ("LC0009", "confirmed"));
+    let again = Explore::new().replay(finding.schedule.as_deref().unwrap()).check(body);
+    assert_eq!(again.finding().unwrap().fingerprint, finding.fingerprint);
 }
 
 #[test]

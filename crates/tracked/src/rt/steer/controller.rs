@@ -28,7 +28,9 @@ use lockcheck_explorer::{
 };
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
+use super::panics::Panicked;
 use super::pool::Pool;
+use super::program;
 use super::seat::{Order, Seat};
 use crate::rt::context::{HeldLock, HoldSet, Place};
 use crate::rt::hash::ByNumber;
@@ -138,7 +140,7 @@ pub(crate) struct Member {
     /// The right to go on from a park. Relaxed: threads under control run one at a time.
     pub token: Arc<AtomicBool>,
     /// The panic that ended it.
-    pub panic: Option<(String, Option<String>)>,
+    pub panic: Option<Panicked>,
     /// Somebody has looked at how it ended.
     pub joined: bool,
 }
@@ -178,16 +180,15 @@ pub(crate) struct RunOutcome {
 pub(crate) enum Failed {
     /// These can never go on. The finding, whole but for its schedule.
     Stuck(Box<lockcheck_checker::Finding>),
-    /// A panic that nobody expected: the thread's name, the message and the place.
-    Panic { thread: String, message: String, place: Option<String> },
+    /// A panic that nobody expected: the finding, whole but for its schedule, the thread's name, and what was heard.
+    Panic { finding: Box<lockcheck_checker::Finding>, thread: String, heard: Panicked },
 }
 
 impl Failed {
     /// What makes two failures the same.
     pub(crate) fn identity(&self) -> String {
         match self {
-            Failed::Stuck(finding) => finding.fingerprint.clone(),
-            Failed::Panic { message, place, .. } => format!("{place:?} {message}"),
+            Failed::Stuck(finding) | Failed::Panic { finding, .. } => finding.fingerprint.clone(),
         }
     }
 }
@@ -214,6 +215,8 @@ pub(super) struct State {
     end: Option<RunEnd>,
     failure: Option<Failed>,
     first_panic: Option<u32>,
+    /// Of a whole program: the last panic of worker 0, as long as nothing shows that it was caught.
+    main_panic: Option<Panicked>,
     /// Virtual time, in nanoseconds.
     now: u64,
     steps: u64,
@@ -314,6 +317,7 @@ impl Controller {
                 end: None,
                 failure: None,
                 first_panic: None,
+                main_panic: None,
                 now: 0,
                 steps: 0,
                 steps_ever: 0,
@@ -383,9 +387,35 @@ impl Controller {
     /// The process ends of its own accord, which is the end of its one run.
     pub(super) fn program_ends(&self) {
         // Whoever has the state for good has told the end.
-        if let Some(mut state) = self.state.try_lock() {
-            state.tell_end(RunEnd::Finished);
+        let Some(mut state) = self.state.try_lock() else { return };
+        let main = state.main_panic.take();
+        // How the process ends tells that the main thread failed; of another thread nothing else does.
+        let end = if main.is_some() { RunEnd::Finished } else { RunEnd::Found };
+        if let Some(main) = main {
+            state.panicked(0, main);
         }
+        state.look_at_panics();
+        let failed = matches!(state.failure, Some(Failed::Panic { .. }));
+        if let Some(Failed::Panic { finding, heard, .. }) = &state.failure {
+            program::report_panic(&state, finding, heard);
+        }
+        state.tell_end(if failed { end } else { RunEnd::Finished });
+    }
+
+    /// Worker 0 of a whole program panics.
+    pub(super) fn main_panicked(&self, panicked: Panicked) {
+        // A panic of the controller itself is not the program's.
+        if let Some(mut state) = self.state.try_lock() {
+            state.main_panic = Some(panicked);
+        }
+    }
+
+    /// Any worker of a whole program panics, and nothing can catch it.
+    pub(super) fn worker_aborts(&self, worker: u32, panicked: Panicked) {
+        if let Some(mut state) = self.state.try_lock() {
+            state.panicked(worker, panicked);
+        }
+        self.program_ends();
     }
 
     /// Whether a release could change the outcome of somebody's attempt.
@@ -396,6 +426,9 @@ impl Controller {
     /// The worker stands before an operation. Gives what it is to do.
     pub(super) fn stop(&self, me: u32, seat: &Seat, stand: Stand) -> Order {
         let mut state = self.state();
+        if state.main_panic.is_some() && me == 0 && !std::thread::panicking() {
+            state.main_panic = None;
+        }
         if matches!(stand.kind, OperationKind::TryLock | OperationKind::TimedLock) {
             self.tried.store(true, Ordering::Relaxed);
         }

@@ -6,6 +6,7 @@
 //! | `controller` | who stands where, who has what, who goes on; deadlocks are seen here, when they form |
 //! | `seat`, `pool`, `core` | threads that wait for orders, lent from run to run, on one processor |
 //! | `verdict` | what a run that cannot go on is called |
+//! | `panics` | what threads under control panic with, where, and holding what |
 //! | `session` | one run after the other |
 //! | `program` | a whole program as one run |
 //! | `operations`, `spawning` | what a lock, a wait, a spawn is under control |
@@ -20,6 +21,7 @@
 pub(crate) mod controller;
 pub(crate) mod core;
 pub(crate) mod operations;
+pub(crate) mod panics;
 pub(crate) mod pool;
 pub(crate) mod program;
 pub(crate) mod seat;

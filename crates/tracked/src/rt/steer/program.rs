@@ -14,16 +14,18 @@ use std::io;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, OnceLock};
 
+use lockcheck_checker::Finding;
 use lockcheck_checker::waits::Stuck;
-use lockcheck_events::Record;
+use lockcheck_events::{Notice, Record, Request};
 use lockcheck_explorer::{DefaultOrder, Remote, Replay, RunEnd, Schedule};
 
 use super::controller::{BoxedStrategy, Controller, Member, State};
+use super::panics::{self, Panicked};
 use super::pool::Pool;
 use super::seat::Seat;
 use super::{Under, core, verdict};
 use crate::rt::context::{HeldLock, Thread};
-use crate::rt::{knowledge, lifecycle, output};
+use crate::rt::{knowledge, lifecycle, output, registry};
 
 /// Operations of one run; a run that takes more is cut off.
 const STEPS_MAX: u64 = 1_000_000;
@@ -49,6 +51,7 @@ pub(crate) fn arrive(thread: &'static Thread) {
             return;
         }
     };
+    panics::hear();
     let seat = Arc::new(Seat::new());
     seat.take();
     let core = core::own();
@@ -104,6 +107,44 @@ pub(super) fn report(state: &State, stuck: &Stuck, locks: &[HeldLock]) {
     let mut finding = verdict::finding(state, stuck);
     finding.schedule = Some(state.strategy.schedule().to_string());
     output::print_report(&output::render(&[finding]));
+}
+
+/// Two accesses race: files it, and says it where nobody else does.
+pub(super) fn report_race(state: &State, finding: Option<&Finding>, workers: &[u32]) {
+    let sides = verdict::sides_of(state, workers);
+    let mut records = knowledge::announced(&verdict::locks_of(state, workers), &sides);
+    records.push(Record::Notice { notice: Notice::DataRace, sides, detail: String::new() });
+    tell(state, records, finding);
+}
+
+/// A panic that nobody caught: files it, and says it where nobody else does.
+pub(super) fn report_panic(state: &State, finding: &Finding, heard: &Panicked) {
+    let Some(side) = heard.side.clone() else { return };
+    let entry = registry::LOCKS.get(&side.lock).map(|entry| entry.clone());
+    let Some(registry::LockEntry { kind, created, name, .. }) = entry else { return };
+    let birth = Request { site: created, holds: Vec::new(), ..side.clone() };
+    let mut records = knowledge::announced(&[], &[birth]);
+    records.push(Record::Lock { lock: side.lock, kind, created, name });
+    records.push(Record::Notice { notice: Notice::Panic, sides: vec![side], detail: heard.line() });
+    tell(state, records, Some(finding));
+}
+
+fn tell(state: &State, records: Vec<Record>, finding: Option<&Finding>) {
+    knowledge::file_stuck(&records);
+    if output::under_cli() {
+        output::notify();
+    } else if let Some(finding) = finding {
+        let mut finding = finding.clone();
+        finding.schedule = Some(state.strategy.schedule().to_string());
+        output::print_report(&output::render(&[finding]));
+    }
+}
+
+/// The calling worker panics, where nothing can be caught: the process is about to end.
+pub(super) fn panics_for_good() {
+    if let (Some(me), Some(panicked)) = (super::own(), panics::take_last()) {
+        me.controller().worker_aborts(me.worker, panicked);
+    }
 }
 
 /// The run is over, not by the program's own doing. The calling thread has the state, and keeps it.

@@ -1,9 +1,7 @@
 //! One run after the other: the calling thread is worker 0 of each.
 
-use std::any::Any;
-use std::cell::RefCell;
-use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
-use std::sync::{Arc, Once};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lockcheck_explorer::{RunEnd, Strategy};
@@ -11,7 +9,7 @@ use lockcheck_explorer::{RunEnd, Strategy};
 use super::controller::{BoxedStrategy, Controller, Failed, Member};
 use super::pool::Pool;
 use super::seat::Seat;
-use super::{ME, Under, core, is_sent_home};
+use super::{Under, core, panics};
 use crate::rt::context::current;
 
 /// Any strategy that the threads of an exploration can hand around.
@@ -61,7 +59,7 @@ pub(crate) struct Outcome {
 /// is).
 pub(crate) fn explore(plan: Plan<'_>, body: &dyn Fn()) -> Option<Outcome> {
     let thread = current().filter(|thread| !thread.is_steered())?;
-    hear_panics();
+    panics::hear();
     let seat = Arc::new(Seat::new());
     seat.take();
     let core = core::own();
@@ -183,7 +181,7 @@ fn run(controller: &Arc<Controller>, seat: &Arc<Seat>, body: &dyn Fn()) {
     let _under = Under::control(controller, seat, 0);
     let result = catch_unwind(AssertUnwindSafe(body));
     if let Err(payload) = &result {
-        note_panic(&**payload);
+        panics::note(&**payload);
     }
     // The payload may own what the program's destructors are about.
     drop(result);
@@ -192,51 +190,4 @@ fn run(controller: &Arc<Controller>, seat: &Arc<Seat>, body: &dyn Fn()) {
     super::ended(&mut state, 0);
     controller.pass_on(state, 0, seat);
     drop(busy);
-}
-
-thread_local! {
-    /// The last panic of the calling thread: its message and place.
-    static LAST_PANIC: RefCell<Option<(String, Option<String>)>> = const { RefCell::new(None) };
-}
-
-/// Sees to it that panics under control are not printed when they happen, but told with the schedule that leads there.
-fn hear_panics() {
-    static HEAR: Once = Once::new();
-    HEAR.call_once(|| {
-        let before = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |info: &PanicHookInfo<'_>| {
-            if ME.get().is_some() {
-                let message = words(info.payload());
-                let place = info.location().map(ToString::to_string);
-                let _ = LAST_PANIC.try_with(|last| {
-                    if let Ok(mut last) = last.try_borrow_mut() {
-                        *last = Some((message, place));
-                    }
-                });
-            } else {
-                before(info);
-            }
-        }));
-    });
-}
-
-/// The worker's closure has ended by a panic.
-pub(super) fn note_panic(payload: &(dyn Any + Send)) {
-    let last = LAST_PANIC.try_with(|last| last.try_borrow_mut().ok().and_then(|mut last| last.take()));
-    if is_sent_home(payload) {
-        return;
-    }
-    let Some(me) = ME.get() else { return };
-    // A panic that somebody else's hook has heard is known by its payload only.
-    let (message, place) = last.ok().flatten().unwrap_or_else(|| (words(payload), None));
-    let busy = current().map(|thread| thread.enter());
-    me.controller().state().panicked(me.worker, message, place);
-    drop(busy);
-}
-
-/// A panic's message.
-fn words(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
-    text.unwrap_or_else(|| "a panic without a message".to_owned())
 }

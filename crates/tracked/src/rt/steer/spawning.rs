@@ -14,7 +14,7 @@ use super::controller::{Member, Obstacle, Stand};
 use super::operations::{self, Touched};
 use super::pool::{self, Make};
 use super::seat::{Job, Seat};
-use super::{Me, SentHome, is_sent_home, session};
+use super::{Me, SentHome, is_sent_home, panics};
 use crate::rt::context::{Place, Thread};
 use crate::rt::waits::{self, Wait};
 
@@ -92,7 +92,7 @@ where
     let job: Box<dyn FnOnce() + Send + 'a> = Box::new(move || {
         let result = catch_unwind(AssertUnwindSafe(f));
         if let Err(payload) = &result {
-            session::note_panic(&**payload);
+            panics::note(&**payload);
         }
         theirs.put(result);
     });

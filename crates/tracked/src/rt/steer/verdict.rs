@@ -8,26 +8,36 @@ use lockcheck_checker::finding::{CycleLink, NO_HOLD};
 use lockcheck_checker::waits::{Snapshot, Stuck, Waiting};
 use lockcheck_checker::{Code, Collection, Context, Finding, LockInfo, Tier};
 use lockcheck_events::{
-    Frame, LockId, LockKind, Mode, Site, SiteId, StackId, StuckKind, StuckThread, ThreadId,
+    Frame, LockId, LockKind, Request, Site, SiteId, StackId, StuckKind, StuckThread, ThreadId,
 };
 
 use super::controller::{Member, Obstacle, State};
+use super::panics::Panicked;
 use crate::rt::context::HeldLock;
 use crate::rt::names::Names;
 use crate::rt::{knowledge, registry};
 
 /// The finding that these workers, each before an access of the same datum, race for it.
 pub(super) fn race(state: &State, workers: &[u32]) -> Option<Finding> {
+    let sides = sides_of(state, workers).into_iter();
+    let links: Vec<CycleLink> = sides.map(|request| CycleLink { request, via: NO_HOLD }).collect();
+    (links.len() > 1).then(|| Finding::from_cycle(Code::DataRace, Tier::Confirmed, &links, &Cast(state)))
+}
+
+/// The finding that a worker's panic is.
+pub(super) fn panic(state: &State, worker: u32, heard: &Panicked) -> Option<Finding> {
+    let request = heard.side.clone()?;
+    let started = state.members[worker as usize].started.map_or(request.site, registry::site);
+    registry::register_thread(request.lock, started, name_of(state, worker));
+    let link = CycleLink { request, via: NO_HOLD };
+    let finding = Finding::from_cycle(Code::Panic, Tier::Confirmed, &[link], &Cast(state));
+    Some(finding.detailed(Some(&heard.line())))
+}
+
+/// The requests of these workers, as sides of a finding.
+pub(super) fn sides_of(state: &State, workers: &[u32]) -> Vec<Request> {
     let sides = workers.iter().filter_map(|worker| waiting(&state.members[*worker as usize]));
-    let links: Vec<CycleLink> = sides.map(|side| CycleLink { request: side.request, via: NO_HOLD }).collect();
-    if links.len() < 2 {
-        return None;
-    }
-    let mut finding = Finding::from_cycle(Code::DataRace, Tier::Confirmed, &links, &Cast(state));
-    for access in &mut finding.evidence {
-        access.action = if access.mode == Mode::Exclusive { "write" } else { "read" }.to_owned();
-    }
-    Some(finding)
+    sides.map(|side| side.request).collect()
 }
 
 /// What the controller calls a worker.
@@ -101,7 +111,8 @@ pub(super) fn locks_of(state: &State, workers: &[u32]) -> Vec<HeldLock> {
 
 /// Lets reports name the lock.
 fn register(lock: &HeldLock) {
-    registry::register_lock(lock.id, lock.kind, lock.created);
+    let (kind, created) = registry::origin(lock);
+    registry::register_lock(lock.id, kind, created);
 }
 
 /// The registry, with the workers' names of this run.

@@ -4,12 +4,13 @@
 //! Not here: what a finding is made of, see [`crate::rt::steer::verdict`].
 
 use super::*;
+use crate::rt::steer::verdict;
 
 impl State {
     /// Ends the run; whoever has not ended is sent home.
     pub(super) fn clear_up(&mut self, end: RunEnd) -> Option<Next> {
         if self.program {
-            crate::rt::steer::program::over(self, end);
+            program::over(self, end);
         }
         self.end.get_or_insert(end);
         self.phase = Phase::Clearing;
@@ -24,18 +25,19 @@ impl State {
             return;
         }
         let Some(worker) = self.first_panic.take() else { return };
-        let thread = crate::rt::steer::verdict::name_of(self, worker);
-        if let Some((message, place)) = self.members[worker as usize].panic.take() {
-            self.failure = Some(Failed::Panic { thread, message, place });
+        let thread = verdict::name_of(self, worker);
+        if let Some(heard) = self.members[worker as usize].panic.take() {
+            let Some(finding) = verdict::panic(self, worker, &heard) else { return };
+            self.failure = Some(Failed::Panic { finding: Box::new(finding), thread, heard });
             self.end.get_or_insert(RunEnd::Found);
         }
     }
 
     /// The worker ended by a panic of the program's.
-    pub(in crate::rt::steer) fn panicked(&mut self, worker: u32, message: String, place: Option<String>) {
+    pub(in crate::rt::steer) fn panicked(&mut self, worker: u32, panicked: Panicked) {
         if matches!(self.phase, Phase::Free) {
             self.first_panic.get_or_insert(worker);
-            self.members[worker as usize].panic = Some((message, place));
+            self.members[worker as usize].panic = Some(panicked);
         }
     }
 
@@ -66,21 +68,20 @@ impl State {
             return;
         };
         if std::mem::take(&mut self.race) {
-            let finding = crate::rt::steer::verdict::race(self, &suspects);
+            let finding = verdict::race(self, &suspects);
+            if self.program {
+                program::report_race(self, finding.as_ref(), &suspects);
+            }
             self.failure = finding.map(|finding| Failed::Stuck(Box::new(finding)));
             self.clear_up(RunEnd::Found);
             return;
         }
-        let stuck: Vec<Stuck> = crate::rt::steer::verdict::stuck(self, &suspects, partial);
+        let stuck: Vec<Stuck> = verdict::stuck(self, &suspects, partial);
         if let Some(stuck) = stuck.into_iter().next() {
             if self.program {
-                crate::rt::steer::program::report(
-                    self,
-                    &stuck,
-                    &crate::rt::steer::verdict::locks_of(self, &suspects),
-                );
+                program::report(self, &stuck, &verdict::locks_of(self, &suspects));
             }
-            let finding = crate::rt::steer::verdict::finding(self, &stuck);
+            let finding = verdict::finding(self, &stuck);
             self.failure = Some(Failed::Stuck(Box::new(finding)));
         }
         self.clear_up(if partial { RunEnd::Found } else { RunEnd::Deadlock });
@@ -114,7 +115,7 @@ impl State {
             // What it waits for while it unwinds will never come: it stays where it is.
             self.members[index].frozen = true;
             self.any_frozen = true;
-            let name = crate::rt::steer::verdict::name_of(self, index as u32);
+            let name = verdict::name_of(self, index as u32);
             self.notes.push(format!("{name} could not be unwound: a destructor waits for what never comes"));
         }
     }
@@ -124,7 +125,7 @@ impl State {
             if matches!(self.members[index].obstacle, Obstacle::Outside) {
                 self.members[index].frozen = true;
                 self.any_frozen = true;
-                let name = crate::rt::steer::verdict::name_of(self, index as u32);
+                let name = verdict::name_of(self, index as u32);
                 self.notes.push(format!("{name} was left in a call out of control"));
             }
         }
@@ -134,7 +135,7 @@ impl State {
         let mut text = String::from("lockcheck: the exploration waits for calls out of control:\n");
         for (index, member) in self.members.iter().enumerate() {
             if matches!(member.obstacle, Obstacle::Outside) {
-                let name = crate::rt::steer::verdict::name_of(self, index as u32);
+                let name = verdict::name_of(self, index as u32);
                 let site = member.site.map(Location::to_string).unwrap_or_default();
                 text += &format!("  {name} at {site}\n");
             }

@@ -1,0 +1,91 @@
+//! Programs that go wrong in some orders of their threads only: for `lockcheck explore`, `replay` and `confirm`, which
+//! find the order. On their own they end well, nearly always.
+
+use std::sync::{Arc, PoisonError};
+
+use tracked::cell::Shared;
+use tracked::{Event, Mutex, MutexGuard, thread};
+
+use crate::Scenario;
+use crate::threads::{lock, mutex};
+
+pub const ALL: &[Scenario] = &[
+    ("explored-assertion", assertion),
+    ("explored-panic-nobody-joins", panic_nobody_joins),
+    ("explored-panic-caught", panic_caught),
+    ("explored-race", race),
+    ("explored-exit-code", exit_code),
+];
+
+static LOG: Mutex<()> = Mutex::new(());
+
+#[track_caller]
+fn number(value: &Mutex<u32>) -> MutexGuard<'_, u32> {
+    value.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What main relies on holds unless the other is quicker.
+fn assertion() {
+    let value = Arc::new(Mutex::new(0));
+    let theirs = Arc::clone(&value);
+    let other = thread::Builder::new().name("other".to_owned());
+    let other = other.spawn(move || *number(&theirs) += 1).expect("it starts");
+    {
+        let _log = lock(&LOG);
+        assert_eq!(*number(&value), 0, "the other was quicker");
+    }
+    other.join().expect("it ends well");
+}
+
+/// A thread panics if main was quicker, and nobody ever looks at how it ended.
+fn panic_nobody_joins() {
+    struct Tells(Arc<Event>);
+    impl Drop for Tells {
+        fn drop(&mut self) {
+            self.0.set();
+        }
+    }
+    let (value, over) = (Arc::new(Mutex::new(0_u32)), Arc::new(Event::new()));
+    let (theirs, tells) = (Arc::clone(&value), Tells(Arc::clone(&over)));
+    let worker = thread::Builder::new().name("worker".to_owned());
+    let worker = worker.spawn(move || {
+        let _tells = tells;
+        let seen = *number(&theirs);
+        assert_eq!(seen, 0, "main was quicker");
+    });
+    drop(worker.expect("it starts"));
+    *number(&value) = 1;
+    over.wait();
+}
+
+/// The same, with somebody who looks, and a panic of main's own that it catches.
+fn panic_caught() {
+    let value = Arc::new(mutex());
+    let theirs = Arc::clone(&value);
+    let worker = thread::spawn(move || {
+        drop(lock(&theirs));
+        panic!("as planned");
+    });
+    assert!(worker.join().is_err());
+    assert!(std::panic::catch_unwind(|| panic!("as planned too")).is_err());
+}
+
+/// Two threads write what nothing guards.
+fn race() {
+    let data = Shared::new(0).named("data");
+    thread::scope(|scope| {
+        scope.spawn(|| data.set(1));
+        scope.spawn(|| data.set(2));
+    });
+}
+
+/// No panic, but an end that says that something went wrong.
+fn exit_code() {
+    let value = Arc::new(Mutex::new(0));
+    let theirs = Arc::clone(&value);
+    let other = thread::spawn(move || *number(&theirs) = 1);
+    if *number(&value) == 1 {
+        std::process::exit(7);
+    }
+    other.join().expect("it ends well");
+}
