@@ -28,6 +28,8 @@ use std::time::{Duration, Instant};
 use lockcheck_checker::world::{self, Ender, Family, Handle, HandleKind, Process, State, StuckSet, Thread};
 use lockcheck_events::wait_board::{self, Awaited};
 
+pub use report::standing;
+
 use handles::{Folder, Target, Wanted};
 use signals::Signals;
 use sockets::Sockets;
