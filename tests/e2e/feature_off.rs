@@ -59,6 +59,15 @@ fn the_library_s_own_tests_pass() {
     run(apart(cargo()).args(["test", "--quiet", "--offline", "-p", "tracked"]), BUILD).expect_code(0);
 }
 
+/// The same tests that the watched build passes.
+#[test]
+fn processes_work_without_being_watched() {
+    let arguments =
+        ["test", "--quiet", "--offline", "-p", "tracked", "--features", "process", "--test", "process"];
+    let ran = run(apart(cargo()).args(arguments), BUILD).expect_code(0);
+    assert!(ran.stdout.contains("test an_unknown_entry_point ... ok"), "{ran}");
+}
+
 #[test]
 fn nothing_is_pulled_in() {
     let ran =

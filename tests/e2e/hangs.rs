@@ -141,3 +141,21 @@ fn a_wait_that_is_slept_through_in_parts_is_seen_to_have_no_end() {
         assert!(frames.iter().any(|frame| contract::place(frame) == here), "{here} is not in {side}");
     }
 }
+
+/// What may go on one day is no deadlock; where it stands is said all the same, and what may make it go on.
+#[test]
+fn a_suspected_hang_says_where_everybody_stands() {
+    let arguments =
+        ["run", "programs", "--bin", "sleeps", "--hang-after", "500ms", "--message-format", "json"];
+    let report = run(lockcheck_there().args(arguments), BUILD).expect_code(3).json();
+    contract::check(&report);
+    assert_eq!((text(&report, "verdict"), list(&report, "findings").len()), ("hang", 0));
+    let source = "programs/src/bin/sleeps.rs";
+    let sleeps = format!("is in sleeps::sleeps_for_long at {}", place(source, "std::thread::sleep"));
+    let joins = place(source, ".join()");
+    let notes: Vec<&str> = list(&report, "notes").iter().filter_map(Value::as_str).collect();
+    let says = |words: &[&str]| notes.iter().any(|note| words.iter().all(|word| note.contains(word)));
+    assert!(says(&["`snoring`", &sleeps]), "{notes:?}");
+    assert!(says(&["is in sleeps::main at", &joins]), "{notes:?}");
+    assert!(says(&["still open:", "`snoring`", "waits with a timeout"]), "{notes:?}");
+}

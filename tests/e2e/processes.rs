@@ -76,7 +76,11 @@ fn a_lost_update_is_found_whatever_the_run_did() {
     assert_ne!(processes[0], processes[1]);
     for side in list(finding, "evidence") {
         let frames = list(side, "backtrace");
-        assert!(frames.iter().any(|frame| text(frame, "function") == "namespace::worker"), "{side}");
+        let functions: Vec<&str> = frames.iter().map(|frame| text(frame, "function")).collect();
+        assert!(functions.contains(&"namespace::worker"), "{side}");
+        let shown = frames.iter().filter(|frame| frame["user"] == true);
+        let mut shown = shown.map(|frame| text(frame, "function"));
+        assert!(shown.all(|function| !function.contains("__tracked_entry")), "{side}");
     }
 }
 

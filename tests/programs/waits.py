@@ -100,6 +100,36 @@ def a_socket_with_a_timeout():
     os.read(here.fileno(), 1)
 
 
+def connected():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        here = socket.create_connection(server.getsockname())
+        return here, server.accept()[0]
+
+
+def a_connection_with_a_timeout():
+    here, there = connected()
+    here.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 1000, 0))
+    here.recv(1)
+
+
+def a_connection_that_gives_up():
+    here, there = connected()
+    here.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000000)
+    while True:
+        here.send(bytes(1 << 16))
+
+
+def a_connection_whose_other_end_sleeps():
+    here, there = connected()
+    threading.Thread(target=lambda: (time.sleep(1000), there.send(b"x"))).start()
+    here.recv(1)
+
+
+def a_connection_that_is_not_accepted_yet():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        socket.create_connection(server.getsockname()).recv(1)
+
+
 def an_event_loop():
     # An interrupt from the keyboard is its way out.
     asyncio.run(asyncio.Event().wait())

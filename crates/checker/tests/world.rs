@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use lockcheck_checker::world::{
     Call, Ender, Family, Handle, HandleKind, Places, Process, State, Thread, Wait, decide, finding, lines,
-    stuck,
+    openings, stuck,
 };
 use lockcheck_events::{Frame, Site};
 use proptest::prelude::*;
@@ -81,6 +81,29 @@ impl Building {
             found.iter().map(|set| (&set.core[..], &set.behind[..])).collect();
         assert_eq!(found, sets);
     }
+}
+
+#[test]
+fn what_keeps_the_world_open_is_said_once_for_each_reason() {
+    let mut family = Building::default()
+        .process(None, &[reader(1)])
+        .reads(1)
+        .process(Some(0), &[])
+        .futex()
+        .runs()
+        .runs()
+        .process(Some(0), &[])
+        .futex()
+        .0;
+    family.outside.insert(writer(1));
+    family.processes[2].stirred_by = Some("has a timer");
+    let expected = [
+        "still open: process 100 (`program`): thread `t` (1000) waits for what somebody outside has the other end of",
+        "still open: process 101 (`program`): 2 threads, each of which runs",
+        "still open: process 102 (`program`) has a timer",
+    ];
+    assert_eq!(openings(&family), expected);
+    assert!(openings(&Building::default().process(None, &[]).futex().0).is_empty());
 }
 
 #[test]

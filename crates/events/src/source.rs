@@ -409,7 +409,7 @@ fn function_crate(function: &str) -> Option<&str> {
     after.unwrap_or(&rest[end..]).starts_with("::").then_some(&rest[..end])
 }
 
-/// What runs before `main` and before a thread's closure, wherever debug information puts it.
+/// What runs before `main`, before a thread's closure and before a process's entry point, wherever debug information puts it.
 fn is_start_up(function: &str) -> bool {
     const SYMBOLS: &[&str] = &["_start", "main", "clone", "clone3", "start_thread", "thread_start"];
     function.contains("__rust_begin_short_backtrace")
@@ -417,6 +417,8 @@ fn is_start_up(function: &str) -> bool {
         || function.contains("lang_start")
         || function.starts_with("__libc_start")
         || function.starts_with("__scrt_")
+        // What `#[tracked::process::entry]` puts beside the user's function, at the user's line.
+        || function.ends_with("::__tracked_entry")
         || SYMBOLS.contains(&function)
 }
 

@@ -41,8 +41,9 @@ const KILL_AGAIN: Duration = Duration::from_millis(5);
 pub enum Event {
     /// The family has sent a datagram: there is something new in its traces.
     Notified,
-    /// No thread of the family has run for as long as the caller named.
-    Standstill(Vec<Task>),
+    /// No thread of the family has run for as long as the caller named. Who was there, and why one of them may go on all
+    /// the same.
+    Standstill(Vec<Task>, Vec<String>),
     /// Part of the family can never move again.
     Closed(Box<Closed>),
 }
@@ -177,7 +178,7 @@ impl Watch {
                 self.end_now();
             }
             if let Some(tasks) = self.standing_still()
-                && on_event(Event::Standstill(tasks)) == Action::End
+                && on_event(Event::Standstill(tasks, self.world.why_open())) == Action::End
             {
                 self.end_now();
             }

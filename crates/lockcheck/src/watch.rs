@@ -18,13 +18,13 @@ use crate::config::{Judgement, Style};
 use crate::error::{CliError, Result};
 use crate::event_trace::Rules;
 use crate::exit::Exit;
-use crate::family;
+use crate::family::{self, Task};
 use crate::outcome::{self, Facts};
 use crate::output;
 use crate::process::{self, Action, Ended, Event};
 use crate::symbols::Symbols;
 use crate::traces::{self, Traces};
-use crate::world::{Closed, World};
+use crate::world::{self, Closed, World};
 
 /// The name of the socket in the folder of traces.
 const NOTIFY: &str = "notify";
@@ -161,7 +161,7 @@ pub fn watch(
     };
     let mut on_event = |event| match event {
         Event::Notified => run.look(&folder),
-        Event::Standstill(tasks) => run.stands_still(&folder, &family::describe(&tasks)),
+        Event::Standstill(tasks, open) => run.stands_still(&folder, &tasks, open),
         Event::Closed(closed) => run.is_closed(&folder, &closed),
     };
     let world = World::new(&folder.path);
@@ -194,14 +194,20 @@ impl Run<'_> {
         self.report_early(&traces)
     }
 
-    fn stands_still(&mut self, folder: &TraceFolder, lines: &[String]) -> Action {
+    fn stands_still(&mut self, folder: &TraceFolder, tasks: &[Task], open: Vec<String>) -> Action {
         let after = self.job.hang_after.unwrap_or_default().as_secs_f64();
         self.notes.push(format!(
             "suspected hang: no thread of the program has run for {after} s; something might still end its waits, so \
              that it is not known to be a deadlock"
         ));
-        self.notes.extend(lines.iter().cloned());
-        self.report_early(&folder.read().unwrap_or_default())
+        self.notes.extend(family::describe(tasks));
+        let traces = folder.read().unwrap_or_default();
+        if self.job.on_deadlock == OnDeadlock::Kill {
+            let sources = traces.sources(self.job.hints.iter().cloned());
+            self.notes.extend(world::standing(tasks, &sources, &self.symbols));
+        }
+        self.notes.extend(open);
+        self.report_early(&traces)
     }
 
     /// Part of the family can never move again, seen from outside. A process that has said so by itself knows more.

@@ -18,14 +18,15 @@ pub(crate) fn expand(arguments: Tokens, item: Tokens) -> syn::Result<Tokens> {
         #function
 
         const _: () = {
-            fn run(
+            // Reports leave a function of this name out of stacks.
+            fn __tracked_entry(
                 arguments: ::tracked::process::__private::Arguments<'_>,
             ) -> ::core::result::Result<::std::vec::Vec<u8>, ::tracked::process::__private::Failed> {
                 let (#(#values,)*): (#(#types,)*) = arguments.decode()?;
                 ::tracked::process::__private::encode(&#name(#(#values),*))
             }
             ::tracked::process::__private::submit! {
-                ::tracked::process::__private::Entry::new(|| ::core::any::type_name_of_val(&#name), run)
+                ::tracked::process::__private::Entry::new(|| ::core::any::type_name_of_val(&#name), __tracked_entry)
             }
         };
     })

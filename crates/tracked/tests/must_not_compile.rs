@@ -10,6 +10,8 @@ fn what_must_not_compile_does_not() {
     cases.compile_fail("tests/must_not_compile/std/*.rs");
     #[cfg(feature = "process")]
     cases.compile_fail("tests/must_not_compile/vocabulary/*.rs");
+    #[cfg(all(feature = "process", target_os = "linux"))]
+    cases.compile_fail("tests/must_not_compile/process/*.rs");
     #[cfg(all(feature = "parking_lot_0_12", not(feature = "send_guard")))]
     cases.compile_fail("tests/must_not_compile/parking_lot_0_12/*.rs");
 }

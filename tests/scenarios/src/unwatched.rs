@@ -3,8 +3,8 @@
 
 use std::io::Read;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::sync::mpsc::channel;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tracked::{Condvar, Event, Mutex};
@@ -18,6 +18,7 @@ pub const ALL: &[Scenario] = &[
     ("event-under-an-unwatched-join-with-a-lock", event_under_an_unwatched_join_with_a_lock),
     ("event-set-after-an-unwatched-timed-wait", event_set_after_an_unwatched_timed_wait),
     ("event-set-after-a-child-has-spoken", event_set_after_a_child_has_spoken),
+    ("event-set-after-a-signal", event_set_after_a_signal),
 ];
 
 /// Makes the calling thread known.
@@ -94,4 +95,27 @@ fn event_set_after_a_child_has_spoken() {
     child.wait().expect("it is ours");
     event.set();
     let _ = waiter.join();
+}
+
+/// Only a handler can wake the one who sets it.
+fn event_set_after_a_signal() {
+    static MAIN: OnceLock<std::thread::Thread> = OnceLock::new();
+    extern "C" fn wake(_: libc::c_int) {
+        if let Some(main) = MAIN.get() {
+            main.unpark();
+        }
+    }
+    become_known();
+    MAIN.get_or_init(std::thread::current);
+    // SAFETY: the handler stores to one word and wakes whoever sleeps on it.
+    unsafe { libc::signal(libc::SIGUSR1, wake as *const () as libc::sighandler_t) };
+    let event = Arc::new(Event::new());
+    let awaited = event.clone();
+    let waiter = std::thread::spawn(move || awaited.wait());
+    let kill = format!("sleep 0.7; kill -USR1 {}", std::process::id());
+    let mut child = Command::new("sh").args(["-c", &kill]).spawn().expect("there is a shell");
+    std::thread::park();
+    event.set();
+    let _ = waiter.join();
+    child.wait().expect("it is ours");
 }

@@ -147,6 +147,7 @@ const MATRIX: &[(&str, Due)] = &[
     ("event-under-an-unwatched-join-with-a-lock", actual(STUCK, 1)),
     ("event-set-after-an-unwatched-timed-wait", Nothing),
     ("event-set-after-a-child-has-spoken", Nothing),
+    ("event-set-after-a-signal", Nothing),
     ("event-set-after-a-timed-wait", Nothing),
     ("event-set-by-an-unwatched-thread", Nothing),
     ("event-set-by-a-reader", Nothing),

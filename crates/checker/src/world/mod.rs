@@ -16,7 +16,7 @@ mod decide;
 mod words;
 
 pub use decide::{StuckSet, decide, stuck};
-pub use words::{EVIDENCE_MAX, Places, finding, lines};
+pub use words::{EVIDENCE_MAX, Places, finding, lines, openings};
 
 use std::collections::BTreeSet;
 

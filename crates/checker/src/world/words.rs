@@ -236,6 +236,51 @@ pub fn lines(family: &Family, set: &StuckSet) -> Vec<String> {
     lines
 }
 
+/// What keeps the world open: processes that may be stirred, threads that may move by themselves, and those whose waits
+/// somebody outside can end. Threads of a process with the same reason share a line.
+pub fn openings(family: &Family) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (index, process) in family.processes.iter().enumerate() {
+        let name = process_name(family, index);
+        lines.extend(process.stirred_by.map(|reason| format!("still open: {name} {reason}")));
+        let mut reasons: BTreeMap<&str, Vec<&Thread>> = BTreeMap::new();
+        for thread in family.threads.iter().filter(|thread| thread.process == index) {
+            if let Some(reason) = opening(family, thread) {
+                reasons.entry(reason).or_default().push(thread);
+            }
+        }
+        lines.extend(reasons.into_iter().map(|(reason, threads)| match threads[..] {
+            [Thread { name: thread, tid, .. }] => {
+                format!("still open: {name}: {} ({tid}) {reason}", thread_label(thread))
+            }
+            _ => format!("still open: {name}: {} threads, each of which {reason}", threads.len()),
+        }));
+    }
+    let all = lines.len();
+    lines.truncate(LINES_MAX);
+    if all > LINES_MAX {
+        lines.push(format!("still open: {} more such reasons", all - LINES_MAX));
+    }
+    lines
+}
+
+/// Why a thread may go on without anybody of the family.
+fn opening(family: &Family, thread: &Thread) -> Option<&'static str> {
+    match &thread.state {
+        State::Moves(reason) => Some(reason),
+        State::Waits(wait) => {
+            let is_outside = |ender: &super::Ender| match ender {
+                super::Ender::Holder(handle) => family.outside.contains(handle),
+                _ => false,
+            };
+            wait.enders
+                .iter()
+                .any(is_outside)
+                .then_some("waits for what somebody outside has the other end of")
+        }
+    }
+}
+
 /// `process 17 (`python3 x.py`): thread 18 (`python3`) writes to pipe [33], which process 16 reads from`.
 fn line(family: &Family, thread: ThreadIndex) -> String {
     let Thread { process, tid, name, .. } = &family.threads[thread];

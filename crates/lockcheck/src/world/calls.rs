@@ -67,6 +67,11 @@ impl Line {
 const RUNS: State = State::Moves("runs");
 const TIMED: State = State::Moves("waits with a timeout");
 const OPEN: State = State::Moves("waits for something outside of the program");
+const NAMED: State = State::Moves("waits for memory that has a name, by which anybody can have it");
+const SYSTEM_V: State =
+    State::Moves("waits for a semaphore or a message of System V's, which anybody can have");
+const FROM_ANYBODY: State = State::Moves("waits for a connection, which anybody can make");
+const OPENS: State = State::Moves("opens what anybody else can open, as a pipe that has a name");
 const UNKNOWN: State = State::Moves("is in a call that is not understood");
 const HIDDEN: State = State::Moves("may not be looked at");
 
@@ -121,7 +126,17 @@ impl Process<'_> {
                 self.file_lock(fd)
             }
             libc::SYS_nanosleep | libc::SYS_clock_nanosleep | libc::SYS_restart_syscall => TIMED,
-            libc::SYS_accept | libc::SYS_accept4 | libc::SYS_connect => OPEN,
+            libc::SYS_accept | libc::SYS_accept4 => FROM_ANYBODY,
+            libc::SYS_connect => OPEN,
+            libc::SYS_openat => OPENS,
+            libc::SYS_msgrcv | libc::SYS_msgsnd | libc::SYS_semop => SYSTEM_V,
+            libc::SYS_semtimedop => {
+                if fourth == 0 {
+                    SYSTEM_V
+                } else {
+                    TIMED
+                }
+            }
             number => self.older_call(number, arguments),
         }
     }
@@ -138,6 +153,7 @@ impl Process<'_> {
             libc::SYS_epoll_wait if (fourth as i32) >= 0 => TIMED,
             libc::SYS_epoll_wait => self.epoll(first as i32, 0),
             libc::SYS_pause => self.awaits_signals(0),
+            libc::SYS_open => OPENS,
             _ => UNKNOWN,
         }
     }
@@ -174,7 +190,7 @@ impl Process<'_> {
         match mapping.handle() {
             // Memory that only this process sees: `pthread_join` waits so.
             None => waits(Call::Futex(address), vec![Ender::Process(self.index)]),
-            Some(_) if mapping.has_name() => OPEN,
+            Some(_) if mapping.has_name() => NAMED,
             Some(_) if !is_plain_memory(&mapping.path) => UNKNOWN,
             Some(handle) => waits(Call::SharedFutex(handle), vec![Ender::Holder(handle)]),
         }
@@ -215,6 +231,9 @@ impl Process<'_> {
             // Another thread may also shut the near end down.
             Target::Socket(inode) => {
                 let peer = self.sockets.peer(inode)?;
+                if self.sockets.is_tcp(inode) && !self.sockets.never_times_out(self.pid, fd) {
+                    return None;
+                }
                 vec![Ender::Holder(handles::socket(peer)), Ender::Holder(handles::socket(inode))]
             }
             Target::EventFd => vec![Ender::Holder(handles::counter(&self.folder, fd))],

@@ -28,6 +28,8 @@ use std::time::{Duration, Instant};
 use lockcheck_checker::world::{self, Ender, Family, Handle, HandleKind, Process, State, StuckSet, Thread};
 use lockcheck_events::wait_board::{self, Awaited};
 
+pub use report::standing;
+
 use handles::{Folder, Target, Wanted};
 use signals::Signals;
 use sockets::Sockets;
@@ -44,6 +46,9 @@ const STILL_SAMPLES: u32 = 3;
 /// After a look without result, the same picture is looked at again after this, then twice as long, up to the longest.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 const LOOK_AGAIN_MAX: Duration = Duration::from_secs(8);
+/// How long a process that watches itself is given to tell by itself that it stands still: longer than its threads sleep
+/// between two looks.
+const BY_ITSELF: Duration = Duration::from_secs(4);
 /// The variable by which a family knows its own watcher.
 const OWN_FOLDER: &str = "LOCKCHECK_OUT=";
 
@@ -71,8 +76,8 @@ pub struct World {
     still: BTreeMap<i32, u32>,
     /// The picture that was looked at, when to do so again, and the pause after that.
     looked: Option<(Picture, Instant, Duration)>,
-    /// What the last look found stuck.
-    suspects: Vec<Suspect>,
+    /// What the last look found stuck, each since when.
+    suspects: Vec<(Suspect, Instant)>,
     /// What was told already.
     told: Vec<Suspect>,
     /// Processor time that has not been rested from yet.
@@ -107,6 +112,16 @@ impl World {
     /// Whether the system did not let us see what threads wait for.
     pub fn is_blind(&self) -> bool {
         self.blind
+    }
+
+    /// Why somebody may still move although all stand still, line by line.
+    pub fn why_open(&self) -> Vec<String> {
+        let mut seen = tasks::family(self.root);
+        let for_good = believe(&self.folder, &mut seen);
+        let picture: Picture = seen.iter().map(|(pid, seen)| (*pid, Some(seen.clone()))).collect();
+        let mut family = describe(&seen, &picture, &self.folder, &for_good);
+        look_outside(&mut family, &seen);
+        world::openings(&family)
     }
 
     /// Has the number of the wait stand for the progress of threads that say that they wait for good.
@@ -166,14 +181,14 @@ impl World {
         };
         let closed = self.closed(&picture);
         // A suspicion is looked into with the next sample.
-        let confirmed = self.confirm(&closed, &picture);
+        let confirmed = self.confirm(&closed, &picture, now);
         let again = if self.suspects.is_empty() { now + pause } else { now };
         self.looked = Some((picture, again, pause));
         confirmed
     }
 
     /// The stuck sets that were there at the last look too and have not been told.
-    fn confirm(&mut self, closed: &Closed, picture: &Picture) -> Option<Closed> {
+    fn confirm(&mut self, closed: &Closed, picture: &Picture, now: Instant) -> Option<Closed> {
         let suspect = |set: &StuckSet| -> Suspect {
             let threads = set.core.iter().map(|&thread| &closed.family.threads[thread]);
             let with_progress = threads.filter_map(|thread| {
@@ -183,21 +198,38 @@ impl World {
             });
             with_progress.collect()
         };
-        let suspects: Vec<Suspect> = closed.sets.iter().map(suspect).collect();
-        let is_certain = |(_, suspect): &(&StuckSet, &Suspect)| {
-            self.suspects.contains(*suspect) && !self.told.contains(*suspect)
-        };
-        let pairs = closed.sets.iter().zip(&suspects).filter(is_certain);
-        let sets: Vec<StuckSet> = pairs.map(|(set, _)| set.clone()).collect();
-        let new = suspects.iter().filter(|suspect| !self.told.contains(suspect));
-        let (certain, suspected) = new.cloned().partition(|suspect| self.suspects.contains(suspect));
-        self.suspects = suspected;
-        self.told.extend::<Vec<Suspect>>(certain);
+        let (mut sets, mut suspects) = (Vec::new(), Vec::new());
+        for set in &closed.sets {
+            let suspect = suspect(set);
+            if self.told.contains(&suspect) {
+                continue;
+            }
+            let known = self.suspects.iter().find(|(known, _)| *known == suspect);
+            let since = known.map_or(now, |(_, since)| *since);
+            let patience = if self.may_tell(&closed.family, set) { BY_ITSELF } else { Duration::ZERO };
+            if known.is_some() && now >= since + patience {
+                sets.push(set.clone());
+                self.told.push(suspect);
+            } else {
+                suspects.push((suspect, since));
+            }
+        }
+        self.suspects = suspects;
         (!sets.is_empty()).then(|| Closed {
             stacks: stacks_of(&closed.family, &sets),
             family: closed.family.clone(),
             sets,
         })
+    }
+
+    /// Whether the process is about to say by itself that it stands still, and will know more of it: all its threads
+    /// wait for each other, and one of them looks for that now and then.
+    fn may_tell(&self, family: &Family, set: &StuckSet) -> bool {
+        let threads = || set.core.iter().map(|&thread| &family.threads[thread]);
+        let own = |thread: &Thread| threads().all(|other| other.process == thread.process);
+        let by_futex = |thread: &Thread| matches!(&thread.state, State::Waits(wait) if matches!(wait.call, world::Call::Futex(_)));
+        threads().all(|thread| own(thread) && by_futex(thread))
+            && threads().any(|thread| self.for_good.contains(&thread.tid))
     }
 
     /// What the processes that stand still wait for, and what follows.
@@ -548,6 +580,10 @@ mod tests {
         a_child_that_sleeps
         a_connection
         a_connection_in_a_thread
+        a_connection_that_gives_up
+        a_connection_that_is_not_accepted_yet
+        a_connection_whose_other_end_sleeps
+        a_connection_with_a_timeout
         a_lock_with_a_timeout
         a_named_pipe
         a_polled_input

@@ -1,7 +1,8 @@
-//! Which sockets of this system are connected to which, asked of the kernel (`unix_diag`). Only sockets between
-//! processes of one system are known; for any other, the other end is the world.
+//! Which sockets of this system are connected to which, asked of the kernel: `unix_diag`, and the table of TCP
+//! connections (`/proc/net/tcp`), in which both ends of one that does not leave the system stand, each as the other's
+//! mirror image. Only sockets between processes of one system are known; for any other, the other end is the world.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rustix::net::netlink::{self, SocketAddrNetlink};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
@@ -27,6 +28,8 @@ const ATTRIBUTE: usize = 4;
 pub struct Sockets {
     /// For each socket that only one other can send to, that one. Both by inode.
     peers: BTreeMap<u64, u64>,
+    /// Those of them that are TCP's.
+    tcp: BTreeSet<u64>,
 }
 
 impl Sockets {
@@ -35,7 +38,30 @@ impl Sockets {
         let mut sockets = Sockets::default();
         // Half an answer would not be wrong, only less.
         let _ = sockets.ask();
+        // Of the namespace that this process is in: a connection in another one has numbers that are not known here.
+        let table = |name: &str| std::fs::read_to_string(format!("/proc/thread-self/net/{name}"));
+        sockets.pair(&[table("tcp").unwrap_or_default(), table("tcp6").unwrap_or_default()].concat());
         sockets
+    }
+
+    /// Whether the socket is one whose connection has an end of its own if nobody answers.
+    pub fn is_tcp(&self, inode: u64) -> bool {
+        self.tcp.contains(&inode)
+    }
+
+    /// Finds the connections whose two ends are both in the table.
+    fn pair(&mut self, table: &str) {
+        let mut ends: BTreeMap<(String, String), Vec<u64>> = BTreeMap::new();
+        for connection in table.lines().filter_map(Connection::parse) {
+            ends.entry((connection.here, connection.there)).or_default().push(connection.inode);
+        }
+        for ((here, there), inodes) in &ends {
+            let mirror = ends.get(&(there.clone(), here.clone()));
+            if let ([inode], Some([peer])) = (&inodes[..], mirror.map(|mirror| &mirror[..])) {
+                self.peers.insert(*inode, *peer);
+                self.tcp.insert(*inode);
+            }
+        }
     }
 
     /// The other end of a socket, if there is exactly one and it is known.
@@ -51,9 +77,12 @@ impl Sockets {
             let process = rustix::process::pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()).ok()?;
             // The copy is ours for a moment: nothing but this question is done with it.
             let copy = rustix::process::pidfd_getfd(process, fd, PidfdGetfdFlags::empty()).ok()?;
-            Some((socket_timeout(&copy, Timeout::Recv).ok()?, socket_timeout(&copy, Timeout::Send).ok()?))
+            // Other sockets than TCP's have none.
+            let unanswered = rustix::net::sockopt::tcp_user_timeout(&copy).unwrap_or(0);
+            let timeouts = [Timeout::Recv, Timeout::Send].map(|which| socket_timeout(&copy, which));
+            Some((unanswered, timeouts.map(|timeout| timeout.ok())))
         };
-        timeout() == Some((None, None))
+        timeout() == Some((0, [Some(None), Some(None)]))
     }
 
     fn ask(&mut self) -> rustix::io::Result<()> {
@@ -113,6 +142,31 @@ impl Sockets {
     }
 }
 
+/// An end of a TCP connection on which nothing is under way.
+#[derive(PartialEq, Eq, Debug)]
+struct Connection {
+    here: String,
+    there: String,
+    inode: u64,
+}
+
+impl Connection {
+    /// `sl local remote state tx:rx timer:when retransmits uid timeout inode ...`.
+    fn parse(line: &str) -> Option<Connection> {
+        const ESTABLISHED: &str = "01";
+        /// The timer waits for an answer to data that was sent: what comes of it is not known yet.
+        const RETRANSMITS: &str = "01";
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [_, here, there, ESTABLISHED, _, timer, _, _, _, inode, ..] = words[..] else { return None };
+        let (timer, _) = timer.split_once(':')?;
+        // A connection that nobody has accepted yet has no inode.
+        let inode = inode.parse().ok().filter(|&inode| inode != 0 && timer != RETRANSMITS)?;
+        // An address of version 4 that a socket of version 6 has.
+        let plain = |address: &str| address.trim_start_matches("0000000000000000FFFF0000").to_owned();
+        Some(Connection { here: plain(here), there: plain(there), inode })
+    }
+}
+
 /// `nlmsghdr` and `unix_diag_req`: all sockets, with names and peers.
 fn request() -> Vec<u8> {
     let body: usize = 24;
@@ -140,6 +194,7 @@ fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod tests {
+    use std::net::{TcpListener, TcpStream};
     use std::os::fd::AsRawFd;
     use std::os::unix::net::{UnixDatagram, UnixStream};
     use std::time::Duration;
@@ -164,6 +219,47 @@ mod tests {
         assert_eq!(sockets.peer(inode(&other)), Some(inode(&one)));
         assert_eq!(sockets.peer(inode(&left)), Some(inode(&right)));
         assert_eq!(sockets.peer(inode(&lonely)), None);
+    }
+
+    #[test]
+    fn the_two_ends_of_a_connection_know_each_other() {
+        for address in ["127.0.0.1:0", "[::1]:0"] {
+            let Ok(listener) = TcpListener::bind(address) else { continue };
+            let there = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            assert_eq!(Sockets::read().peer(inode(&there)), None, "nobody has accepted it yet");
+            let (here, _) = listener.accept().unwrap();
+            let sockets = Sockets::read();
+            assert_eq!(sockets.peer(inode(&here)), Some(inode(&there)), "{address}");
+            assert_eq!(sockets.peer(inode(&there)), Some(inode(&here)), "{address}");
+            assert!(sockets.is_tcp(inode(&here)) && !sockets.is_tcp(inode(&listener)));
+            assert_eq!(sockets.peer(inode(&listener)), None);
+        }
+    }
+
+    #[test]
+    fn ends_are_paired_where_each_is_the_other_s_only_mirror_image() {
+        let line = |here: &str, there: &str, state: &str, timer: &str, inode: u64| {
+            format!("   1: {here} {there} {state} 0:0 {timer}:0 0 0 0 {inode} 1 0 20 4 1 91 -1\n")
+        };
+        let (a, b) = ("0100007F:1F90", "0100007F:BF9C");
+        let mapped = "0000000000000000FFFF00000100007F:BF9C";
+        let peers = |table: &[String]| {
+            let mut sockets = Sockets::default();
+            sockets.pair(&table.concat());
+            sockets.peers.into_iter().collect::<Vec<_>>()
+        };
+        assert_eq!(peers(&[line(a, b, "01", "00", 7), line(b, a, "01", "04", 8)]), [(7, 8), (8, 7)]);
+        assert_eq!(
+            peers(&[line(a, mapped, "01", "02", 7), line(mapped, a, "01", "00", 8)]),
+            [(7, 8), (8, 7)]
+        );
+        let none: [(u64, u64); 0] = [];
+        assert_eq!(peers(&[line(a, b, "01", "00", 7), line(b, a, "01", "01", 8)]), none, "data is under way");
+        assert_eq!(peers(&[line(a, b, "01", "00", 7), line(b, a, "08", "00", 8)]), none, "it was closed");
+        assert_eq!(peers(&[line(a, b, "01", "00", 7), line(b, a, "01", "00", 0)]), none, "not accepted");
+        let twice = [line(a, b, "01", "00", 7), line(b, a, "01", "00", 8), line(b, a, "01", "00", 9)];
+        assert_eq!(peers(&twice), none, "two namespaces");
+        assert_eq!(peers(&["  sl  local_address rem_address\n".to_owned(), "x".to_owned()]), none);
     }
 
     #[test]

@@ -139,6 +139,7 @@ fn a_standstill_is_a_hang_where_it_is_asked_for() {
         notes.contains("no thread of the program has run for 0.2 s") && notes.contains("waits in"),
         "{notes}"
     );
+    assert!(notes.contains("still open: process") && notes.contains("somebody outside"), "{notes}");
 }
 
 #[test]

@@ -76,6 +76,11 @@ fn both_ends_of_a_pipe_receive_first() {
 }
 
 #[test]
+fn both_ends_of_a_connection_receive_first() {
+    expect("both_receive_first_over_tcp.py", "cross-process-deadlock", &[(0, "recv"), (1, "recv")]);
+}
+
+#[test]
 fn locks_that_processes_share() {
     let expected = [(0, "join"), (1, "wait"), (2, "wait")];
     expect("locks_across_processes.py", "cross-process-deadlock", &expected);

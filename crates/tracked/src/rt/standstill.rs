@@ -9,11 +9,12 @@
 //! | a thread that keeps vigil | compares two looks; if nothing has moved between them, the world stands still |
 //! | a thread that has been parked for long, while one that is known seems not to wait | keeps vigil for two looks: the other may wait where nobody watches, as in `std::thread::join` |
 //!
-//! So nobody polls: a look is taken by a thread that waits anyway, in place of sleeping on, and only for a bounded time
-//! after something has happened, or each time that its wait has become twice as long. A wait that ends within the first
-//! moment costs a look at the others' wait slots and nothing else. One thread keeps vigil at a time ([`ON_WATCH`]): its
-//! own sleep has an end, for which the others would not take it for stuck. All looks of the second kind together take
-//! at most one part in [`REST`] of one processor.
+//! No thread is there to poll: a look is taken by a thread that waits anyway, in place of sleeping on, and only for a bounded time
+//! after something has happened, or, rarely, when it has been parked for long: each time that its wait has become twice
+//! as long, and later every [`SLEEP_MAX`], or as often as all parked threads together come to [`WAKES`] a second. A wait
+//! that ends within the first moment costs a look at the others' wait slots and nothing else. One thread keeps vigil at a
+//! time ([`ON_WATCH`]): its own sleep has an end, for which the others would not take it for stuck. All looks of the
+//! second kind together take at most one part in [`REST`] of one processor.
 //!
 //! **Why two equal looks are enough.** A look finds all of the kernel's threads of this process asleep on futexes
 //! without a timeout, but for the one who looks, and those whose published wait has none and is only slept through in
@@ -21,9 +22,11 @@
 //! in the second (the kernel counts how often a thread goes to sleep), then there was a moment between the two in
 //! which all slept, and who could have woken one of them was asleep himself. The published waits say what for.
 //!
-//! What stays possible is said as a doubt, and the finding is only a likely one: a signal handler, another process
+//! What stays possible is said as a doubt, and the finding is only a likely one, or none where some thread that is known
+//! has published no wait: a signal handler, another process
 //! that shares the futex, the test harness's own thread (asleep with a timeout, to say that a test takes long).
-//! A thread that sleeps in any other system call, or runs, can do anything: then nothing is said.
+//! A thread that sleeps in any other system call, or runs, can do anything, and so can a timer or an alarm of the process's:
+//! then nothing is said.
 //!
 //! Linux only, see [`super::tasks`].
 
@@ -36,7 +39,7 @@ use lockcheck_events::wait_board::Awaited;
 use lockcheck_events::{StuckKind, ThreadId};
 
 use super::context::{Thread, current_if_known};
-use super::waits::{self, Scene, WaitSlot, everybody_waits};
+use super::waits::{self, Scene, WaitSlot, everybody_waits, known_threads};
 use super::{board, family, lifecycle, reaction, registry, tasks};
 use crate::base::park::Parker;
 
@@ -47,6 +50,10 @@ const LOOKS: u32 = 11;
 
 /// How long a thread is parked before it looks whether one that seems not to wait does so where nobody watches.
 const PATIENCE: Duration = Duration::from_millis(100);
+/// The longest part of a long sleep, where few threads are parked.
+const SLEEP_MAX: Duration = Duration::from_secs(2);
+/// How often a second all that are parked may look up together, at most.
+const WAKES: u32 = 20;
 /// How many times as long as such a look took nobody takes another one.
 const REST: u32 = 100;
 
@@ -71,7 +78,7 @@ pub(crate) struct Vigil {
     patience: Option<Patience>,
 }
 
-/// A thread that is parked without a timeout sleeps in parts, each as long as all before it.
+/// A thread that is parked without a timeout sleeps in parts, each as long as all before it, up to a limit.
 struct Patience {
     next: Instant,
     slept: Duration,
@@ -151,8 +158,14 @@ impl Vigil {
     /// A part of a long sleep is over. Whether the thread is on watch from here on.
     fn loses_patience(&mut self) -> bool {
         let (Some(patience), Some(thread)) = (&mut self.patience, waiting()) else { return false };
-        patience.next = Instant::now() + patience.slept;
-        patience.slept *= 2;
+        let now = Instant::now();
+        patience.next = now + patience.slept;
+        patience.slept =
+            (patience.slept * 2).min(SLEEP_MAX.max(Duration::from_secs(1) * known_threads() / WAKES));
+        if let Some(rest) = rests_for(now) {
+            // Somebody has just looked, and it was dear.
+            patience.next = now + rest.min(patience.slept);
+        }
         let _busy = thread.enter();
         // One that may have to panic is not there for good.
         if patience._posted.is_none() && !reaction::may_give_way(thread.id()) {
@@ -265,7 +278,7 @@ impl Watch {
     /// Goes on watch for two looks, although somebody seems not to wait.
     fn look_for_strays(thread: &'static Thread) -> Option<Watch> {
         let now = Instant::now();
-        if since_the_first(now) < RESTS_UNTIL.load(Ordering::Relaxed)
+        if rests_for(now).is_some()
             || ON_WATCH.compare_exchange(0, thread.slot(), Ordering::SeqCst, Ordering::SeqCst).is_err()
         {
             return None;
@@ -280,7 +293,9 @@ impl Watch {
             return Outlook::Over;
         }
         let began = Instant::now();
-        let look = Look::take(self.thread);
+        // Somebody who may wake one that nobody watches is a reason to say nothing.
+        let is_believed = |look: &Look| look.doubt.is_none_or(|doubt| doubt == HARNESS);
+        let look = Look::take(self.thread).filter(is_believed);
         let now = Instant::now();
         let rest = since_the_first(now + (now - began) * REST);
         RESTS_UNTIL.fetch_max(rest, Ordering::Relaxed);
@@ -357,6 +372,12 @@ impl Drop for Watch {
         // Pairs with the fence of `go_on`, see `ON_WATCH`.
         fence(Ordering::SeqCst);
     }
+}
+
+/// For how long nobody is to look for waits that are not watched.
+fn rests_for(now: Instant) -> Option<Duration> {
+    let left = RESTS_UNTIL.load(Ordering::Relaxed).checked_sub(since_the_first(now))?;
+    (left > 0).then(|| Duration::from_millis(left))
 }
 
 /// Milliseconds since the first call.
@@ -446,6 +467,9 @@ impl Look {
                 look.doubt = look.doubt.or(Some("another process can"));
             }
             look.tasks.push((task, if is_known { 0 } else { asleep.switches }));
+        }
+        if tasks::has_timer() {
+            return None;
         }
         look.tasks.sort_unstable();
         // Every published wait is that of a thread that is there.

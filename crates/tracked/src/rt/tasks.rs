@@ -77,6 +77,23 @@ pub(crate) fn handles_signals() -> bool {
     caught.is_none_or(|caught| caught & !own != 0)
 }
 
+/// Whether a timer of the process's is running: an alarm, or one that `timer_create` has made. What it does when it runs
+/// out, nobody can know.
+#[cfg(target_os = "linux")]
+pub(crate) fn has_timer() -> bool {
+    // SAFETY: zeros are a value of it.
+    let mut alarm: libc::itimerval = unsafe { std::mem::zeroed() };
+    // SAFETY: the kernel fills in the value that is given.
+    let known = unsafe { libc::getitimer(libc::ITIMER_REAL, &raw mut alarm) } == 0;
+    let is_set = alarm.it_value.tv_sec != 0 || alarm.it_value.tv_usec != 0;
+    !known || is_set || std::fs::read("/proc/self/timers").is_ok_and(|timers| !timers.is_empty())
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn has_timer() -> bool {
+    true
+}
+
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn all() -> Option<Vec<u32>> {
     None
@@ -111,6 +128,17 @@ mod tests {
         assert_eq!(futex_wait("running\n", &[]), None);
         assert_eq!(futex_wait("0 0x4 0x7f 0x20 0x0 0x0 0x0 0x1 0x2\n", &[]), None);
         assert_eq!(futex_wait("", &[]), None);
+    }
+
+    #[test]
+    fn an_alarm_is_seen_until_it_is_taken_back() {
+        assert!(!has_timer());
+        // SAFETY: takes a number. Nobody here lives to hear of it.
+        unsafe { libc::alarm(100_000) };
+        assert!(has_timer());
+        // SAFETY: takes a number.
+        assert!(unsafe { libc::alarm(0) } > 0);
+        assert!(!has_timer());
     }
 
     #[test]

@@ -61,6 +61,11 @@ pub(crate) fn everybody_waits(but: u32) -> bool {
     somebody.is_none()
 }
 
+/// How many threads have been known at once, at least.
+pub(crate) fn known_threads() -> u32 {
+    SLOTS_USED.load(Ordering::Relaxed)
+}
+
 /// A thread that did not wait when somebody last looked, if it was a long way to it; 0: none.
 static SOMEBODY: AtomicU32 = AtomicU32::new(0);
 /// From this slot number on it is worth while to remember it.
