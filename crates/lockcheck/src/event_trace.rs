@@ -166,7 +166,11 @@ impl Iterator for Reader {
                 if events.is_multiple_of(BAR_STEP) {
                     bar.advance(BAR_STEP * event_file::EVENT_BYTES);
                 }
-                reader.next()
+                let next = reader.next();
+                if next.is_none() {
+                    bar.finish();
+                }
+                next
             }
         }
     }

@@ -57,11 +57,18 @@ impl Bar {
     }
 }
 
-impl Drop for Bar {
-    fn drop(&mut self) {
-        if let Some(bar) = &self.bar {
+impl Bar {
+    /// The file is read: what is printed from here on stands where the bar stood.
+    pub fn finish(&mut self) {
+        if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.finish();
     }
 }
 
@@ -81,7 +88,10 @@ impl<R: Read> Progress<R> {
 impl<R: Read> Read for Progress<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let read = self.input.read(buffer)?;
-        self.bar.advance(read as u64);
+        match read {
+            0 => self.bar.finish(),
+            _ => self.bar.advance(read as u64),
+        }
         Ok(read)
     }
 }
@@ -110,6 +120,8 @@ mod tests {
         bar.shown_at = Some(Instant::now());
         bar.advance(0);
         assert!(bar.shown_at.is_none());
+        bar.finish();
+        assert!(bar.bar.is_none());
         assert!(Bar::seen(false, Path::new("t.std"), 1000).bar.is_none());
     }
 }
