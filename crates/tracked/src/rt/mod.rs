@@ -57,5 +57,5 @@ pub(crate) use operation::{
     Manner, Meta, Owner, Raw, Target, downgraded, lock, lock_for, released, try_lock, upgrade,
 };
 #[cfg(parking_lot_mirrored)]
-pub(crate) use operation::{granted, released_by_anyone, released_free, upgrade_for};
+pub(crate) use operation::{granted, released_at_once, released_by_anyone, released_free, upgrade_for};
 pub(crate) use waits::{LostSignal, Wait, publish};

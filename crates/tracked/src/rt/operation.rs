@@ -449,6 +449,13 @@ fn released_otherwise(id: u64, token: Token) {
 }
 
 #[cfg(parking_lot_mirrored)]
+/// The quick half of [`released_by_anyone`]: whether that was all.
+#[inline(always)]
+pub(crate) fn released_at_once(meta: &Meta, token: Option<Token>) -> bool {
+    Thread::release_youngest(token, meta.id.load(Ordering::Relaxed))
+}
+
+#[cfg(parking_lot_mirrored)]
 /// As [`released`], where the acquisition may have been another thread's, or its token is not known. The target says
 /// where it is given up.
 #[inline(always)]

@@ -62,11 +62,8 @@ impl RawTracked {
     #[inline(always)]
     #[track_caller]
     pub(crate) unsafe fn unlock_anywhere(&self, token: Option<Token>, fair: bool) {
-        let target = self.target(LockKind::Mutex, Location::caller());
-        if self.owner.get() != 0 {
-            rt::released_by_anyone(target, token);
-        } else if self.is_free() {
-            rt::released_free(target);
+        if !rt::released_at_once(&self.meta, token) {
+            self.released_slowly(token, Location::caller());
         }
         if fair {
             // SAFETY: the caller's promise.
@@ -74,6 +71,18 @@ impl RawTracked {
         } else {
             // SAFETY: the caller's promise.
             unsafe { self.raw.unlock() };
+        }
+    }
+
+    /// One call for all that is rare: with more in it, the release would no longer be inlined where guards are dropped.
+    #[cold]
+    #[inline(never)]
+    fn released_slowly(&self, token: Option<Token>, site: Place) {
+        let target = self.target(LockKind::Mutex, site);
+        if self.owner.get() != 0 {
+            rt::released_by_anyone(target, token);
+        } else if self.is_free() {
+            rt::released_free(target);
         }
     }
 
