@@ -33,8 +33,9 @@ pub struct Place {
 const FRAMES_MAX: usize = 64;
 /// Bytes kept of one.
 const STACK_MAX: usize = 1 << 20;
-/// How long a thread may take to stop. It sleeps, so that it stops at once or not at all.
-const STOP: Duration = Duration::from_millis(50);
+/// How long the threads of a process may take to stop, all together. They sleep, so that each stops as soon as a
+/// processor is free for it, or not at all.
+const STOP: Duration = Duration::from_secs(2);
 
 /// The stacks of these threads of a process, innermost first; those that cannot be had are not there.
 pub fn take(pid: i32, tids: &[i32]) -> BTreeMap<i32, Vec<Place>> {
@@ -42,8 +43,9 @@ pub fn take(pid: i32, tids: &[i32]) -> BTreeMap<i32, Vec<Place>> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
     let segments: Vec<Segment> = text.lines().filter_map(Segment::parse).collect();
     let mut stopped = Vec::new();
+    let until = Instant::now() + STOP;
     for &tid in tids.iter().filter(|tid| !waits_by_epoll(pid, **tid)) {
-        let registers = Registers::of(tid, |registers| {
+        let registers = Registers::of(tid, until, |registers| {
             let stack = copy_stack(&memory, &segments, registers.stack_pointer());
             (registers, stack)
         });
@@ -115,15 +117,15 @@ struct Registers(libc::user_regs_struct);
 
 impl Registers {
     /// Stops the thread, has `then` look while it stands, and lets it go.
-    fn of<R>(tid: i32, then: impl FnOnce(Registers) -> R) -> Option<R> {
+    fn of<R>(tid: i32, until: Instant, then: impl FnOnce(Registers) -> R) -> Option<R> {
         // SAFETY: takes numbers only; the thread is none of ours, so that no memory of this process is concerned.
         if unsafe { libc::ptrace(libc::PTRACE_SEIZE, tid, 0_usize, 0_usize) } != 0 {
             return None;
         }
         // SAFETY: as above.
         unsafe { libc::ptrace(libc::PTRACE_INTERRUPT, tid, 0_usize, 0_usize) };
-        // One that does not stop stays traced until this process ends, and runs on all the same.
-        let signal = wait_for_stop(tid)?;
+        // One that does not stop in time is let go when this process ends.
+        let signal = wait_for_stop(tid, until)?;
         let result = Registers::read(tid).map(then);
         // SAFETY: as above; a signal that has stopped it on its way is passed on.
         unsafe { libc::ptrace(libc::PTRACE_DETACH, tid, 0_usize, signal as usize) };
@@ -158,8 +160,7 @@ impl Registers {
 
 /// Waits until the thread has stopped; gives the signal that was about to be delivered to it, 0 for none. Leaves the end
 /// of a process to those who reap it.
-fn wait_for_stop(tid: i32) -> Option<i32> {
-    let until = Instant::now() + STOP;
+fn wait_for_stop(tid: i32, until: Instant) -> Option<i32> {
     let options = libc::WSTOPPED | libc::WNOHANG | libc::__WALL;
     loop {
         let mut about = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
