@@ -141,7 +141,7 @@ fn a_panic_is_a_finding_with_a_schedule() {
 #[test]
 fn a_panic_that_is_caught_is_none() {
     let ran = scenario("explore", "explored-panic-caught", &["--strategy", "exhaustive"]).expect_code(0);
-    assert!(ran.report().contains("interleavings: clean"), "{ran}");
+    assert!(ran.report().contains("all 1 interleaving: clean"), "{ran}");
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! is found with probability at least `1 / (n * k^(depth - 1))` in each run. `k` is estimated by the longest run so far.
 
 use crate::moment::{Moment, Readiness, Worker};
-use crate::random::{Generator, early_timeout};
+use crate::random::{Generator, early_timeout, goes_on};
 use crate::strategy::{Draw, RunEnd, Strategy};
 
 /// See the module.
@@ -77,7 +77,8 @@ impl Strategy for Pct {
         }
         let step = self.step;
         self.step += 1;
-        if let Some(worker) = early_timeout(&mut self.generator, moment) {
+        let at_once = goes_on(moment).filter(|_| !self.drops.contains(&step));
+        if let Some(worker) = at_once.or_else(|| early_timeout(&mut self.generator, moment)) {
             return Some(worker);
         }
         for _ in 0..self.drops.iter().filter(|drop| **drop == step).count() {

@@ -5,7 +5,7 @@
 //! there being many of them.
 
 use crate::moment::{Moment, Worker};
-use crate::random::{Generator, early_timeout};
+use crate::random::{Generator, early_timeout, goes_on};
 use crate::strategy::{Draw, RunEnd, Strategy};
 
 /// See the module.
@@ -38,7 +38,8 @@ impl Strategy for Pos {
         for priority in self.priorities.iter_mut().filter(|priority| **priority == 0) {
             *priority = self.generator.bits() | 1;
         }
-        let worker = early_timeout(&mut self.generator, moment).or_else(|| {
+        let worker = goes_on(moment).or_else(|| early_timeout(&mut self.generator, moment));
+        let worker = worker.or_else(|| {
             let candidates = moment.candidates().map(|(worker, _)| worker);
             candidates.max_by_key(|worker| self.priorities[worker.place()])
         })?;
