@@ -51,13 +51,15 @@ const RARE: u32 = 8;
 pub struct Random {
     generator: Generator,
     runs_left: u64,
+    /// Who was chosen last has only begun.
+    begun: bool,
 }
 
 impl Random {
     /// So many runs from this seed.
     #[must_use]
     pub fn new(seed: u64, runs: u64) -> Random {
-        Random { generator: Generator::new(seed), runs_left: runs }
+        Random { generator: Generator::new(seed), runs_left: runs, begun: false }
     }
 }
 
@@ -74,13 +76,17 @@ pub(crate) fn anybody(generator: &mut Generator, moment: &Moment<'_>) -> Option<
 }
 
 /// Whoever ran last, where no order is lost by letting it go on at once: what it stands before commutes with all that
-/// others do before it (a start, the end of one that has ended), or it has only just begun, and choosing it to begin was
+/// others do before it (a start, the end of one that has ended), or it has only just `begun`, and choosing it to begin was
 /// choosing what it does first. Each question that is not asked may save two hand-offs.
-pub(crate) fn goes_on(moment: &Moment<'_>) -> Option<Worker> {
+pub(crate) fn goes_on(moment: &Moment<'_>, begun: bool) -> Option<Worker> {
     let pending = moment.pending.get(moment.last.place())?;
     let commutes = matches!(pending.operation.kind, OperationKind::Spawn | OperationKind::Join);
-    let has_just_begun = moment.last != Worker(0) && pending.index == 1;
-    (pending.readiness == Readiness::Ready && (commutes || has_just_begun)).then_some(moment.last)
+    (pending.readiness == Readiness::Ready && (commutes || begun)).then_some(moment.last)
+}
+
+/// Whether the worker, if it is chosen, begins.
+pub(crate) fn begins(moment: &Moment<'_>, worker: Worker) -> bool {
+    moment.of(worker).operation.kind == OperationKind::Begin
 }
 
 /// Now and then, somebody who waits for a timeout although others could go on.
@@ -100,11 +106,14 @@ impl Strategy for Random {
     fn begin(&mut self) -> bool {
         let more = self.runs_left > 0;
         self.runs_left -= u64::from(more);
+        self.begun = false;
         more
     }
 
     fn choose(&mut self, moment: &Moment<'_>) -> Option<Worker> {
-        goes_on(moment).or_else(|| anybody(&mut self.generator, moment))
+        let worker = goes_on(moment, self.begun).or_else(|| anybody(&mut self.generator, moment))?;
+        self.begun = begins(moment, worker);
+        Some(worker)
     }
 
     fn draw(&mut self, _: &Moment<'_>, _: Worker, draw: Draw, options: u32) -> u32 {
