@@ -232,3 +232,14 @@ fn a_trace_is_confirmed_by_the_program_that_left_it() {
         run(lockcheck().args(["replay", path, schedule, "--message-format", "json"]), BUILD).expect_code(3);
     assert_eq!(text(only_finding(&ran.json()), "kind"), "deadlock");
 }
+
+#[test]
+fn a_call_out_of_control_that_takes_long_is_named_with_its_stack() {
+    let ran = run(lockcheck().args(["replay", "tests/scenarios", "b1:", "--", "explored-outside"]), BUILD);
+    let ran = ran.expect_code(0);
+    ran.expect_stderr(&[
+        "lockcheck: the exploration waits for calls out of control:",
+        "tests/scenarios/src/explored.rs:",
+        "blocks_outside at src/explored.rs:",
+    ]);
+}

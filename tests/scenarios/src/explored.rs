@@ -19,6 +19,7 @@ pub const ALL: &[Scenario] = &[
     ("explored-many-orders", many_orders),
     ("explored-differs", differs),
     ("explored-wait-under-lock", wait_under_lock),
+    ("explored-outside", blocks_outside),
 ];
 
 static LOG: Mutex<()> = Mutex::new(());
@@ -155,4 +156,11 @@ fn wait_under_lock() {
     } else {
         one_then_the_other(set, wait);
     }
+}
+
+/// Nobody can go on until a call comes back that is not under control.
+fn blocks_outside() {
+    let lock = mutex();
+    drop(lock.lock());
+    tracked::external(|| std::thread::sleep(std::time::Duration::from_millis(1500)));
 }
