@@ -42,6 +42,30 @@ fn main() -> io::Result<()> {
 }
 "#;
 
+/// What it has in its library: an example passes mutexes to a function of the crate, in opposite orders.
+const LIBRARY: &str = r#"//! ```
+//! use std::{
+//!     sync::{Arc, Mutex},
+//!     thread,
+//! };
+//!
+//! let (a, b) = (Arc::new(Mutex::new(1)), Arc::new(Mutex::new(2)));
+//! let (a2, b2) = (a.clone(), b.clone());
+//! let first = thread::spawn(move || to_be_swapped::both(&a2, &b2));
+//! # while !first.is_finished() { std::thread::yield_now(); }
+//! let second = thread::spawn(move || to_be_swapped::both(&b, &a));
+//! assert_eq!(second.join().unwrap(), 3);
+//! ```
+
+use std::sync::Mutex;
+
+/// Their sum.
+pub fn both(a: &Mutex<u32>, b: &Mutex<u32>) -> u32 {
+    let a = a.lock().unwrap();
+    *a + *b.lock().unwrap()
+}
+"#;
+
 fn package() -> PathBuf {
     let folder = scratch().join("to_be_swapped");
     let _ = fs::remove_dir_all(&folder);
@@ -50,6 +74,7 @@ fn package() -> PathBuf {
         "[package]\nname = \"to_be_swapped\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\n[workspace]\n";
     fs::write(folder.join("Cargo.toml"), manifest).unwrap();
     fs::write(folder.join("src/main.rs"), PROGRAM).unwrap();
+    fs::write(folder.join("src/lib.rs"), LIBRARY).unwrap();
     fs::copy(root().join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
     folder
 }
@@ -60,7 +85,7 @@ fn a_program_is_swapped_watched_and_restored() {
     let tracked = root().join("crates/tracked");
     let there = |arguments: &[&str]| run(lockcheck().current_dir(&folder).args(arguments), BUILD);
     let swapped = there(&["swap", ".", "--tracked-path", tracked.to_str().unwrap()]).expect_code(0);
-    swapped.expect_stderr(&["src/main.rs: 4 places", "Cargo.toml: `tracked` from"]);
+    swapped.expect_stderr(&["src/main.rs: 4 places", "src/lib.rs: 3 places", "Cargo.toml: `tracked` from"]);
     let ran = there(&["run", ".", "--message-format", "json"]).expect_code(1);
     assert!(ran.stdout.starts_with("done\n"), "{ran}");
     let report = ran.json();
@@ -68,8 +93,12 @@ fn a_program_is_swapped_watched_and_restored() {
     assert_eq!((text(finding, "kind"), text(finding, "tier")), ("lock-order-cycle", "likely"));
     let lines: Vec<&str> = list(finding, "evidence").iter().map(|side| text(&side["site"], "file")).collect();
     assert_eq!(lines, ["src/main.rs", "src/main.rs"]);
+    let examples = there(&["test", "--message-format", "json", "--", "--doc"]).expect_code(1);
+    assert!(examples.stdout.contains("1 passed"), "{examples}");
+    assert_eq!(sites(&examples), ["to_be_swapped/src/lib.rs:20", "to_be_swapped/src/lib.rs:20"]);
     there(&["swap", ".", "--undo"]).expect_code(0);
     assert_eq!(fs::read_to_string(folder.join("src/main.rs")).unwrap(), PROGRAM);
+    assert_eq!(fs::read_to_string(folder.join("src/lib.rs")).unwrap(), LIBRARY);
 }
 
 /// Both lines of parking_lot, one of them in another package.

@@ -135,6 +135,11 @@ codes! {
 }
 
 impl Code {
+    /// Whether it is measured in time, so that how busy the machine is has a part in it.
+    pub fn is_timed(self) -> bool {
+        matches!(self, Code::Contention | Code::BlockingWhileHolding)
+    }
+
     /// Whether it says, where it has happened, that threads wait for ever.
     pub fn is_a_hang(self) -> bool {
         use Code::{

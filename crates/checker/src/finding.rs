@@ -77,6 +77,9 @@ pub struct Finding {
     pub fingerprint: String,
     /// How many distinct sets of lock instances show it.
     pub instances: u64,
+    /// The ids of the locks of each such set, where there are several; beyond a thousand they are only counted.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Vec::is_empty"))]
+    pub instance_locks: Vec<Vec<String>>,
     /// The scope (test) it belongs to; `None`: to the process.
     pub scope: Option<String>,
     /// Every scope (test) that shows it.
@@ -299,6 +302,26 @@ impl Finding {
         self
     }
 
+    /// What it is and how sure; nothing yet of where, who and in what words.
+    pub fn bare(code: Code, tier: Tier) -> Finding {
+        Finding {
+            code,
+            kind: code.kind().to_owned(),
+            tier,
+            fingerprint: String::new(),
+            instances: 1,
+            instance_locks: Vec::new(),
+            scope: None,
+            scopes: Vec::new(),
+            message: String::new(),
+            advice: String::new(),
+            schedule: None,
+            witness: None,
+            locks: Vec::new(),
+            evidence: Vec::new(),
+        }
+    }
+
     /// Builds a finding from the sides of a cycle (or of a stuck set), in the cycle's order.
     ///
     /// The sides are rotated so that the one with the smallest sites comes first: which of them closed the cycle
@@ -337,19 +360,12 @@ impl Finding {
             .flatten()
             .filter(|first| scopes.iter().all(|other| other.as_ref() == Some(first)));
         let mut finding = Finding {
-            code,
-            kind: code.kind().to_owned(),
-            tier,
             fingerprint: fingerprint(code, &links, context),
-            instances: 1,
             scopes: scope.iter().cloned().collect(),
             scope,
-            message: String::new(),
-            advice: String::new(),
-            schedule: None,
-            witness: None,
             locks: details,
             evidence,
+            ..Finding::bare(code, tier)
         };
         finding.message = crate::words::message(&finding);
         finding.advice = crate::words::advice(&finding);

@@ -13,7 +13,8 @@ use lockcheck_events::{
 
 use crate::finding::{Context, CycleLink, Finding, NO_HOLD, Report, Stats, Verdict};
 use crate::ignores::{Ignore, Ignores};
-use crate::order::{Novelty, OrderChecker, OrderFinding, locks_key};
+use crate::instances::Instances;
+use crate::order::{Novelty, OrderChecker, OrderFinding};
 use crate::updates::{DATA_MAX, Updates};
 use crate::wait_edges::{EdgeFinding, OBJECTS_MAX, Seen, WaitEdges};
 use crate::{Code, Tier};
@@ -70,7 +71,7 @@ struct Collected {
     /// As in `News`.
     detail: Option<String>,
     /// The sets of locks that show it at this tier.
-    locks: BTreeSet<u64>,
+    locks: Instances,
 }
 
 impl Collection {
@@ -87,7 +88,7 @@ impl Collection {
             links: finding.links.clone(),
             doubt: finding.remark.clone(),
             detail: None,
-            locks: BTreeSet::new(),
+            locks: Instances::default(),
         };
         let known = self.cycles.entry(finding.problem).or_insert_with(fresh);
         if finding.tier > known.tier {
@@ -97,7 +98,7 @@ impl Collection {
             known.doubt = finding.remark.clone();
         }
         if finding.tier == known.tier {
-            known.locks.insert(locks_key(&finding.links));
+            known.locks.insert(&finding.links);
         }
     }
 
@@ -119,7 +120,7 @@ impl Collection {
             self.lost += 1;
             return None;
         }
-        let locks = BTreeSet::from([locks_key(&links)]);
+        let locks = Instances::of(&links);
         let tier = if doubt.is_some() { Tier::Likely } else { Tier::Actual };
         let doubt = doubt.map(str::to_owned);
         let news = News { code, tier, links: links.clone(), doubt: doubt.clone(), detail: None };
@@ -134,7 +135,7 @@ impl Collection {
             return;
         }
         let News { code, tier, links, doubt, detail } = news.clone();
-        let locks = BTreeSet::from([locks_key(&links)]);
+        let locks = Instances::of(&links);
         self.noticed.push(Collected { code, tier, links, doubt, detail, locks });
     }
 
@@ -144,7 +145,7 @@ impl Collection {
             self.lost += 1;
             return;
         }
-        let (links, locks) = (links.to_vec(), BTreeSet::from([locks_key(links)]));
+        let (links, locks) = (links.to_vec(), Instances::of(links));
         let (doubt, detail) = (None, None);
         self.stuck.push(Collected { code, tier: Tier::Likely, links, doubt, detail, locks });
     }
@@ -156,7 +157,7 @@ impl Collection {
             return;
         }
         let News { code, tier, links, doubt, detail } = news.clone();
-        let locks = BTreeSet::from([locks_key(&links)]);
+        let locks = Instances::of(&links);
         self.stuck.push(Collected { code, tier, links, doubt, detail, locks });
     }
 
@@ -201,14 +202,14 @@ impl Collection {
         let noticed =
             self.noticed.iter().filter(|found| !self.stuck.iter().any(|stuck| stuck.replaces(found)));
         let mine = |found: &&Collected| found.links.iter().all(|link| belongs(link.request.thread));
-        let mut findings: BTreeMap<String, (Finding, BTreeSet<u64>)> = BTreeMap::new();
+        let mut findings: BTreeMap<String, (Finding, Instances)> = BTreeMap::new();
         for found in stuck.chain(cycles).chain(noticed).filter(mine) {
             let finding = Finding::from_cycle(found.code, found.tier, &found.links, context)
                 .doubted(found.doubt.as_deref())
                 .detailed(found.detail.as_deref());
             let (known, locks) = findings
                 .entry(finding.fingerprint.clone())
-                .or_insert_with(|| (finding.clone(), BTreeSet::new()));
+                .or_insert_with(|| (finding.clone(), Instances::default()));
             // Of a stuck set, the first report tells the most: some may have been made to give way since.
             let length = |finding: &Finding| match finding.code {
                 Code::StuckWait => 0,
@@ -230,9 +231,13 @@ impl Collection {
             if better {
                 *known = finding;
             }
-            known.instances = locks.len() as u64;
+            known.instances = locks.len();
         }
-        findings.into_values().map(|(finding, _)| finding).collect()
+        let listed = |(finding, locks): (Finding, Instances)| Finding {
+            instance_locks: locks.named(context),
+            ..finding
+        };
+        findings.into_values().map(listed).collect()
     }
 
     /// For each side of a cycle that counts, the length of the shortest such cycle.
@@ -292,7 +297,7 @@ impl Collected {
         }
         let (mine, theirs) = (self.sites(), cycle.sites());
         matches!(cycle.code, Code::LockOrderCycle | Code::RwlockRecursion)
-            && self.locks.iter().any(|locks| cycle.locks.contains(locks))
+            && self.locks.meet(&cycle.locks)
             && (mine.is_subset(&theirs) || theirs.is_subset(&mine))
     }
 }

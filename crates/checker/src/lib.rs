@@ -8,6 +8,7 @@ pub mod declared;
 pub mod family;
 pub mod finding;
 mod ignores;
+mod instances;
 pub mod judge;
 pub mod order;
 pub mod suppress;

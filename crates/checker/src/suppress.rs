@@ -219,19 +219,9 @@ mod tests {
 
     fn finding(fingerprint: &str, evidence: Vec<Evidence>) -> Finding {
         Finding {
-            code: Code::LockOrderCycle,
-            kind: String::new(),
-            tier: Tier::Likely,
             fingerprint: fingerprint.to_owned(),
-            instances: 1,
-            scope: None,
-            scopes: Vec::new(),
-            message: String::new(),
-            advice: String::new(),
-            schedule: None,
-            witness: None,
-            locks: Vec::new(),
             evidence,
+            ..Finding::bare(Code::LockOrderCycle, Tier::Likely)
         }
     }
 

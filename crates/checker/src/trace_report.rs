@@ -341,19 +341,11 @@ impl TraceSource<'_> {
         }
         let sites = sites.into_iter().map(|(site, mode)| (site, mode.as_str())).collect();
         let mut finding = Finding {
-            code,
-            kind: code.kind().to_owned(),
-            tier,
             fingerprint: fingerprint_of(code, sites),
             instances: instances.max(1).into(),
-            scope: None,
-            scopes: Vec::new(),
-            message: String::new(),
-            advice: String::new(),
-            schedule: None,
-            witness: None,
             locks,
             evidence,
+            ..Finding::bare(code, tier)
         };
         finding.message = words::message(&finding);
         finding.advice = words::advice(&finding);

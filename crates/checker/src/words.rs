@@ -4,10 +4,15 @@
 //! Layout and escaping are the report crate's: what is written here still holds the user's names as they are,
 //! only shortened.
 
+mod advice;
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 
-use lockcheck_events::{Attempt, Mode, Site};
+use lockcheck_events::{Mode, Site};
 
+pub use self::advice::advice;
 use crate::finding::{Evidence, Finding, HeldLock, LockDetail};
 use crate::{Code, Tier};
 
@@ -86,58 +91,6 @@ pub fn message(finding: &Finding) -> String {
             format!("{who} makes a blocking call while it holds {}", held_phrase(finding, 0))
         }
     }
-}
-
-/// What to do, in one sentence that fits this finding.
-pub fn advice(finding: &Finding) -> String {
-    let text = match finding.code {
-        Code::Deadlock if !finding.evidence.iter().all(asks_for_a_lock) => return mixed_advice(finding),
-        Code::LockOrderCycle | Code::Deadlock | Code::CrossProcessDeadlock if finding.evidence.len() > 1 => {
-            return order_advice(finding);
-        }
-        Code::LockOrderCycle if is_breach(finding) => {
-            "take the locks in the stated order, or state the order that is meant"
-        }
-        Code::SelfDeadlock | Code::Deadlock | Code::LockOrderCycle | Code::CrossProcessDeadlock => {
-            return self_deadlock_advice(finding);
-        }
-        Code::MaskedByTimeout => {
-            let order = order_advice(finding);
-            return format!("{order}; the timeout only turns the deadlock into a delay and a retry");
-        }
-        Code::RwlockRecursion => return rwlock_recursion_advice(finding),
-        Code::WaitWhileHolding => "release the lock before waiting, or wait on a condition that releases it",
-        Code::LostWakeup => {
-            "keep what is signalled in a variable under the lock, and check it in a loop around the wait"
-        }
-        Code::StuckWait => {
-            "make every way out of the thread that should signal do so, errors and panics included"
-        }
-        Code::JoinDeadlock => "release the lock before joining",
-        Code::ExecutorStarvation => {
-            "do not wait inside the pool for the pool's own tasks, or give the inner tasks a pool of their own"
-        }
-        Code::DataRace => "guard all accesses with one lock, or make the datum atomic",
-        Code::LostUpdate => "hold one lock from the read to the write, or use one atomic read-modify-write",
-        Code::AtomicityViolation if is_gate(finding) => {
-            "hold one lock throughout the gate, or take the gate away: what it kept silent is reported again"
-        }
-        Code::AtomicityViolation => "hold one lock across all the steps",
-        Code::InconsistentLocking => "choose one lock for this datum and take it around every access",
-        Code::NotTheOwner => match class(finding) {
-            "condition" => "use a condition with one lock only, the one that guards what is waited for",
-            "queue" => "call `task_done` once for each item that was taken",
-            _ => "give back only what this thread took, once, best through a guard",
-        },
-        Code::Panic => {
-            "make what it relies on hold in every order of the threads: keep the lock from looking to using, or join first"
-        }
-        Code::LockLeaked => "let the guard go out of scope on every way out of the thread",
-        Code::WaitWithoutPredicate => "wait in a loop that checks the condition (`wait_while` does so)",
-        Code::Contention => "hold the lock for less, or split what it guards",
-        Code::BlockingWhileHolding => "make the blocking call before taking the lock or after releasing it",
-    };
-    text.to_owned()
 }
 
 /// The short names of `Finding::locks`, in the same order, each different: the user's name in quotes, else
@@ -467,16 +420,6 @@ fn mixed_message(finding: &Finding) -> String {
     format!("{} are deadlocked: {}", threads(finding), deeds(finding))
 }
 
-fn mixed_advice(finding: &Finding) -> String {
-    let waits = |&index: &usize| !asks_for_a_lock(&finding.evidence[index]);
-    let Some(index) = (0..finding.evidence.len()).find(waits) else { return order_advice(finding) };
-    let change = place(&finding.evidence[index].site);
-    match linking_hold(finding, index) {
-        Some(_) => format!("release {} before waiting at {change}", held_phrase(finding, index)),
-        None => format!("do not wait at {change} for a thread that waits for this one"),
-    }
-}
-
 fn join_message(finding: &Finding) -> String {
     let sides = &finding.evidence;
     let who = thread_label(&sides[0].thread);
@@ -563,247 +506,4 @@ fn rwlock_recursion_message(finding: &Finding) -> String {
     format!(
         "{reader} reads {what} while it already holds a read of it: if {writer} queues between the two reads, both wait for ever"
     )
-}
-
-/// The function that a side's place stands in, as far as its stack tells.
-fn function(side: &Evidence) -> Option<&str> {
-    let frame = side.backtrace.iter().find(|frame| frame.user)?;
-    let of_site = frame.file == side.site.file && !frame.function.is_empty();
-    of_site.then_some(frame.function.as_str())
-}
-
-fn order_advice(finding: &Finding) -> String {
-    let sides = &finding.evidence;
-    if sides.len() < 2 {
-        return "take the locks in one order everywhere".to_owned();
-    }
-    if is_upgrade(finding) {
-        return "take the write lock from the start (or, with parking_lot, an upgradable read, of which there can be one)"
-            .to_owned();
-    }
-    let many = if finding.locks.len() == 2 { "two locks" } else { "locks" };
-    let key = "a fixed key (account number, index, address)";
-    if same_places(finding) {
-        let at_one_place = linking_hold(finding, 0).is_some_and(|hold| hold.site == sides[0].site);
-        let both = if sides.len() == 2 { "both" } else { "all" };
-        if at_one_place {
-            return format!(
-                "{both} sides take them in a loop at one place: sort the locks by {key} before the loop"
-            );
-        }
-        return format!(
-            "{both} sides run the same two lines with the roles swapped: order the {many} by {key} before taking them"
-        );
-    }
-    if one_class(finding).is_some() {
-        return format!(
-            "the {many} are of one kind, so no fixed order of lines can help: order them by {key} at each of these places"
-        );
-    }
-    let last = sides.len() - 1;
-    let (first, second) = (wanted_phrase(finding, last), held_phrase(finding, last));
-    let change = place(&sides[last].site);
-    let change = match function(&sides[last]) {
-        Some(function) => format!("in {} ({change})", quoted(function)),
-        None => format!("at {change}"),
-    };
-    let like = if sides.len() == 2 {
-        format!("as {} does", place(&sides[0].site))
-    } else {
-        "as the other sides' order needs".to_owned()
-    };
-    format!("{change}, take {first} before {second}, {like}")
-}
-
-fn self_deadlock_advice(finding: &Finding) -> String {
-    let Some(side) = finding.evidence.first() else { return "do not take a lock twice".to_owned() };
-    let class = finding.locks.first().map_or("lock", |lock| lock.class.as_str());
-    let taken = linking_hold(finding, 0)
-        .map_or_else(|| "before".to_owned(), |hold| format!("at {}", place(&hold.site)));
-    let again = place(&side.site);
-    match class {
-        "rwlock" if is_own_upgrade(finding) => {
-            format!("drop the read guard taken {taken} before asking to write, or take the write guard there")
-        }
-        "semaphore" => format!("give the permit taken {taken} back before asking for another at {again}"),
-        "mutex" if taken == format!("at {again}") => {
-            "the function calls itself under its own lock: hand the guard down to the inner call or drop it first; if nesting \
-             is meant, use a re-entrant lock (`RLock`)"
-                .to_owned()
-        }
-        "mutex" => {
-            format!(
-                "pass the guard taken {taken} on to {again} or drop it first; if nesting is meant, use a re-entrant lock (`RLock`)"
-            )
-        }
-        _ => format!("pass the guard taken {taken} on to {again}, or drop it first"),
-    }
-}
-
-fn rwlock_recursion_advice(finding: &Finding) -> String {
-    let Some(reader) = finding.evidence.first() else {
-        return "read once and pass the guard on".to_owned();
-    };
-    let again = place(&reader.site);
-    let taken = linking_hold(finding, 0)
-        .map_or_else(|| "before".to_owned(), |hold| format!("at {}", place(&hold.site)));
-    let recursive = if reader.attempt == Attempt::Block {
-        "; parking_lot's `read_recursive` also passes queued writers"
-    } else {
-        ""
-    };
-    format!("pass the read guard taken {taken} on to {again} instead of reading again{recursive}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn site(line: u32) -> Site {
-        Site { package: "p".to_owned(), file: "src/a.rs".to_owned(), line, column: 0 }
-    }
-
-    fn lock(id: &str, name: Option<&str>, line: u32) -> LockDetail {
-        let (id, class, name) = (id.to_owned(), "mutex".to_owned(), name.map(str::to_owned));
-        LockDetail { id, class, name, created: site(line) }
-    }
-
-    /// `thread held line wanted line`, for instance `a 1 10 2 11`.
-    fn side(text: &str) -> Evidence {
-        let words: Vec<&str> = text.split(' ').collect();
-        let hold = |lock: &str, line: &str| HeldLock {
-            lock: lock.to_owned(),
-            mode: Mode::Exclusive,
-            event: 1,
-            site: site(line.parse().unwrap()),
-        };
-        let wanted = hold(words[3], words[4]);
-        Evidence {
-            process: 0,
-            thread: words[0].to_owned(),
-            event: 2,
-            action: "request".to_owned(),
-            attempt: Attempt::Block,
-            lock: wanted.lock,
-            mode: wanted.mode,
-            holds: vec![hold(words[1], words[2])],
-            site: wanted.site,
-            backtrace: Vec::new(),
-        }
-    }
-
-    fn finding(code: Code, tier: Tier, locks: &[LockDetail], sides: &[&str]) -> Finding {
-        Finding {
-            code,
-            kind: code.kind().to_owned(),
-            tier,
-            fingerprint: String::new(),
-            instances: 1,
-            scope: None,
-            scopes: Vec::new(),
-            message: String::new(),
-            advice: String::new(),
-            schedule: None,
-            witness: None,
-            locks: locks.to_vec(),
-            evidence: sides.iter().map(|text| side(text)).collect(),
-        }
-    }
-
-    fn named() -> [LockDetail; 2] {
-        [lock("2", Some("B"), 2), lock("1", Some("A"), 1)]
-    }
-
-    #[test]
-    fn every_code_has_words_for_every_shape_of_evidence() {
-        let sides = ["t1 1 10 2 11", "t2 2 20 1 21", "t3 9 30 8 31"];
-        for &code in Code::ALL {
-            for tier in Tier::ALL {
-                for count in 0..=sides.len() {
-                    for locks in [&named()[..], &named()[..1], &[]] {
-                        let finding = finding(code, tier, locks, &sides[..count]);
-                        let (message, advice) = (message(&finding), advice(&finding));
-                        assert!(!message.is_empty() && !advice.is_empty(), "{code}");
-                        assert!(!message.contains('\n') && !message.ends_with('.'), "{message}");
-                        let impersonal = [Code::InconsistentLocking].contains(&code);
-                        assert!(count == 0 || impersonal || message.contains("t1"), "{message}");
-                    }
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn the_sentence_depends_on_how_sure_it_is() {
-        let sides = ["a 1 10 2 11", "b 2 20 1 21"];
-        let say = |code, tier| message(&finding(code, tier, &named(), &sides));
-        let order = "`a` takes `A`, then `B`; `b` takes them the other way round";
-        assert_eq!(
-            say(Code::LockOrderCycle, Tier::Likely),
-            format!("threads `a` and `b` could deadlock: {order}")
-        );
-        assert_eq!(
-            say(Code::LockOrderCycle, Tier::Predicted),
-            format!("threads `a` and `b` can deadlock: {order}")
-        );
-        assert_eq!(
-            say(Code::Deadlock, Tier::Actual),
-            "threads `a` and `b` are deadlocked: `a` holds `A` and waits for `B`; `b` the other way round"
-        );
-        assert_eq!(
-            say(Code::MaskedByTimeout, Tier::Likely),
-            format!("only a timeout keeps threads `a` and `b` from a deadlock: {order}")
-        );
-        let one_thread =
-            finding(Code::LockOrderCycle, Tier::Order, &named(), &["a 1 10 2 11", "a 2 20 1 21"]);
-        assert_eq!(
-            message(&one_thread),
-            "thread `a` takes `B` and `A` in both orders: two threads doing so could deadlock"
-        );
-    }
-
-    #[test]
-    fn locks_without_a_name_are_known_by_where_they_were_created() {
-        let locks = [lock("2", None, 2), lock("1", None, 1)];
-        let two = finding(Code::LockOrderCycle, Tier::Likely, &locks, &["a 1 10 2 11", "a 2 20 1 21"]);
-        assert_eq!(
-            message(&two),
-            "two threads named `a` could deadlock: one takes the mutex created at src/a.rs:1, then the mutex \
-             created at src/a.rs:2; the other takes them the other way round"
-        );
-        assert_eq!(lock_labels(&two), ["mutex #2", "mutex #1"]);
-        let twins = [lock("2", Some("account"), 2), lock("1", Some("account"), 2)];
-        let twins = finding(Code::LockOrderCycle, Tier::Likely, &twins, &["a 1 10 2 11", "b 2 10 1 11"]);
-        assert_eq!(
-            message(&twins),
-            "threads `a` and `b` could deadlock: they take two mutexes named `account` in opposite orders"
-        );
-        assert_eq!(lock_labels(&twins), ["`account` #2", "`account` #1"]);
-    }
-
-    #[test]
-    fn the_advice_names_the_place_or_the_key() {
-        let advise = |sides: &[&str]| advice(&finding(Code::LockOrderCycle, Tier::Likely, &named(), sides));
-        assert_eq!(
-            advise(&["a 1 10 2 11", "b 2 20 1 21"]),
-            "at src/a.rs:21, take `A` before `B`, as src/a.rs:11 does"
-        );
-        assert!(advise(&["a 1 10 2 11", "b 2 10 1 11"]).starts_with("both sides run the same two lines"));
-        assert!(advise(&["a 1 10 2 10", "b 2 10 1 10"]).contains("in a loop at one place"));
-        let own = finding(Code::SelfDeadlock, Tier::Actual, &named()[1..], &["main 1 10 1 11"]);
-        assert_eq!(
-            message(&own),
-            "the main thread waits for itself: it asks for `A` while it already holds it"
-        );
-        assert!(advice(&own).contains("taken at src/a.rs:10") && advice(&own).contains("RLock"));
-    }
-
-    #[test]
-    fn long_names_and_long_lists_are_cut() {
-        assert_eq!(quoted(&"ö".repeat(99)).chars().count(), NAME_CHARS_MAX + 2);
-        let items: Vec<String> = (0..9).map(|number| number.to_string()).collect();
-        assert_eq!(list(&items), "0, 1, 2 and 6 more");
-        assert_eq!(list(&items[..4]), "0, 1, 2 and 3");
-        assert_eq!(list(&items[..1]), "0");
-    }
 }

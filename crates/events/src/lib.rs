@@ -5,6 +5,7 @@
 //! is `tracked`) and prints nothing (that is `lockcheck-report`).
 
 pub mod event_file;
+mod function;
 pub mod id;
 pub mod intent;
 pub mod rapid_binary;
@@ -17,6 +18,7 @@ pub mod trace_event;
 pub mod trace_file;
 pub mod wait_board;
 
+pub use function::function_name;
 pub use id::{Attempt, LockId, LockKind, Mode, SiteId, StackId, ThreadId, TokenId};
 pub use intent::{Inside, Intent, Rank, Ranked, Refuted};
 pub use record::{Ends, Heard, Hold, Notice, Record, Request, StuckKind, StuckThread};

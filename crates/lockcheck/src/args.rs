@@ -427,7 +427,8 @@ pub struct JudgeArgs {
     #[arg(long, value_name = "FILE")]
     pub sarif: Option<PathBuf>,
 
-    /// Leave nothing out: every side of a large cycle and every frame of a long stack.
+    /// Leave nothing out: every side of a large cycle, every frame of a long stack, every set of locks that shows a
+    /// problem (in the JSON too).
     #[arg(long)]
     pub all: bool,
 }

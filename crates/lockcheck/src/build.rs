@@ -26,12 +26,15 @@ pub struct Built {
 /// says how.
 pub fn cargo_command(subcommand: &str, folder: &Path, target_dir: &Path, more: &[String]) -> Command {
     let cargo = cargo();
-    let Rustflags { encoded, config } = rustflags::compose(&Sources::of(folder, &cargo), more);
+    let sources = Sources::of(folder, &cargo);
+    let Rustflags { encoded, config } = rustflags::compose(&sources, more);
+    let for_rustdoc = rustflags::compose_for_rustdoc(&sources, more);
     let mut command = Command::new(cargo);
     command.args(subcommand.split(' ')).args(config).arg("--target-dir").arg(target_dir).current_dir(folder);
     if let Some(encoded) = encoded {
         command.env("CARGO_ENCODED_RUSTFLAGS", encoded);
     }
+    command.env("CARGO_ENCODED_RUSTDOCFLAGS", for_rustdoc);
     hide_own_cargo(&mut command);
     command
 }

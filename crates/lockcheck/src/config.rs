@@ -231,21 +231,7 @@ mod tests {
     }
 
     fn finding(code: Code, tier: Tier) -> Finding {
-        Finding {
-            code,
-            kind: code.kind().to_owned(),
-            tier,
-            fingerprint: "0123456789abcdef".to_owned(),
-            instances: 1,
-            scope: None,
-            scopes: Vec::new(),
-            message: String::new(),
-            advice: String::new(),
-            schedule: None,
-            witness: None,
-            locks: Vec::new(),
-            evidence: Vec::new(),
-        }
+        Finding { fingerprint: "0123456789abcdef".to_owned(), ..Finding::bare(code, tier) }
     }
 
     #[test]

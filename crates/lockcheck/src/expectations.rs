@@ -306,19 +306,9 @@ mod tests {
             backtrace: Vec::new(),
         };
         Finding {
-            code,
-            kind: code.kind().to_owned(),
-            tier,
             fingerprint: "0".repeat(16),
-            instances: 1,
-            scope: None,
-            scopes: Vec::new(),
-            message: String::new(),
-            advice: String::new(),
-            schedule: None,
-            witness: None,
-            locks: Vec::new(),
             evidence: lines.iter().map(side).collect(),
+            ..Finding::bare(code, tier)
         }
     }
 

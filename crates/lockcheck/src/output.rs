@@ -81,7 +81,10 @@ pub fn deliver(report: &Report, sources: &dyn Sources, style: Style, judgement: 
 
 /// The report as one line; findings of the baseline are marked.
 pub fn json_line(report: &Report, judgement: &Judgement) -> String {
-    let line = json::render(report);
+    let line = match judgement.all {
+        true => json::render(report),
+        false => json::render(&without_instances(report)),
+    };
     if !report.findings.iter().any(|finding| judgement.is_known(finding)) {
         return line;
     }
@@ -91,6 +94,13 @@ pub fn json_line(report: &Report, judgement: &Judgement) -> String {
         object["known"] = judgement.is_known(finding).into();
     }
     lockcheck_report::escape::json(&value.to_string()).into_owned()
+}
+
+/// Which instances a finding has is for those who ask for all.
+fn without_instances(report: &Report) -> Report {
+    let mut report = report.clone();
+    report.findings.iter_mut().for_each(|finding| finding.instance_locks.clear());
+    report
 }
 
 /// Writes a file that was asked for.

@@ -9,6 +9,9 @@
 //! - `target.*`: the flag as `target."cfg(all())".rustflags` on cargo's command line, which cargo joins itself;
 //! - `build`: the same, with the flags of `build` repeated there, because they would be hidden.
 //!
+//! The same for rustdoc, which builds examples in documentation with flags of its own. There cargo does not look at
+//! `target.'cfg(...)'`, so that the variable `CARGO_ENCODED_RUSTDOCFLAGS` takes whatever was in force.
+//!
 //! Reads configuration files as cargo documents them; cargo alone decides about everything else. Configuration
 //! that `include`s other files is not followed.
 
@@ -69,11 +72,11 @@ impl Sources {
 pub fn compose(sources: &Sources, more: &[String]) -> Rustflags {
     let mut flags = FLAG.map(str::to_owned).to_vec();
     flags.extend_from_slice(more);
-    if let Some(encoded) = from_variables(sources, &flags) {
+    if let Some(encoded) = from_variables(sources, "RUSTFLAGS", &flags) {
         return Rustflags { encoded: Some(encoded), config: Vec::new() };
     }
     if !target_flags_apply(sources) {
-        let mut build = build_flags(sources);
+        let mut build = build_flags(sources, "rustflags");
         build.extend(flags);
         flags = build;
     }
@@ -83,8 +86,35 @@ pub fn compose(sources: &Sources, more: &[String]) -> Rustflags {
     Rustflags { encoded: None, config: vec!["--config".to_owned(), config] }
 }
 
+/// A value for `CARGO_ENCODED_RUSTDOCFLAGS` with that flag, and `more`.
+pub fn compose_for_rustdoc(sources: &Sources, more: &[String]) -> OsString {
+    let mut flags = FLAG.map(str::to_owned).to_vec();
+    flags.extend_from_slice(more);
+    if let Some(encoded) = from_variables(sources, "RUSTDOCFLAGS", &flags) {
+        return encoded;
+    }
+    let mut all = rustdoc_flags_of_target(sources);
+    if all.is_empty() {
+        all = build_flags(sources, "rustdocflags");
+    }
+    all.extend(flags);
+    all.join("\x1f").into()
+}
+
+/// `target.<triple>.rustdocflags`, the closest folder's last.
+fn rustdoc_flags_of_target(sources: &Sources) -> Vec<String> {
+    let of_triple = |file: &Table| {
+        let tables = file.get("target").and_then(Value::as_table);
+        let own = tables.into_iter().flatten().filter(|(key, target)| {
+            !key.starts_with("cfg(") && target.get("rustdocflags").is_some() && (sources.applies)(key)
+        });
+        own.flat_map(|(_, target)| words(target.get("rustdocflags"))).collect::<Vec<_>>()
+    };
+    sources.files.iter().rev().flat_map(of_triple).collect()
+}
+
 /// The variables count even where they are empty: that is how one turns configured flags off.
-fn from_variables(sources: &Sources, flags: &[String]) -> Option<OsString> {
+fn from_variables(sources: &Sources, name: &str, flags: &[String]) -> Option<OsString> {
     let separated = |present: OsString, separator: &str| {
         let mut all = present;
         for flag in flags {
@@ -95,10 +125,10 @@ fn from_variables(sources: &Sources, flags: &[String]) -> Option<OsString> {
         }
         all
     };
-    if let Some(encoded) = (sources.variable)("CARGO_ENCODED_RUSTFLAGS") {
+    if let Some(encoded) = (sources.variable)(&format!("CARGO_ENCODED_{name}")) {
         return Some(separated(encoded, "\x1f"));
     }
-    let plain = (sources.variable)("RUSTFLAGS")?;
+    let plain = (sources.variable)(name)?;
     // Cargo ignores what is not UTF-8 too.
     let words: Vec<&str> =
         plain.to_str()?.split(' ').map(str::trim).filter(|word| !word.is_empty()).collect();
@@ -131,15 +161,15 @@ fn restore_arch(triple: &str) -> String {
     triple.replacen("x86-64", "x86_64", 1)
 }
 
-/// `build.rustflags` as cargo merges it: of lists, the closest folder's flags come last, the variable's after them;
+/// `build.rustflags` (or `build.rustdocflags`) as cargo merges it: of lists, the closest folder's flags come last, the variable's after them;
 /// of strings, the closest one counts.
-fn build_flags(sources: &Sources) -> Vec<String> {
-    let values = || sources.files.iter().filter_map(|file| file.get("build")?.get("rustflags"));
+fn build_flags(sources: &Sources, key: &str) -> Vec<String> {
+    let values = || sources.files.iter().filter_map(|file| file.get("build")?.get(key));
     let mut flags = match values().next() {
         Some(closest @ Value::String(_)) => words(Some(closest)),
         _ => values().collect::<Vec<_>>().into_iter().rev().flat_map(|value| words(Some(value))).collect(),
     };
-    if let Some(more) = (sources.variable)("CARGO_BUILD_RUSTFLAGS") {
+    if let Some(more) = (sources.variable)(&format!("CARGO_BUILD_{}", key.to_uppercase())) {
         flags.extend(more.to_string_lossy().split_whitespace().map(str::to_owned));
     }
     flags
@@ -256,6 +286,22 @@ mod tests {
             _ => None,
         };
         assert_eq!(compose(&sources(both, &[file])), encoded("--cfg\x1fname=\"a b\"\x1f--cfg\x1flockcheck"));
+    }
+
+    #[test]
+    fn rustdoc_is_told_as_well() {
+        let of =
+            |variable, files: &[&str]| compose_for_rustdoc(&sources(variable, files), &["-Cx".to_owned()]);
+        assert_eq!(of(nothing, &[]), "--cfg\x1flockcheck\x1f-Cx");
+        let build = "build.rustdocflags = ['--cfg', 'a']";
+        assert_eq!(of(nothing, &[build]), "--cfg\x1fa\x1f--cfg\x1flockcheck\x1f-Cx");
+        let target = "[target.x86_64-unknown-linux-gnu]\nrustdocflags = '-Cb'\n[target.'cfg(unix)']\nrustdocflags = '-Cc'";
+        assert_eq!(of(nothing, &[build, target]), "-Cb\x1f--cfg\x1flockcheck\x1f-Cx");
+        let plain = |name: &str| (name == "RUSTDOCFLAGS").then(|| "-Ca".into());
+        assert_eq!(of(plain, &[build, target]), "-Ca\x1f--cfg\x1flockcheck\x1f-Cx");
+        // Those of the compiler are not rustdoc's.
+        let other = |name: &str| (name == "RUSTFLAGS").then(|| "-Ca".into());
+        assert_eq!(of(other, &["build.rustflags = '-Cd'"]), "--cfg\x1flockcheck\x1f-Cx");
     }
 
     #[test]

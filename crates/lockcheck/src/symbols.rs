@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use addr2line::Loader;
+use lockcheck_events::function_name;
 use memchr::memmem::Finder;
 use object::{Object, ObjectSymbol, SymbolKind};
 
@@ -39,7 +40,7 @@ const ALWAYS_ON_STACK: [&str; 8] = [
 /// One function an address lies in.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Symbol {
-    /// Demangled, without the hash at its end.
+    /// As `function_name` has it.
     pub function: String,
     /// As the debug information has it.
     pub file: Option<String>,
@@ -88,8 +89,9 @@ impl Symbols {
         if symbols.is_empty()
             && let Some(name) = loader.find_symbol(address)
         {
-            let name = addr2line::demangle_auto(name.into(), None).into_owned();
-            symbols.push(Symbol { function: without_hash(&name), file: None, line: 0 });
+            let demangled = addr2line::demangle_auto(name.into(), None);
+            let function = function_name(name.as_bytes(), &demangled);
+            symbols.push(Symbol { function, file: None, line: 0 });
         }
         symbols
     }
@@ -129,7 +131,9 @@ fn frames(loader: &Loader, address: u64) -> Vec<Symbol> {
     let mut symbols = Vec::new();
     let Ok(mut frames) = loader.find_frames(address) else { return symbols };
     while let Ok(Some(frame)) = frames.next() {
-        let function = frame.function.and_then(|name| Some(without_hash(&name.demangle().ok()?)));
+        let function = frame.function.and_then(|function| {
+            Some(function_name(function.raw_name().ok()?.as_bytes(), &function.demangle().ok()?))
+        });
         let location = frame.location;
         symbols.push(Symbol {
             function: function.unwrap_or_else(|| "<unknown>".to_owned()),
@@ -143,25 +147,9 @@ fn frames(loader: &Loader, address: u64) -> Vec<Symbol> {
     symbols
 }
 
-/// Takes off `::h` and 16 hex digits, which change from build to build.
-fn without_hash(name: &str) -> String {
-    let hash = |tail: &str| tail.len() == 16 && tail.bytes().all(|byte| byte.is_ascii_hexdigit());
-    match name.rsplit_once("::h") {
-        Some((rest, tail)) if hash(tail) => rest.to_owned(),
-        _ => name.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_hash_at_the_end_goes() {
-        assert_eq!(without_hash("a::b::h0123456789abcdef"), "a::b");
-        assert_eq!(without_hash("a::b::help"), "a::b::help");
-        assert_eq!(without_hash("a::h0123456789abcdefg"), "a::h0123456789abcdefg");
-    }
 
     #[inline(never)]
     fn marker(out: &mut u64) {

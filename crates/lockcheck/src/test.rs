@@ -129,11 +129,18 @@ fn for_building(arguments: &[OsString]) -> Vec<OsString> {
     kept
 }
 
+/// The same for cargo's own tests. Examples in documentation are built as they are run: what they are compiled against is
+/// built before.
+fn built_before(arguments: &[OsString]) -> Vec<OsString> {
+    let own = for_cargo(arguments).iter().filter(|argument| *argument != "--no-run");
+    own.map(|argument| if argument == "--doc" { "--lib".into() } else { argument.clone() }).collect()
+}
+
 fn build_tests(mut command: Command, nextest: bool, arguments: &[OsString]) -> Result<()> {
     if nextest {
         command.args(for_building(arguments)).arg("--no-run");
     } else {
-        command.args(for_cargo(arguments).iter().filter(|argument| *argument != "--no-run")).arg("--no-run");
+        command.args(built_before(arguments)).arg("--no-run");
     }
     let status =
         command.status().map_err(|error| CliError::internal(format!("cannot start cargo: {error}")))?;
@@ -173,6 +180,12 @@ mod tests {
         assert_eq!(subcommand(&words("nextest")), ("nextest run", &*words("")));
         let mixed = words("--lib --retries 3 -j=2 -E all --no-fail-fast --max-fail=1 -p x -- y");
         assert_eq!(for_building(&mixed), words("--lib -E all -p x"));
+    }
+
+    #[test]
+    fn examples_in_documentation_are_not_built_ahead() {
+        assert_eq!(built_before(&words("--doc -p x f -- --doc")), words("--lib -p x f"));
+        assert_eq!(built_before(&words("--no-run --lib")), words("--lib"));
     }
 
     #[test]

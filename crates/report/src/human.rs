@@ -107,7 +107,7 @@ impl<'a> Layout<'a> {
         groups.extend(self.locks(&view));
         if let Some(last) = groups.pop() {
             let padding = (!groups.is_empty()).then_some(Padding.into());
-            groups.push(last.elements(padding.into_iter().chain(footer(finding))));
+            groups.push(last.elements(padding.into_iter().chain(footer(finding, self.options.all))));
         }
         self.renderer.render(&groups)
     }
@@ -264,13 +264,15 @@ impl<'a> Layout<'a> {
 }
 
 /// Advice first, then how sure it is and where to read on.
-fn footer(finding: &Finding) -> Vec<Element<'static>> {
+fn footer(finding: &Finding, all: bool) -> Vec<Element<'static>> {
     let mut notes = Vec::new();
     if let Some(scope) = &finding.scope {
         notes.push(format!("found in {}", words::quoted(scope)));
     }
     if finding.instances > 1 {
         notes.push(format!("seen with {} different sets of locks", finding.instances));
+        let sets = finding.instance_locks.iter().filter(|_| all);
+        notes.extend(sets.map(|locks| format!("seen with {}", locks.join(", "))));
     }
     notes.push(certainty(finding));
     if let Some(schedule) = &finding.schedule {

@@ -6,6 +6,7 @@
 //! changed. Reads the sources of a crate; writes nothing.
 
 mod edit;
+mod examples;
 mod manifest;
 mod mirrors;
 mod modules;

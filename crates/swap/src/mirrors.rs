@@ -56,6 +56,8 @@ pub struct Mirrors {
     pub parking_lots: Vec<ParkingLot>,
     /// Whether something of the crate's own is called `tracked`, so that the dependency must be `::tracked`.
     pub shadowed: bool,
+    /// Whether the examples in its documentation are compiled and run.
+    pub examples: bool,
 }
 
 /// The first word of a path that may have a mirror.

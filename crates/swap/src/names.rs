@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use syn::visit::{self, Visit};
-use syn::{ItemMacro, ItemMod, ItemUse, UseTree};
+use syn::{ItemMacro, ItemMod, ItemUse, Stmt, UseTree};
 
 /// What a file declares under its own names, anywhere in it.
 #[derive(Debug, Default)]
@@ -19,6 +19,13 @@ impl Names {
     pub fn of(file: &syn::File) -> Names {
         let mut names = Names::default();
         names.visit_file(file);
+        names
+    }
+
+    /// Those of an example.
+    pub fn of_statements(statements: &[Stmt]) -> Names {
+        let mut names = Names::default();
+        statements.iter().for_each(|statement| names.visit_stmt(statement));
         names
     }
 

@@ -11,7 +11,7 @@ use crate::edit::{Edits, Place};
 use crate::mirrors::{Edition, Mirrors, Root, Verdict, verdict};
 use crate::modules::Module;
 use crate::names::Names;
-use crate::{Left, tokens, uses};
+use crate::{Left, examples, tokens, uses};
 
 /// A file after the swap.
 #[derive(Clone, Debug, Default)]
@@ -46,8 +46,12 @@ pub fn rewrite(text: &str, mirrors: &Mirrors) -> Result<Rewritten, Left> {
     let declares_tracked = names.modules.contains("tracked") && !imports_only_tracked(&file);
     let mut swap = Swap::new(text, offset, mirrors, names);
     swap.visit_file(&file);
+    if mirrors.examples {
+        examples::swap(&mut swap, rust, offset);
+    }
     proc_macro2::extra::invalidate_current_thread_spans();
-    let Swap { edits, swapped, mut left, modules, mut features, .. } = swap;
+    let Swap { edits, mut swapped, mut left, modules, mut features, .. } = swap;
+    swapped.sort();
     left.sort();
     left.dedup();
     features.sort_unstable();
@@ -95,7 +99,8 @@ pub struct Swap<'a> {
 }
 
 impl<'a> Swap<'a> {
-    fn new(text: &'a str, offset: usize, mirrors: &'a Mirrors, names: Names) -> Swap<'a> {
+    /// For what syn saw of `text` from `offset` on.
+    pub fn new(text: &'a str, offset: usize, mirrors: &'a Mirrors, names: Names) -> Swap<'a> {
         Swap {
             text,
             offset,
@@ -119,6 +124,11 @@ impl<'a> Swap<'a> {
     /// Lists a place.
     pub fn leave(&mut self, span: Span, what: impl Into<String>, why: impl Into<String>) {
         let place = Place::of(self.text, self.range(span).start);
+        self.left.push(Left { place, what: what.into(), why: why.into() });
+    }
+
+    /// The same where there is no span.
+    pub fn leave_at(&mut self, place: Place, what: impl Into<String>, why: impl Into<String>) {
         self.left.push(Left { place, what: what.into(), why: why.into() });
     }
 

@@ -16,6 +16,7 @@ fn mirrors() -> Mirrors {
             lot("ancient", None, "0.9"),
         ],
         shadowed: false,
+        examples: true,
     }
 }
 
@@ -307,4 +308,46 @@ fn the_2015_edition_gets_its_extern_crate() {
     assert_eq!(new, expected);
     assert_eq!(add_extern_crate(&new, Edition::E2015), None);
     assert_eq!(add_extern_crate(text, Edition::E2018), None);
+}
+
+#[test]
+fn examples_in_the_documentation_are_swapped_where_they_are_compiled() {
+    check(
+        "/// Locks:\n///\n/// ```\n/// use std::sync::Mutex;\n/// let a = std::sync::Arc::new(Mutex::new(1));\n/// # std::thread::spawn(|| ());\n/// ```\n///\n/// But not `std::sync::Mutex`.\nfn f() {}\n",
+        "/// Locks:\n///\n/// ```\n/// use tracked::sync::Mutex;\n/// let a = tracked::sync::Arc::new(Mutex::new(1));\n/// # tracked::thread::spawn(|| ());\n/// ```\n///\n/// But not `std::sync::Mutex`.\nfn f() {}\n",
+    );
+    check(
+        "//! ```rust,no_run\n//! # use std::{io, sync::Mutex};\n//! #![allow(unused)]\n//! #[derive(Debug)] struct A;\n//! fn main() -> io::Result<()> { Ok(()) }\n//! ```\n",
+        "//! ```rust,no_run\n//! # use std::io; use tracked::sync::Mutex;\n//! #![allow(unused)]\n//! #[derive(Debug)] struct A;\n//! fn main() -> io::Result<()> { Ok(()) }\n//! ```\n",
+    );
+    check(
+        "impl A {\n    /// ~~~\n    /// use std::{\n    ///     io,\n    ///     sync::{\n    ///         Arc,\n    ///         Mutex,\n    ///     },\n    /// };\n    /// ä(\"ä\");\n    /// use parking_lot::Once;\n    /// ~~~\n    fn f() {}\n}\n",
+        "impl A {\n    /// ~~~\n    /// use std::{\n    ///     io,\n    ///     \n    /// }; use tracked::sync::{\n    ///         Arc,\n    ///         Mutex,\n    ///     };\n    /// ä(\"ä\");\n    /// use tracked::parking_lot_0_12::Once;\n    /// ~~~\n    fn f() {}\n}\n",
+    );
+    check(
+        "cfg! {\n    /// ```should_panic\n    /// std::thread::park();\n    /// ```\n    fn f() {}\n}\n",
+        "cfg! {\n    /// ```should_panic\n    /// tracked::thread::park();\n    /// ```\n    fn f() {}\n}\n",
+    );
+    for text in [
+        "/// ```text\n/// use std::sync::Mutex;\n/// ```\nfn f() {}\n",
+        "/// ```compile_fail\n/// use std::sync::Mutex;\n/// ```\nfn f() {}\n",
+        "/// ```ignore\n/// use std::sync::Mutex;\n/// ```\nfn f() {}\n",
+        "// ```\n// use std::sync::Mutex;\n// ```\nfn f() {}\n",
+        "fn f() { \"\n/// ```\n/// use std::sync::Mutex;\n/// ```\n\" }\n",
+        "/// ```\n/// mod std { pub mod sync {} }\n/// let a = 1;\n/// ```\nfn f() {}\n",
+    ] {
+        check(text, text);
+    }
+}
+
+#[test]
+fn an_example_that_cannot_be_swapped_is_listed() {
+    let text = "/// ```\n/// let a = std::sync::Mutex::new(...);\n/// ```\nfn f() {}\n";
+    check_left(text, text, &[(2, "an example in the documentation", "does not parse")]);
+    let old = Mirrors { edition: Edition::E2015, ..mirrors() };
+    let text = "/// ```\n/// use std::sync::Mutex;\n/// ```\nfn f() {}\n";
+    let swapped = rewrite(text, &old).unwrap();
+    assert_eq!((swapped.text.as_str(), swapped.left.len(), swapped.left[0].place.line), (text, 1, 2));
+    let not_compiled = Mirrors { examples: false, ..mirrors() };
+    assert_eq!(rewrite(text, &not_compiled).unwrap().text, text);
 }

@@ -97,9 +97,9 @@ macro_rules! named_elsewhere {
 }
 
 #[cfg(all(feature = "parking_lot_0_12", not(mirrored)))]
-named_elsewhere!(parking_lot_0_12: Mutex<T> FairMutex<T> RwLock<T> Condvar Once);
+named_elsewhere!(parking_lot_0_12: Mutex<T> FairMutex<T> ReentrantMutex<T> RwLock<T> Condvar Once);
 #[cfg(all(feature = "parking_lot_0_13", not(mirrored)))]
-named_elsewhere!(parking_lot: Mutex<T> FairMutex<T> RwLock<T> RecursiveRwLock<T> Condvar Once);
+named_elsewhere!(parking_lot: Mutex<T> FairMutex<T> ReentrantMutex<T> RwLock<T> RecursiveRwLock<T> Condvar Once);
 
 /// All that was found in this process so far.
 #[cfg(instrumented)]

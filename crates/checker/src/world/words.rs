@@ -40,19 +40,12 @@ pub fn finding(family: &Family, set: &StuckSet, places: &dyn Places) -> Finding 
     }
     let code = code(family, set);
     Finding {
-        code,
-        kind: code.kind().to_owned(),
-        tier: Tier::Actual,
         fingerprint: fingerprint_of(code, sites),
-        instances: 1,
-        scope: None,
-        scopes: Vec::new(),
         message: message(family, set, code),
         advice: advice(family, set, code).to_owned(),
-        schedule: None,
-        witness: None,
         locks,
         evidence,
+        ..Finding::bare(code, Tier::Actual)
     }
 }
 

@@ -87,6 +87,10 @@ fn notes_and_lints_do_not_count() {
 fn one_finding_a_fingerprint_with_its_instances_and_surest_tier() {
     let found = report(&records("T1@1: a b\nT1@1: b a\nT2@1: b a\nT1@1: c d\nT2@1: d c"));
     assert_eq!(codes(&found), [(Code::LockOrderCycle, Tier::Likely, 2)]);
+    let sets = &found.findings[0].instance_locks;
+    assert_eq!((sets.len(), sets.iter().all(|set| set.len() == 2 && set.is_sorted())), (2, true), "{sets:?}");
+    assert!(sets[0].iter().all(|lock| !sets[1].contains(lock)), "{sets:?}");
+    assert!(report(&records("T1: a b\nT2: b a")).findings[0].instance_locks.is_empty(), "it names its own");
     let sorted = report(&records("T1: a b\nT2: b a\nT1: c d\nT2: d c\nT1: e f\nT2: f e"));
     let prints: Vec<&str> = sorted.findings.iter().map(|finding| finding.fingerprint.as_str()).collect();
     assert!(prints.is_sorted() && prints.len() == 3, "{prints:?}");

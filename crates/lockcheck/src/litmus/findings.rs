@@ -83,19 +83,13 @@ impl Teller<'_> {
         let evidence: Vec<Evidence> = found.places.iter().map(|place| self.evidence(found, place)).collect();
         let sites = evidence.iter().map(|side| (side.site.clone(), side.mode.as_str())).collect();
         Finding {
-            code,
-            kind: code.kind().to_owned(),
-            tier: Tier::Confirmed,
             fingerprint: fingerprint_of(code, sites),
-            instances: 1,
-            scope: None,
-            scopes: Vec::new(),
             message: found.message.clone(),
             advice: advice(code).to_owned(),
             schedule: Some(schedule(found)),
-            witness: None,
             locks: self.locks(found),
             evidence,
+            ..Finding::bare(code, Tier::Confirmed)
         }
     }
 

@@ -47,6 +47,7 @@ impl Crate {
                 edition: if old { Edition::E2015 } else { Edition::E2018 },
                 parking_lots: parking_lots.iter().map(|dependency| parking_lot(dependency)).collect(),
                 shadowed: false,
+                examples: package.targets.iter().any(|target| target.doctest),
             },
             features: features(package, &parking_lots),
         }

@@ -80,6 +80,18 @@ fn all_sides_are_shown_when_asked_for() {
 }
 
 #[test]
+fn every_set_of_locks_is_named_when_asked_for() {
+    let mut sample = samples::bank();
+    let locks = |ids: [&str; 2]| ids.map(str::to_owned).to_vec();
+    sample.report.findings[0].instance_locks =
+        vec![locks(["mutex 1", "mutex 2"]), locks(["mutex 3", "mutex 4"])];
+    let shown = |all| human::render(&sample.report, &Options { all, ..Options::new(&sample.files) });
+    assert!(!shown(false).contains("mutex 3"), "{}", shown(false));
+    assert!(shown(true).contains("seen with mutex 1, mutex 2\n"), "{}", shown(true));
+    assert!(shown(true).contains("seen with mutex 3, mutex 4\n"), "{}", shown(true));
+}
+
+#[test]
 fn without_the_text_or_with_another_the_places_are_named() {
     let mut sample = samples::bank();
     let gone = human::render(&sample.report, &Options::new(&NoSources));

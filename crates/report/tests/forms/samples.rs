@@ -81,21 +81,8 @@ fn side(thread: &str, held: (&str, Site), wanted: (&str, Site), functions: &[&st
 }
 
 fn finding(code: Code, tier: Tier, locks: Vec<LockDetail>, evidence: Vec<Evidence>) -> Finding {
-    let mut finding = Finding {
-        code,
-        kind: code.kind().to_owned(),
-        tier,
-        fingerprint: "0123456789abcdef".to_owned(),
-        instances: 1,
-        scope: None,
-        scopes: Vec::new(),
-        message: String::new(),
-        advice: String::new(),
-        schedule: None,
-        witness: None,
-        locks,
-        evidence,
-    };
+    let mut finding =
+        Finding { fingerprint: "0123456789abcdef".to_owned(), locks, evidence, ..Finding::bare(code, tier) };
     finding.message = words::message(&finding);
     finding.advice = words::advice(&finding);
     finding

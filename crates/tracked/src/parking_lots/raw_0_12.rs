@@ -106,6 +106,11 @@ impl RawMutex {
         self.0.name_at(LockKind::Mutex, name, site);
     }
 
+    /// The same, inside a re-entrant mutex.
+    pub(super) fn name_reentrant(&self, name: &str, site: Site) {
+        self.0.name_at(LockKind::Reentrant, name, site);
+    }
+
     /// Lets another thread have the mutex, if one waits, and takes it back. Called by its holder only.
     fn bump_at(&self, site: Site, token: Option<Token>) -> Token {
         // SAFETY: the caller holds the mutex, by the acquisition that `token` stands for.

@@ -52,14 +52,17 @@ pub struct Held {
 }
 
 impl Held {
+    #[inline(always)]
     pub(super) fn of(token: Token) -> Held {
         Held { token, marker: Marker::new() }
     }
 
+    #[inline(always)]
     pub(super) fn token(&self) -> Option<Token> {
         Some(self.token)
     }
 
+    #[inline(always)]
     fn into_token(self) -> Option<Token> {
         Some(self.token)
     }
@@ -148,6 +151,11 @@ unsafe impl lock_api::RawMutexTimed for RawMutex {
 impl RawMutex {
     pub(super) fn name(&self, name: &str, site: Site) {
         self.0.name_at(LockKind::Mutex, name, site);
+    }
+
+    /// The same, inside a re-entrant mutex.
+    pub(super) fn name_reentrant(&self, name: &str, site: Site) {
+        self.0.name_at(LockKind::Reentrant, name, site);
     }
 
     /// Lets another thread have the mutex, if one waits, and takes it back. Called by its holder only.

@@ -74,6 +74,15 @@ macro_rules! named_lock {
 
 named_lock!(Mutex FairMutex RwLock);
 
+impl<T> Named for ReentrantMutex<T> {
+    #[track_caller]
+    fn named(self, name: &str) -> Self {
+        // SAFETY: to name the lock changes nothing about who holds it.
+        unsafe { self.raw() }.name_reentrant(name, Location::caller());
+        self
+    }
+}
+
 impl Named for Condvar {
     fn named(self, name: &str) -> Self {
         Condvar::named(self, name)

@@ -69,7 +69,7 @@ impl RawLock {
 
     fn target(&self, site: Site) -> Target<'_, RawLock> {
         let kind = held_as(self.kind).lock_kind();
-        Target { lock: self, site, manner: Manner { kind, mode: lockcheck_events::Mode::Exclusive } }
+        Target { lock: self, site, manner: Manner::of(kind, lockcheck_events::Mode::Exclusive) }
     }
 
     pub(super) fn lock(&self, site: Site) -> Token {

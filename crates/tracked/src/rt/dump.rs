@@ -9,6 +9,7 @@ use std::fmt::{self, Write};
 use lockcheck_events::{Attempt, LockId, LockKind, Mode, ThreadId};
 
 use super::context::{HeldLock, HoldSet, Shared};
+use super::operation::Meta;
 use super::waits::Awaited;
 use super::{output, registry};
 
@@ -119,13 +120,16 @@ fn thread_name(text: &mut Text, id: ThreadId) -> fmt::Result {
 }
 
 fn lock(text: &mut Text, hold: &HeldLock) -> fmt::Result {
-    let (kind, mode) = (hold.kind.as_str(), hold.mode.as_str());
+    let (kind, mode) = (registry::kind_at(hold.kind, hold.site).as_str(), hold.mode.as_str());
     write!(text, "{kind} {}", hold.id.0)?;
     if let Some(entry) = registry::LOCKS.try_get(&hold.id).try_unwrap() {
         name(text, entry.name.as_deref())?;
     }
     if hold.kind == LockKind::RwLock || hold.mode != Mode::Exclusive {
         write!(text, " ({mode})")?;
+    }
+    if Meta::is_nowhere(hold.created) {
+        return Ok(());
     }
     write!(text, " created at {}", hold.created)
 }

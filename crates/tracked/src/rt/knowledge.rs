@@ -18,7 +18,6 @@ use parking_lot::Mutex;
 
 use super::context::{HELD_MAX, HeldLock, HoldSet, Thread, current_if_known};
 use super::names::Names;
-use super::operation::Meta;
 use super::wait_edges::Turn;
 use super::{contention, intent, mode, output, reaction, registry, stack};
 
@@ -273,9 +272,8 @@ pub(crate) fn describe(hold: &HeldLock) -> Hold {
 /// The records that must stand before one that names these locks.
 fn announce(locks: impl Iterator<Item = HeldLock>, records: &mut Vec<Record>) {
     for lock in locks {
-        // A lock made by code that cannot say for whom is known by where it was first met.
-        let created = if Meta::is_nowhere(lock.created) { lock.site } else { lock.created };
-        if let Some(entry) = registry::announce_lock(lock.id, lock.kind, created) {
+        let (kind, created) = registry::origin(&lock);
+        if let Some(entry) = registry::announce_lock(lock.id, kind, created) {
             if registry::announce_site(entry.created) {
                 site_record(entry.created, records);
             }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use lockcheck_events::{Attempt, LockId, LockKind, Mode};
 
-use super::context::{HeldLock, Place, Thread, Token, current, current_if_idle, current_if_nesting};
+use super::context::{HeldLock, Place, Quick, Thread, Token, current, pack, unpack};
 use super::standstill::{self, Vigil};
 use super::waits::{self, Circle, Wait};
 use super::{contention, intent, knowledge, notices, reaction, record, registry, steer, strays};
@@ -32,6 +32,8 @@ const YIELDS: u32 = 10;
 pub(crate) trait Raw {
     /// Whether another process may hold it: then nobody here knows who could end a wait for it.
     const BETWEEN_PROCESSES: bool = false;
+    /// Whether it has no other mode.
+    const EXCLUSIVE: bool = false;
     /// The identity.
     fn meta(&self) -> &Meta;
     /// The owner hint.
@@ -169,11 +171,26 @@ pub(crate) struct Target<'a, R> {
     pub manner: Manner,
 }
 
-/// What is asked for, besides which lock and where.
+/// What is asked for, besides which lock and where. One word, as a hold keeps it, so that it takes one register on the
+/// way to the real lock.
 #[derive(Clone, Copy)]
-pub(crate) struct Manner {
-    pub kind: LockKind,
-    pub mode: Mode,
+pub(crate) struct Manner(u32);
+
+impl Manner {
+    #[inline(always)]
+    pub(crate) const fn of(kind: LockKind, mode: Mode) -> Manner {
+        Manner(pack(0, mode, Attempt::Block, kind) as u32)
+    }
+
+    #[inline(always)]
+    pub(crate) fn kind(self) -> LockKind {
+        unpack(self.0.into()).2
+    }
+
+    #[inline(always)]
+    pub(crate) fn mode(self) -> Mode {
+        unpack(self.0.into()).0
+    }
 }
 
 impl<R> Clone for Target<'_, R> {
@@ -192,9 +209,9 @@ impl<R: Raw> Target<'_, R> {
             site: self.site,
             created: self.lock.meta().created,
             event,
-            mode: self.manner.mode,
+            mode: self.manner.mode(),
             attempt,
-            kind: self.manner.kind,
+            kind: self.manner.kind(),
         }
     }
 
@@ -214,10 +231,11 @@ impl<R: Raw> Target<'_, R> {
 
     #[inline(always)]
     fn owned(&self, thread: &Thread) {
-        match self.manner.mode {
-            Mode::Exclusive => self.lock.owner().set(thread),
+        if R::EXCLUSIVE || self.manner.mode() == Mode::Exclusive {
+            self.lock.owner().set(thread);
+        } else {
             // The writer before has nothing to do with those who wait for the readers.
-            _ => self.lock.owner().set_many(),
+            self.lock.owner().set_many();
         }
     }
 }
@@ -228,48 +246,79 @@ impl<R: Raw> Target<'_, R> {
 /// that is left behind it is stores: a lock that was used before, free now, wanted by a thread that holds nothing.
 #[inline(always)]
 pub(crate) fn lock<R: Raw>(target: Target<'_, R>) -> Token {
-    if let Some(quick) = current_if_idle() {
+    let quick = Quick::current();
+    if quick.is_idle() {
         let id = target.lock.meta().id.load(Ordering::Relaxed);
         if id != 0 {
             quick.write_first(target.hold(LockId(id), quick.event(), Attempt::Block));
-            if target.lock.try_acquire(target.manner.mode) {
+            if target.lock.try_acquire(target.manner.mode()) {
                 target.owned(quick.thread());
                 return quick.push_first();
             }
         }
     }
     cold_path();
-    lock_nested(target.lock, target.site, target.manner)
+    lock_second(target.lock, target.site, target.manner)
 }
 
-/// Acquires in every other case; the second quick one first, a nesting that is known. Calls nothing but as its last
-/// act, so that nothing needs to be saved.
+/// Acquires in every other case; the second quick one first, a known nesting in one other hold. Calls nothing but as
+/// its last act and needs no more registers than a call may use up, so that nothing is saved on the stack: the real
+/// lock's atomic operation waits until every store before it is done.
 #[inline(never)]
-fn lock_nested<R: Raw>(lock: &R, site: Place, manner: Manner) -> Token {
+fn lock_second<R: Raw>(lock: &R, site: Place, manner: Manner) -> Token {
     let target = Target { lock, site, manner };
-    let Some(quick) = current_if_nesting() else { return lock_first(lock, site, manner) };
+    let quick = Quick::current();
+    if !quick.has_one() {
+        return if quick.is_idle() {
+            lock_first(lock, site, manner)
+        } else {
+            lock_nested(lock, site, manner)
+        };
+    }
     let id = lock.meta().id.load(Ordering::Relaxed);
     if id == 0 {
         return lock_slowly(lock, site, manner);
     }
-    let key = quick.write_nested(target.hold(LockId(id), quick.event(), Attempt::Block));
+    let key = quick.write_second(LockId(id), site, lock.meta().created, manner.0);
     // Before the real lock is taken: this may be the allocator's own, and learning allocates.
-    if !quick.thread().known().has_at_home(key) || !lock.try_acquire(manner.mode) {
+    if !quick.thread().known().has_at_home(key) || !lock.try_acquire(manner.mode()) {
+        return lock_slowly(lock, site, manner);
+    }
+    target.owned(quick.thread());
+    quick.push_second()
+}
+
+/// The third quick case: a known nesting in several other holds.
+#[inline(never)]
+fn lock_nested<R: Raw>(lock: &R, site: Place, manner: Manner) -> Token {
+    let target = Target { lock, site, manner };
+    let quick = Quick::current();
+    if !quick.is_nesting() {
+        return lock_slowly(lock, site, manner);
+    }
+    let id = lock.meta().id.load(Ordering::Relaxed);
+    if id == 0 {
+        return lock_slowly(lock, site, manner);
+    }
+    let key = quick.write_nested(LockId(id), site, lock.meta().created, manner.0);
+    // Before the real lock is taken: this may be the allocator's own, and learning allocates.
+    if !quick.thread().known().has_at_home(key) || !lock.try_acquire(manner.mode()) {
         return lock_slowly(lock, site, manner);
     }
     target.owned(quick.thread());
     quick.push_nested()
 }
 
-/// The third quick case: a lock that was never used before, wanted by a thread that holds nothing.
+/// The fourth quick case: a lock that was never used before, wanted by a thread that holds nothing.
 #[inline(never)]
 fn lock_first<R: Raw>(lock: &R, site: Place, manner: Manner) -> Token {
     let target = Target { lock, site, manner };
-    if let Some(quick) = current_if_idle()
+    let quick = Quick::current();
+    if quick.is_idle()
         && let Some(id) = lock.meta().id_at_hand(quick.thread())
     {
         quick.write_first(target.hold(id, quick.event(), Attempt::Block));
-        if lock.try_acquire(manner.mode) {
+        if lock.try_acquire(manner.mode()) {
             target.owned(quick.thread());
             return quick.push_first();
         }
@@ -281,7 +330,7 @@ fn lock_first<R: Raw>(lock: &R, site: Place, manner: Manner) -> Token {
 fn lock_slowly<R: Raw>(lock: &R, site: Place, manner: Manner) -> Token {
     let target = Target { lock, site, manner };
     let Some(thread) = current() else {
-        lock.acquire(manner.mode);
+        lock.acquire(manner.mode());
         return Token::UNWATCHED;
     };
     let hold = target.next_hold(thread, Attempt::Block);
@@ -295,7 +344,7 @@ fn lock_slowly<R: Raw>(lock: &R, site: Place, manner: Manner) -> Token {
     }
     // Before the real lock is taken: this may be the allocator's own, and learning allocates.
     learn(thread, &hold);
-    if lock.try_acquire(manner.mode) {
+    if lock.try_acquire(manner.mode()) {
         target.taken(thread, hold)
     } else {
         lock_contended(target, thread, hold)
@@ -318,7 +367,7 @@ pub(crate) fn try_lock<R: Raw>(target: Target<'_, R>) -> Option<Token> {
     {
         return try_lock_steered(target, thread);
     }
-    if !target.lock.try_acquire(target.manner.mode) {
+    if !target.lock.try_acquire(target.manner.mode()) {
         return None;
     }
     let Some(thread) = thread else { return Some(Token::UNWATCHED) };
@@ -334,7 +383,7 @@ pub(crate) fn lock_for<R: Raw>(target: Target<'_, R>, timeout: Duration) -> Opti
             .then(|| target.taken(thread, hold));
     }
     learn(thread, &hold);
-    let taken = target.lock.try_acquire(target.manner.mode) || {
+    let taken = target.lock.try_acquire(target.manner.mode()) || {
         let _wait = waits::publish(thread, Wait::for_lock(hold));
         let taken = acquire_for(target, timeout);
         if !taken && waits::may_close_a_circle(thread, target.lock.owner()) {
@@ -356,9 +405,9 @@ fn masked(thread: &Thread) {
 /// A deadline past the clock's range means for ever.
 fn acquire_for<R: Raw>(target: Target<'_, R>, timeout: Duration) -> bool {
     match Instant::now().checked_add(timeout) {
-        Some(deadline) => target.lock.acquire_until(target.manner.mode, deadline),
+        Some(deadline) => target.lock.acquire_until(target.manner.mode(), deadline),
         None => {
-            target.lock.acquire(target.manner.mode);
+            target.lock.acquire(target.manner.mode());
             true
         }
     }
@@ -368,14 +417,27 @@ fn acquire_for<R: Raw>(target: Target<'_, R>, timeout: Duration) -> bool {
 /// still listed.
 #[inline(always)]
 pub(crate) fn released(meta: &Meta, token: Token) {
-    Thread::release(token, meta.id.load(Ordering::Relaxed));
+    let id = meta.id.load(Ordering::Relaxed);
+    if !Thread::release_youngest(Some(token), id) && !token.is_unwatched() {
+        Thread::release_older(id);
+    }
 }
 
 #[cfg(parking_lot_mirrored)]
 /// As [`released`], where the acquisition may have been another thread's, or its token is not known.
+#[inline(always)]
 pub(crate) fn released_by_anyone(meta: &Meta, token: Option<Token>) {
     let id = meta.id.load(Ordering::Relaxed);
-    if id != 0 && !token.is_some_and(Token::is_unwatched) && !Thread::release_youngest(id) {
+    if !Thread::release_youngest(token, id) {
+        released_slowly(id, token);
+    }
+}
+
+#[cfg(parking_lot_mirrored)]
+#[cold]
+#[inline(never)]
+fn released_slowly(id: u64, token: Option<Token>) {
+    if id != 0 && !token.is_some_and(Token::is_unwatched) && !Thread::release_older(id) {
         strays::released_elsewhere(LockId(id));
     }
 }
@@ -414,7 +476,7 @@ fn lock_contended<R: Raw>(target: Target<'_, R>, thread: &Thread, hold: HeldLock
 fn spin<R: Raw>(target: Target<'_, R>) -> bool {
     (0..YIELDS).any(|_| {
         std::thread::yield_now();
-        target.lock.try_acquire(target.manner.mode)
+        target.lock.try_acquire(target.manner.mode())
     })
 }
 
@@ -422,7 +484,7 @@ fn spin<R: Raw>(target: Target<'_, R>) -> bool {
 /// stands in nobody's way here: it is left out of what the request is made under.
 pub(crate) fn upgrade<R: Raw>(target: Target<'_, R>) -> Token {
     let Some(thread) = current() else {
-        target.lock.acquire(target.manner.mode);
+        target.lock.acquire(target.manner.mode());
         return Token::UNWATCHED;
     };
     let hold = target.next_hold(thread, Attempt::Block);
@@ -433,7 +495,7 @@ pub(crate) fn upgrade<R: Raw>(target: Target<'_, R>) -> Token {
     }
     let upgradable = thread.take(hold.id, Mode::Upgradable);
     learn(thread, &hold);
-    if !target.lock.try_acquire(target.manner.mode) {
+    if !target.lock.try_acquire(target.manner.mode()) {
         record::requested(thread, &hold);
         if let Some(own) = thread.hold_against(&hold) {
             reaction::self_deadlock(thread, &hold, &own);
@@ -466,9 +528,9 @@ fn block<R: Raw>(target: Target<'_, R>, thread: &Thread, published: Wait) {
     let wait = waits::publish(thread, published);
     let for_good = || {
         standstill::in_slices(|until| match until {
-            Some(until) => target.lock.acquire_until(target.manner.mode, until).then_some(()),
+            Some(until) => target.lock.acquire_until(target.manner.mode(), until).then_some(()),
             None => {
-                target.lock.acquire(target.manner.mode);
+                target.lock.acquire(target.manner.mode());
                 Some(())
             }
         });
@@ -477,7 +539,7 @@ fn block<R: Raw>(target: Target<'_, R>, thread: &Thread, published: Wait) {
         return for_good();
     }
     if let Some(suspicion) = waits::circle(thread) {
-        if target.lock.acquire_until(target.manner.mode, Instant::now() + CONFIRM) {
+        if target.lock.acquire_until(target.manner.mode(), Instant::now() + CONFIRM) {
             return;
         }
         if waits::circle(thread).as_ref() == Some(&suspicion) {
@@ -488,7 +550,7 @@ fn block<R: Raw>(target: Target<'_, R>, thread: &Thread, published: Wait) {
     }
     let mut vigil = Vigil::of_blocked();
     while let Some(moment) = vigil.until() {
-        if target.lock.acquire_until(target.manner.mode, moment) {
+        if target.lock.acquire_until(target.manner.mode(), moment) {
             return;
         }
         vigil.look();

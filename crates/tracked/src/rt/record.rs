@@ -17,7 +17,7 @@
 
 use std::cell::{Cell, UnsafeCell};
 use std::collections::BTreeMap;
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::ptr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
@@ -295,6 +295,21 @@ impl Recorder {
         }
     }
 
+    /// The same of a lock that is asked for.
+    #[inline(always)]
+    fn describe_lock(&self, thread: &Thread, lock: &HeldLock) {
+        let met = &self.met[lock.id.0 as usize % MET];
+        if met.get() != lock.id.0 {
+            met.set(lock.id.0);
+            self.describe_lock_now(thread, lock);
+        }
+    }
+
+    #[cold]
+    fn describe_lock_now(&self, thread: &Thread, lock: &HeldLock) {
+        self.describe_now(thread, lock.id.0, registry::kind_at(lock.kind, lock.site) as u8, lock.created);
+    }
+
     #[cold]
     fn describe_now(&self, thread: &Thread, id: u64, kind: u8, created: Place) {
         let manner = Manner { kind: EventKind::Object, mode: 0, attempt: 0, lock_kind: kind };
@@ -332,7 +347,7 @@ fn manner(kind: EventKind, hold: &HeldLock) -> Manner {
 pub(crate) fn acquired(thread: &Thread, hold: &HeldLock, token: Token) -> Token {
     let Some(recorder) = thread.recorder() else { return token };
     recorder.moves_on(thread);
-    recorder.describe(thread, hold.id.0, hold.kind as u8, hold.created);
+    recorder.describe_lock(thread, hold);
     let stamp = recorder.after(thread, Stamped::Object(hold.id.0));
     recorder.append(thread, manner(EventKind::Acquire, hold), hold.id.0, number(hold.site), stamp);
     token.recorded()
@@ -342,7 +357,7 @@ pub(crate) fn acquired(thread: &Thread, hold: &HeldLock, token: Token) -> Token 
 pub(crate) fn requested(thread: &Thread, hold: &HeldLock) {
     let Some(recorder) = thread.recorder() else { return };
     recorder.moves_on(thread);
-    recorder.describe(thread, hold.id.0, hold.kind as u8, hold.created);
+    recorder.describe_lock(thread, hold);
     let stamp = recorder.next(thread);
     recorder.append(thread, manner(EventKind::Request, hold), hold.id.0, number(hold.site), stamp);
 }
@@ -442,9 +457,20 @@ pub(crate) fn after_point(thread: &Thread, token: TokenId) {
 }
 
 /// The data of a lock is read or may be written, through the guard of a recorded acquisition.
+///
+/// Does not unwind, and its calling convention says so: a caller who had to be ready for that would keep its guard in
+/// memory, at two stores an acquisition, for the sake of a call that is hardly ever made.
 #[cold]
 #[inline(never)]
-pub(crate) fn guarded(meta: &Meta, write: bool, site: Place) {
+pub(crate) extern "C" fn guarded(meta: &Meta, write: bool, site: Place) {
+    let recorded = catch_unwind(AssertUnwindSafe(|| guarded_now(meta, write, site)));
+    if let Err(panic) = recorded {
+        // Whatever it is, dropping it could panic again.
+        std::mem::forget(panic);
+    }
+}
+
+fn guarded_now(meta: &Meta, write: bool, site: Place) {
     let Some(thread) = current() else { return };
     let Some(recorder) = thread.recorder() else { return };
     recorder.hear(thread);

@@ -11,9 +11,10 @@ use dashmap::DashMap;
 use lockcheck_events::{LockId, LockKind, RawSite, SiteId, StackId, ThreadId};
 use parking_lot::{Mutex, RwLock};
 
-use super::context::{HELD_MAX, HoldSet, Place, Shared};
+use super::context::{HELD_MAX, HeldLock, HoldSet, Place, Shared};
 use super::familiar;
 use super::hash::ByNumber;
+use super::operation::Meta;
 
 type Map<K, V, S = ByNumber> = LazyLock<DashMap<K, V, S>>;
 
@@ -215,6 +216,23 @@ fn count_down(lock: LockId) {
         u16::MAX => None,
         count => count.checked_sub(1),
     });
+}
+
+/// What the lock is and where it was created, as far as anybody knows. A lock made by code that cannot say for whom is
+/// known by where it was first met.
+pub(crate) fn origin(lock: &HeldLock) -> (LockKind, Place) {
+    let created = if Meta::is_nowhere(lock.created) { lock.site } else { lock.created };
+    (kind_at(lock.kind, lock.site), created)
+}
+
+/// What a lock is that is said to be of this kind and is acquired there. lock_api makes re-entrant mutexes out of the raw
+/// ones of plain mutexes, which learn of it only by the file that acquires them.
+pub(crate) fn kind_at(kind: LockKind, site: Place) -> LockKind {
+    let file = site.file();
+    if kind == LockKind::Mutex && file.ends_with("remutex.rs") && file.contains("lock_api") {
+        return LockKind::Reentrant;
+    }
+    kind
 }
 
 /// Registers the lock if it is new; gives its entry if the knowledge has not heard of it, and takes note that it has.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use lockcheck_events::{Frame, Record, StackId};
+use lockcheck_events::{Frame, Record, StackId, function_name};
 use lockcheck_report::Backtrace;
 
 use super::context::{HeldLock, Thread};
@@ -97,7 +97,10 @@ pub(crate) fn resolve(stack: StackId) -> Vec<Frame> {
         // A return address names the instruction after the call.
         let address = if depth == 0 { address } else { address.saturating_sub(1) };
         backtrace::resolve(address as *mut std::ffi::c_void, |symbol| {
-            let function = symbol.name().map(|name| format!("{name:#}")).unwrap_or_default();
+            let function = symbol
+                .name()
+                .map(|name| function_name(name.as_bytes(), &format!("{name:#}")))
+                .unwrap_or_default();
             let file = symbol.filename().map(|file| file.to_string_lossy().into_owned()).unwrap_or_default();
             frames.push(names::frame(function, &file, symbol.lineno().unwrap_or(0)));
         });

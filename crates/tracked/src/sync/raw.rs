@@ -38,7 +38,7 @@ impl RawTracked {
 
     #[inline(always)]
     fn target(&self, kind: LockKind, site: Place) -> Target<'_, RawTracked> {
-        Target { lock: self, site, manner: Manner { kind, mode: Mode::Exclusive } }
+        Target { lock: self, site, manner: Manner::of(kind, Mode::Exclusive) }
     }
 
     #[inline(always)]
@@ -101,6 +101,8 @@ impl RawTracked {
 }
 
 impl Raw for RawTracked {
+    const EXCLUSIVE: bool = true;
+
     #[inline(always)]
     fn meta(&self) -> &Meta {
         &self.meta
@@ -152,7 +154,7 @@ impl RawTrackedRw {
 
     #[inline(always)]
     fn target(&self, mode: Mode, site: Place) -> Target<'_, RawTrackedRw> {
-        Target { lock: self, site, manner: Manner { kind: LockKind::RwLock, mode } }
+        Target { lock: self, site, manner: Manner::of(LockKind::RwLock, mode) }
     }
 
     #[inline(always)]
@@ -209,7 +211,7 @@ impl RawTrackedRw {
     }
 
     fn upgrading(&self, site: Place) -> Target<'_, Upgrading> {
-        let manner = Manner { kind: LockKind::RwLock, mode: Mode::Exclusive };
+        let manner = Manner::of(LockKind::RwLock, Mode::Exclusive);
         Target { lock: Upgrading::of(self), site, manner }
     }
 

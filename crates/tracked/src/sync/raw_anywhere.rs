@@ -33,6 +33,7 @@ impl RawTracked {
     }
 
     /// Takes note of who has it: a release elsewhere must know whether the hold is listed with anybody.
+    #[inline(always)]
     fn noted(&self, token: Token) -> Token {
         if token.is_unwatched() {
             self.owner.clear();

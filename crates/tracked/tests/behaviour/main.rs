@@ -60,6 +60,8 @@ fn everything_takes_a_name() {
 
     assert_eq!(*parking_lot::Mutex::new(1).named("name").lock(), 1);
     assert_eq!(*parking_lot::FairMutex::new(1).named("name").lock(), 1);
+    assert_eq!(*parking_lot::ReentrantMutex::new(1).named("name").lock(), 1);
+    assert_eq!(*parking_lot_0_12::ReentrantMutex::new(1).named("name").lock(), 1);
     assert_eq!(*parking_lot::RecursiveRwLock::new(1).named("name").read(), 1);
     assert_eq!(*parking_lot_0_12::RwLock::new(1).named("name").read(), 1);
     assert!(!Named::named(parking_lot_0_12::Condvar::new(), "name").notify_one());

@@ -31,10 +31,45 @@ fn child(inherited: &Lock<u32>, known: Vec<Mutex<()>>) -> ! {
         drop(condvar.wait_while(gate.lock().unwrap(), |open| !*open).unwrap());
     });
     thread::spawn(|| ()).join().unwrap();
+    parking_lots();
     drop((named, gate, semaphore));
     // SAFETY: nothing in this process needs cleaning up.
     unsafe { libc::_exit(if *inherited.lock() == 1 { 0 } else { 1 }) }
 }
+
+/// The same of the mirrors of parking_lot, where they are there.
+fn parking_lots() {
+    #[cfg(feature = "parking_lot_0_12")]
+    {
+        use tracked::parking_lot_0_12 as pl;
+        use_all!(pl);
+    }
+    #[cfg(feature = "parking_lot_0_13")]
+    {
+        use tracked::parking_lot as pl;
+        use_all!(pl);
+    }
+}
+
+/// Uses every type of a line.
+#[cfg(any(feature = "parking_lot_0_12", feature = "parking_lot_0_13"))]
+macro_rules! use_all {
+    ($pl:ident) => {
+        let (mutex, rwlock, changed) = ($pl::Mutex::new(false), $pl::RwLock::new(1), $pl::Condvar::new());
+        let (again, once) = ($pl::ReentrantMutex::new(1), $pl::Once::new());
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                *mutex.lock() = true;
+                changed.notify_one();
+                drop((again.lock(), again.lock(), rwlock.upgradable_read()));
+                once.call_once(|| *rwlock.write() += 1);
+            });
+            changed.wait_while(&mut mutex.lock(), |open| !*open);
+        });
+    };
+}
+#[cfg(any(feature = "parking_lot_0_12", feature = "parking_lot_0_13"))]
+use use_all;
 
 /// Waits for `pid`; `None` if that takes too long.
 fn status_of(pid: libc::pid_t) -> Option<i32> {

@@ -27,6 +27,7 @@ covariant! {
 }
 
 /// parking_lot's guards, in both lines.
+#[cfg(any(feature = "parking_lot_0_12", feature = "parking_lot_0_13"))]
 macro_rules! parking_lot {
     ($line:ident, $pl:path) => {
         mod $line {

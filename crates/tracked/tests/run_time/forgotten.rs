@@ -17,7 +17,7 @@ fn a_lock_may_outlive_what_its_data_borrows() {
 }
 
 /// How much memory the process has in use.
-fn resident_kb() -> usize {
+pub fn resident_kb() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()

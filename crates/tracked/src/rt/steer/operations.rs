@@ -186,9 +186,9 @@ fn settle<R: Raw>(me: Me, thread: &Thread, target: Target<'_, R>, hold: HeldLock
 
 fn acquire_for_real<R: Raw>(target: Target<'_, R>, timeout: Option<Duration>) -> bool {
     match timeout.and_then(|timeout| Instant::now().checked_add(timeout)) {
-        Some(deadline) => target.lock.acquire_until(target.manner.mode, deadline),
+        Some(deadline) => target.lock.acquire_until(target.manner.mode(), deadline),
         None => {
-            target.lock.acquire(target.manner.mode);
+            target.lock.acquire(target.manner.mode());
             true
         }
     }

@@ -111,7 +111,8 @@ pub(super) fn locks_of(state: &State, workers: &[u32]) -> Vec<HeldLock> {
 
 /// Lets reports name the lock.
 fn register(lock: &HeldLock) {
-    registry::register_lock(lock.id, lock.kind, lock.created);
+    let (kind, created) = registry::origin(lock);
+    registry::register_lock(lock.id, kind, created);
 }
 
 /// The registry, with the workers' names of this run.

@@ -1,0 +1,128 @@
+//! The locks a thread holds, and the word that says so. Pure bookkeeping: what is to be learned or said about a hold is
+//! decided elsewhere.
+
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+
+use super::hold::{Held, HeldLock};
+
+/// Holds that a `Thread` keeps in its own body.
+pub(super) const HELD_INLINE: usize = 32;
+/// Holds of one thread that are kept at all; further ones are counted as dropped, and teach nothing: every lock held
+/// makes an order with every one that follows.
+pub(crate) const HELD_MAX: usize = 1024;
+
+/// One operation, in a thread's word.
+pub(super) const EVENT: u64 = 1 << 32;
+/// The thread is inside the run-time, or not watched: its operations are not looked at.
+pub(super) const BUSY: u64 = 1 << 16;
+/// The thread has not been seen before. Only together with `BUSY`.
+pub(super) const UNSEEN: u64 = 1 << 17;
+/// The thread is under control of an exploration: the quick ways are not for it.
+pub(super) const STEERED: u64 = 1 << 19;
+/// The program states something about what the thread does now (see `intent`): no quick way.
+pub(super) const STATED: u64 = 1 << 18;
+/// The thread records what it does, which none of the quick ways does.
+pub(super) const RECORDING: u64 = 1 << 20;
+/// The bits of a thread's word that count its holds.
+pub(super) const LEN: u64 = 0xffff;
+/// All but the operations: zero for a thread that is watched and holds nothing.
+pub(super) const NOT_IDLE: u64 = EVENT - 1;
+
+/// The locks a thread holds. Laid out so that the word and the first entry share a cache line.
+#[repr(C, align(64))]
+pub(crate) struct HoldSet {
+    /// In one word, so that an acquisition reads and writes it once: operations made so far (upper half), the flags
+    /// above, and how many entries are in use (lower 16 bits). Relaxed for the same reason as in `Held::write`.
+    word: AtomicU64,
+    /// Entries past the inline ones, `HELD_MAX - HELD_INLINE` of them, allocated on the first need.
+    overflow: AtomicPtr<Held>,
+    /// The number of the thread's last recorded event. Relaxed: others look at it only to number theirs above it.
+    pub(in crate::rt) stamp: AtomicU32,
+    pub(super) inline: [Held; HELD_INLINE],
+}
+
+impl HoldSet {
+    /// That of a thread that has not been seen.
+    pub(super) const fn unseen() -> HoldSet {
+        HoldSet {
+            word: AtomicU64::new(BUSY | UNSEEN),
+            overflow: AtomicPtr::new(ptr::null_mut()),
+            stamp: AtomicU32::new(0),
+            inline: [Held::EMPTY; HELD_INLINE],
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn word(&self) -> u64 {
+        self.word.load(Ordering::Relaxed)
+    }
+
+    #[inline(always)]
+    pub(super) fn set_word(&self, word: u64) {
+        self.word.store(word, Ordering::Relaxed);
+    }
+
+    #[inline(always)]
+    pub(crate) fn len(&self) -> usize {
+        (self.word() & LEN) as usize
+    }
+
+    /// The `index`th hold's entry. The caller made sure that it is below `len` (or exactly it, after `grow`).
+    #[inline(always)]
+    pub(super) fn entry(&self, index: usize) -> &Held {
+        if index < HELD_INLINE { &self.inline[index] } else { self.overflow_entry(index) }
+    }
+
+    #[cold]
+    fn overflow_entry(&self, index: usize) -> &Held {
+        assert!((HELD_INLINE..HELD_MAX).contains(&index), "a hold outside the hold set");
+        // Acquire pairs with the Release in `grow`: the array's contents are there.
+        let overflow = self.overflow.load(Ordering::Acquire);
+        assert!(!overflow.is_null(), "a hold past the inline ones before there is room for it");
+        // SAFETY: not null and in bounds as asserted; the array is freed only when its thread has left the table of
+        // all threads, by which others come here.
+        unsafe { &*overflow.add(index - HELD_INLINE) }
+    }
+
+    /// An order-free hash of the `len` lowest holds: the sum of their fingerprints.
+    #[inline(always)]
+    pub(super) fn context(&self, len: usize) -> u64 {
+        match len {
+            0 => 0,
+            1 => self.inline[0].fingerprint(),
+            _ => self.entry(len - 1).context(),
+        }
+    }
+
+    /// Makes the array for further entries if it is missing.
+    pub(super) fn grow(&self) {
+        if self.overflow.load(Ordering::Relaxed).is_null() {
+            let entries: Box<[Held]> = (HELD_INLINE..HELD_MAX).map(|_| Held::EMPTY).collect();
+            self.overflow.store(Box::into_raw(entries).cast(), Ordering::Release);
+        }
+    }
+
+    /// Gives the array back. Nobody else can reach the hold set any more.
+    pub(super) fn shrink(&self) {
+        let overflow = self.overflow.swap(ptr::null_mut(), Ordering::Relaxed);
+        if !overflow.is_null() {
+            let entries = ptr::slice_from_raw_parts_mut(overflow, HELD_MAX - HELD_INLINE);
+            // SAFETY: made by `grow` from a box of this length, and taken out above, so that it is freed once.
+            drop(unsafe { Box::from_raw(entries) });
+        }
+    }
+
+    /// All holds, oldest first. On another thread, only as true as the wait slot's sequence says.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = HeldLock> + '_ {
+        let room = if self.overflow.load(Ordering::Acquire).is_null() { HELD_INLINE } else { HELD_MAX };
+        (0..self.len().min(room)).filter_map(|index| self.entry(index).read())
+    }
+
+    /// The thread's own holds, and behind them those that it has given back and that no other has taken the place
+    /// of: of each depth the last.
+    pub(crate) fn with_given_back(&self) -> impl Iterator<Item = HeldLock> + '_ {
+        let len = self.len();
+        self.iter().chain(self.inline.iter().skip(len).map_while(Held::read))
+    }
+}

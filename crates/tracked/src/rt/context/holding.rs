@@ -1,0 +1,165 @@
+//! How a thread's holds come and go, and what they amount to for a request. The quick ways in are in [`super::quick`].
+
+use std::sync::atomic::Ordering;
+
+use lockcheck_events::{LockId, Mode};
+
+use super::hold::{HeldLock, key};
+use super::hold_set::{HELD_INLINE, HELD_MAX, HoldSet, LEN};
+use super::{Thread, Token, own};
+use crate::rt::{record, registry, steer};
+
+impl Thread {
+    /// How many locks the thread holds.
+    #[inline(always)]
+    pub(crate) fn held_len(&self) -> usize {
+        self.holds.len()
+    }
+
+    /// Sees to it that one more hold does not have to allocate, if it can be kept at all.
+    #[inline]
+    pub(crate) fn make_room(&self) {
+        if (HELD_INLINE..HELD_MAX).contains(&self.holds.len()) {
+            let _busy = self.enter();
+            self.holds.grow();
+        }
+    }
+
+    /// Adds a hold.
+    #[inline]
+    pub(crate) fn push(&self, hold: HeldLock) -> Token {
+        let len = self.holds.len();
+        if len >= HELD_INLINE {
+            if len >= HELD_MAX {
+                registry::count_dropped_hold();
+                return Token::UNWATCHED;
+            }
+            let _busy = self.enter();
+            self.holds.grow();
+        }
+        let entry = self.holds.entry(len);
+        entry.write(hold);
+        if len > 0 {
+            entry.set_context(self.holds.context(len).wrapping_add(hold.fingerprint()));
+        }
+        self.holds.set_word(self.holds.word() + 1);
+        Token(len as u32)
+    }
+
+    /// The lock `id` is gone. If the calling thread held it, its guard was forgotten: nobody will take the hold away.
+    #[inline(always)]
+    pub(crate) fn lock_dropped(id: u64) {
+        let thread = own();
+        if thread.holds.word() & LEN != 0 {
+            while thread.pop(id) {}
+        }
+    }
+
+    /// Takes away the calling thread's youngest hold, if it is one of `id` and the one that `token` stands for, and
+    /// nothing else is to be done about it.
+    #[inline(always)]
+    pub(crate) fn release_youngest(token: Option<Token>, id: u64) -> bool {
+        let thread = own();
+        let word = thread.holds.word();
+        // Any flag makes it none of the inline ones.
+        let index = (word as u32).wrapping_sub(1);
+        let is_it = token.is_none_or(|token| token.index() == index)
+            && (index as usize) < HELD_INLINE
+            && thread.holds.inline[index as usize].id.load(Ordering::Relaxed) == id;
+        if is_it {
+            thread.holds.set_word(word - 1);
+        }
+        is_it
+    }
+
+    /// Takes away the calling thread's youngest hold of `id`, if there is one.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn release_older(id: u64) -> bool {
+        own().pop(id)
+    }
+
+    /// Takes away the youngest hold of `id`, if there is one.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn pop(&self, id: u64) -> bool {
+        let holds = &self.holds;
+        if self.is_steered() {
+            steer::operations::releases(self, id);
+        }
+        let len = holds.len();
+        let is_it = |&index: &usize| holds.entry(index).id.load(Ordering::Relaxed) == id;
+        let Some(index) = (0..len).rev().find(is_it) else { return false };
+        if self.is_recording()
+            && let Some(hold) = holds.entry(index).read()
+        {
+            record::released(self, &hold);
+        }
+        self.remove(index);
+        true
+    }
+
+    /// Takes away the youngest hold of `id` in this mode, and gives it.
+    pub(crate) fn take(&self, id: LockId, mode: Mode) -> Option<HeldLock> {
+        let (index, hold) = self.find(|hold| hold.id == id && hold.mode == mode)?;
+        self.remove(index);
+        Some(hold)
+    }
+
+    /// Puts `to` in the place of the youngest hold of the same lock in the mode `from`.
+    pub(crate) fn change(&self, from: Mode, to: HeldLock) -> Option<Token> {
+        let (index, _) = self.find(|hold| hold.id == to.id && hold.mode == from)?;
+        self.holds.entry(index).write(to);
+        self.sum_up(index, self.holds.len());
+        Some(Token(index as u32))
+    }
+
+    /// The youngest hold that is as asked, and its place.
+    pub(super) fn find(&self, is_it: impl Fn(&HeldLock) -> bool) -> Option<(usize, HeldLock)> {
+        let read = |index| Some((index, self.holds.entry(index).read()?));
+        (0..self.holds.len()).rev().filter_map(read).find(|(_, hold)| is_it(hold))
+    }
+
+    fn remove(&self, index: usize) {
+        let holds = &self.holds;
+        if self.is_steered()
+            && let Some(hold) = holds.entry(index).read()
+        {
+            steer::operations::released(self, &hold);
+        }
+        let last = holds.len() - 1;
+        for place in index..last {
+            if let Some(hold) = holds.entry(place + 1).read() {
+                holds.entry(place).write(hold);
+            }
+        }
+        self.sum_up(index, last);
+        holds.set_word(holds.word() - 1);
+    }
+
+    /// Puts the contexts of the entries `from..to` right again. The lowest entry keeps none.
+    fn sum_up(&self, from: usize, to: usize) {
+        let holds = &self.holds;
+        for place in from.max(1)..to {
+            let entry = holds.entry(place);
+            entry.set_context(holds.context(place).wrapping_add(entry.fingerprint()));
+        }
+    }
+
+    /// The key under which what `wanted` teaches in the present hold set is known.
+    #[inline]
+    pub(crate) fn key(&self, wanted: &HeldLock) -> u64 {
+        let context = self.holds.context(self.holds.len());
+        key(context, context.wrapping_add(wanted.fingerprint()))
+    }
+
+    /// The locks the thread holds.
+    pub(crate) fn holds(&self) -> &HoldSet {
+        &self.holds
+    }
+
+    /// The thread's own hold that keeps it from ever getting what it wants: the youngest such.
+    pub(crate) fn hold_against(&self, wanted: &HeldLock) -> Option<HeldLock> {
+        self.find(|hold| hold.id == wanted.id && hold.mode.excludes(wanted.mode)).map(|(_, hold)| hold)
+    }
+}

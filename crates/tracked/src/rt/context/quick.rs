@@ -1,0 +1,117 @@
+//! The quick ways of an acquisition: a thread that is watched and has room for one hold more. Nothing is looked up or
+//! learned here.
+
+use lockcheck_events::LockId;
+
+use super::hold::{HeldLock, fingerprint, key};
+use super::hold_set::{EVENT, HELD_INLINE, NOT_IDLE};
+use super::{Place, Thread, Token, own};
+
+/// A thread that is watched and has room for one hold more, and its word as it was read once: what the quick ways of an
+/// acquisition work with. The hold is written before the real lock is asked for, where nobody looks as long as it does
+/// not count; so little is left to do while others wait for the lock.
+#[derive(Clone, Copy)]
+pub(crate) struct Quick<'a> {
+    pub(super) thread: &'a Thread,
+    pub(super) word: u64,
+}
+
+impl Quick<'static> {
+    /// The calling thread, whatever it is in. What follows is for one that `is_idle` or `is_nesting` only; the type is
+    /// no `Option` of a reference, for which the compiler would choose between two pointers at each use.
+    #[inline(always)]
+    pub(crate) fn current() -> Quick<'static> {
+        let thread = own();
+        Quick { thread, word: thread.holds.word() }
+    }
+}
+
+impl<'a> Quick<'a> {
+    /// Whether the thread was seen before, is watched now and holds nothing: the case to be quickest in.
+    #[inline(always)]
+    pub(crate) fn is_idle(self) -> bool {
+        self.word & NOT_IDLE == 0
+    }
+
+    /// Whether the thread was seen before, is watched now, holds something and has room for one hold more.
+    #[inline(always)]
+    pub(crate) fn is_nesting(self) -> bool {
+        (1..HELD_INLINE as u64).contains(&(self.word & NOT_IDLE))
+    }
+
+    /// The thread.
+    #[inline(always)]
+    pub(crate) fn thread(self) -> &'a Thread {
+        self.thread
+    }
+
+    /// The index of the operation about to be made.
+    #[inline(always)]
+    pub(crate) fn event(self) -> u32 {
+        (self.word >> 32) as u32
+    }
+
+    /// Writes the hold that a thread which holds nothing is about to have.
+    #[inline(always)]
+    pub(crate) fn write_first(self, hold: HeldLock) {
+        self.thread.holds.inline[0].write(hold);
+    }
+
+    /// Counts the operation and the hold written by `write_first`.
+    #[inline(always)]
+    pub(crate) fn push_first(self) -> Token {
+        self.thread.holds.set_word(self.word.wrapping_add(EVENT + 1));
+        Token(0)
+    }
+
+    /// Whether the thread was seen before, is watched now and has one hold.
+    #[inline(always)]
+    pub(crate) fn has_one(self) -> bool {
+        self.word & NOT_IDLE == 1
+    }
+
+    /// As `write_nested`, where `has_one`.
+    #[inline(always)]
+    pub(crate) fn write_second(self, id: LockId, site: Place, created: Place, manner: u32) -> u64 {
+        let [first, second, ..] = &self.thread.holds.inline;
+        let manner = u64::from(manner);
+        second.write_packed(id, site, created, (self.word - 1) | manner);
+        let before = first.fingerprint();
+        let after = before.wrapping_add(fingerprint(id, site, manner));
+        second.set_context(after);
+        key(before, after)
+    }
+
+    /// Counts the operation and the hold written by `write_second`.
+    #[inline(always)]
+    pub(crate) fn push_second(self) -> Token {
+        self.thread.holds.set_word(self.word.wrapping_add(EVENT + 1));
+        Token(1)
+    }
+
+    /// Writes the hold that a thread which holds something is about to have, `manner` as `pack` gives it; gives the key
+    /// of what that teaches.
+    #[inline(always)]
+    pub(crate) fn write_nested(self, id: LockId, site: Place, created: Place, manner: u32) -> u64 {
+        let (holds, len) = (&self.thread.holds, self.len());
+        let manner = u64::from(manner);
+        holds.inline[len].write_packed(id, site, created, self.word & !NOT_IDLE | manner);
+        let before = if len == 1 { holds.inline[0].fingerprint() } else { holds.inline[len - 1].context() };
+        let after = before.wrapping_add(fingerprint(id, site, manner));
+        holds.inline[len].set_context(after);
+        key(before, after)
+    }
+
+    /// Counts the operation and the hold written by `write_nested`.
+    #[inline(always)]
+    pub(crate) fn push_nested(self) -> Token {
+        self.thread.holds.set_word(self.word.wrapping_add(EVENT + 1));
+        Token(self.len() as u32)
+    }
+
+    /// How many locks the thread holds.
+    #[inline(always)]
+    fn len(self) -> usize {
+        (self.word & NOT_IDLE) as usize
+    }
+}
