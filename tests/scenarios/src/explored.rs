@@ -160,7 +160,11 @@ fn wait_under_lock() {
 
 /// Nobody can go on until a call comes back that is not under control.
 fn blocks_outside() {
-    let lock = mutex();
-    drop(lock.lock());
-    tracked::external(|| std::thread::sleep(std::time::Duration::from_millis(1500)));
+    let wanted = mutex();
+    thread::scope(|scope| {
+        let held = lock(&wanted);
+        scope.spawn(|| drop(lock(&wanted)));
+        tracked::external(|| std::thread::sleep(std::time::Duration::from_millis(1500)));
+        drop(held);
+    });
 }
