@@ -141,7 +141,7 @@ fn a_panic_is_a_finding_with_a_schedule() {
 #[test]
 fn a_panic_that_is_caught_is_none() {
     let ran = scenario("explore", "explored-panic-caught", &["--strategy", "exhaustive"]).expect_code(0);
-    assert!(ran.report().contains("interleavings: clean"), "{ran}");
+    assert!(ran.report().contains("all 1 interleaving: clean"), "{ran}");
 }
 
 #[test]
@@ -160,4 +160,86 @@ fn a_race_is_met_under_control() {
     let schedule = text(finding, "schedule");
     let ran = run(lockcheck().args(["replay", "tests/scenarios", schedule, "--", "explored-race"]), BUILD);
     ran.expect_code(1).expect_stderr(&["data-race"]);
+}
+
+/// What confirm says of the only prediction, without its name.
+fn verdict(name: &str, options: &[&str], code: i32) -> String {
+    let ran = scenario("confirm", name, options).expect_code(code);
+    let report = ran.report();
+    let line = report.lines().find_map(|line| {
+        let (_, verdict) = line.split_once(": ")?.1.split_once(": ")?;
+        ["confirmed", "refuted", "diverged", "unconfirmed"]
+            .iter()
+            .any(|word| verdict.starts_with(word))
+            .then_some(verdict)
+    });
+    line.unwrap_or_else(|| panic!("no verdict\n{ran}")).to_owned()
+}
+
+#[test]
+fn what_no_order_leads_to_is_refuted_with_the_order_that_forbids_it() {
+    let said = verdict("explored-ordered-by-event", &[], 0);
+    assert!(said.starts_with("refuted: `second` never comes past src/explored.rs:"), "{said}");
+    assert!(
+        said.contains(" before `first` has passed src/explored.rs:") && said.contains(", in all "),
+        "{said}"
+    );
+}
+
+#[test]
+fn what_the_runs_allowed_do_not_settle_is_unconfirmed() {
+    let said = verdict("explored-many-orders", &["--runs", "12"], 1);
+    assert!(said.starts_with("unconfirmed: neither reached nor refuted in 12 runs"), "{said}");
+}
+
+#[test]
+fn a_program_that_does_something_else_has_diverged() {
+    let said = verdict("explored-differs", &["--runs", "12"], 1);
+    assert!(said.starts_with("diverged: no run under control came to all of its places"), "{said}");
+}
+
+#[test]
+fn predictions_of_other_kinds_are_driven_too() {
+    let said = verdict("explored-race", &[], 1);
+    assert!(said.starts_with("confirmed in "), "{said}");
+    let said = verdict("explored-wait-under-lock", &[], 1);
+    assert!(said.starts_with("confirmed in "), "{said}");
+}
+
+#[test]
+fn what_no_run_shows_is_named_as_such() {
+    let ran = call("confirm", "bank_account_racy", &["--runs", "60"]).expect_code(1);
+    assert!(ran.report().contains("data-race") && ran.report().contains(": confirmed in "), "{ran}");
+    assert!(
+        !ran.report().contains("lost-update")
+            || ran.report().contains("unconfirmed: steps that were interleaved"),
+        "{ran}"
+    );
+}
+
+#[test]
+fn a_trace_is_confirmed_by_the_program_that_left_it() {
+    let out = tempfile::tempdir().unwrap();
+    let path = out.path().to_str().unwrap();
+    run(lockcheck().args(["run", "fixtures/bank", "--out", path]), BUILD).expect_code(1);
+    let ran = run(lockcheck().args(["confirm", path, "--message-format", "json"]), BUILD).expect_code(1);
+    let report = ran.json();
+    let finding = only_finding(&report);
+    assert_eq!((text(finding, "kind"), text(finding, "tier")), ("lock-order-cycle", "confirmed"));
+    let schedule = text(finding, "schedule");
+    // The command that a report ends with.
+    let ran =
+        run(lockcheck().args(["replay", path, schedule, "--message-format", "json"]), BUILD).expect_code(3);
+    assert_eq!(text(only_finding(&ran.json()), "kind"), "deadlock");
+}
+
+#[test]
+fn a_call_out_of_control_that_takes_long_is_named_with_its_stack() {
+    let ran = run(lockcheck().args(["replay", "tests/scenarios", "b1:", "--", "explored-outside"]), BUILD);
+    let ran = ran.expect_code(0);
+    ran.expect_stderr(&[
+        "lockcheck: the exploration waits for calls out of control:",
+        "tests/scenarios/src/explored.rs:",
+        "blocks_outside at src/explored.rs:",
+    ]);
 }

@@ -101,6 +101,8 @@ pub struct Directed {
     met: bool,
     /// The run was given up because of this.
     standstill: Option<Standstill>,
+    /// The first constraint that a run could not meet.
+    unmet: Option<Before>,
     /// All orders have been tried; this run looks whether the program still does what was predicted of it.
     checking: bool,
 }
@@ -123,6 +125,7 @@ impl Directed {
             done: Vec::new(),
             met: false,
             standstill: None,
+            unmet: None,
             checking: false,
         }
     }
@@ -131,6 +134,12 @@ impl Directed {
     #[must_use]
     pub fn outcome(&self) -> &Outcome {
         &self.outcome
+    }
+
+    /// The first constraint that a run could not meet, whatever the reason.
+    #[must_use]
+    pub fn unmet(&self) -> Option<&Before> {
+        self.unmet.as_ref()
     }
 
     /// Goes on after a finding that was not the predicted one: other orders of the locks may avoid it.
@@ -247,6 +256,10 @@ impl Strategy for Directed {
         let picked = self.pick(moment);
         if !self.met && !self.checking && Self::is_standstill(moment, picked) {
             self.standstill = Some(self.explain(moment));
+            if self.unmet.is_none() {
+                let unmet = |before: &&Before| !before.first.was_done(moment);
+                self.unmet = self.constraints.orders().iter().find(unmet).cloned();
+            }
             return None;
         }
         let worker = picked?;

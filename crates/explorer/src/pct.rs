@@ -5,7 +5,7 @@
 //! is found with probability at least `1 / (n * k^(depth - 1))` in each run. `k` is estimated by the longest run so far.
 
 use crate::moment::{Moment, Readiness, Worker};
-use crate::random::{Generator, early_timeout};
+use crate::random::{Generator, begins, early_timeout, goes_on};
 use crate::strategy::{Draw, RunEnd, Strategy};
 
 /// See the module.
@@ -22,6 +22,8 @@ pub struct Pct {
     drops: Vec<u32>,
     step: u32,
     longest: u32,
+    /// Who was chosen last has only begun.
+    begun: bool,
 }
 
 /// Priorities given on first sight are above this.
@@ -43,6 +45,7 @@ impl Pct {
             drops: Vec::new(),
             step: 0,
             longest: 0,
+            begun: false,
         }
     }
 
@@ -64,6 +67,7 @@ impl Strategy for Pct {
         self.drops.clear();
         self.next_drop = FRESH;
         self.step = 0;
+        self.begun = false;
         let length = if self.longest == 0 { FIRST_GUESS } else { self.longest };
         for _ in 1..self.depth {
             self.drops.push(self.generator.below(length));
@@ -77,7 +81,9 @@ impl Strategy for Pct {
         }
         let step = self.step;
         self.step += 1;
-        if let Some(worker) = early_timeout(&mut self.generator, moment) {
+        let at_once = goes_on(moment, self.begun).filter(|_| !self.drops.contains(&step));
+        if let Some(worker) = at_once.or_else(|| early_timeout(&mut self.generator, moment)) {
+            self.begun = begins(moment, worker);
             return Some(worker);
         }
         for _ in 0..self.drops.iter().filter(|drop| **drop == step).count() {
@@ -91,6 +97,7 @@ impl Strategy for Pct {
             self.drop_below_all(worker);
             return self.highest(moment);
         }
+        self.begun = begins(moment, worker);
         Some(worker)
     }
 

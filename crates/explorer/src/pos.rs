@@ -5,7 +5,7 @@
 //! there being many of them.
 
 use crate::moment::{Moment, Worker};
-use crate::random::{Generator, early_timeout};
+use crate::random::{Generator, begins, early_timeout, goes_on};
 use crate::strategy::{Draw, RunEnd, Strategy};
 
 /// See the module.
@@ -15,13 +15,15 @@ pub struct Pos {
     runs_left: u64,
     /// By worker: the priority of its pending operation; 0: none has been drawn.
     priorities: Vec<u64>,
+    /// Who was chosen last has only begun.
+    begun: bool,
 }
 
 impl Pos {
     /// So many runs from this seed.
     #[must_use]
     pub fn new(seed: u64, runs: u64) -> Pos {
-        Pos { generator: Generator::new(seed), runs_left: runs, priorities: Vec::new() }
+        Pos { generator: Generator::new(seed), runs_left: runs, priorities: Vec::new(), begun: false }
     }
 }
 
@@ -30,6 +32,7 @@ impl Strategy for Pos {
         let more = self.runs_left > 0;
         self.runs_left -= u64::from(more);
         self.priorities.clear();
+        self.begun = false;
         more
     }
 
@@ -38,10 +41,12 @@ impl Strategy for Pos {
         for priority in self.priorities.iter_mut().filter(|priority| **priority == 0) {
             *priority = self.generator.bits() | 1;
         }
-        let worker = early_timeout(&mut self.generator, moment).or_else(|| {
+        let worker = goes_on(moment, self.begun).or_else(|| early_timeout(&mut self.generator, moment));
+        let worker = worker.or_else(|| {
             let candidates = moment.candidates().map(|(worker, _)| worker);
             candidates.max_by_key(|worker| self.priorities[worker.place()])
         })?;
+        self.begun = begins(moment, worker);
         let done = moment.of(worker).operation;
         for (priority, (other, pending)) in self.priorities.iter_mut().zip(moment.workers()) {
             if other == worker || !pending.operation.commutes_with(&done) {

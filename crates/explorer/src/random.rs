@@ -1,6 +1,6 @@
 //! Random choices: the generator that all random strategies share, and the plain random walk.
 
-use crate::moment::{Moment, Pending, Readiness, Worker};
+use crate::moment::{Moment, OperationKind, Pending, Readiness, Worker};
 use crate::strategy::{Draw, RunEnd, Strategy};
 
 /// The generator `splitmix64` (Steele, Lea and Flood 2014): one multiplication chain a number, any seed will do, and
@@ -51,13 +51,15 @@ const RARE: u32 = 8;
 pub struct Random {
     generator: Generator,
     runs_left: u64,
+    /// Who was chosen last has only begun.
+    begun: bool,
 }
 
 impl Random {
     /// So many runs from this seed.
     #[must_use]
     pub fn new(seed: u64, runs: u64) -> Random {
-        Random { generator: Generator::new(seed), runs_left: runs }
+        Random { generator: Generator::new(seed), runs_left: runs, begun: false }
     }
 }
 
@@ -71,6 +73,20 @@ pub(crate) fn anybody(generator: &mut Generator, moment: &Moment<'_>) -> Option<
         return None;
     }
     moment.candidates().nth(generator.below(count) as usize).map(|(worker, _)| worker)
+}
+
+/// Whoever ran last, where no order is lost by letting it go on at once: what it stands before commutes with all that
+/// others do before it (a start, the end of one that has ended), or it has only just `begun`, and choosing it to begin was
+/// choosing what it does first. Each question that is not asked may save two hand-offs.
+pub(crate) fn goes_on(moment: &Moment<'_>, begun: bool) -> Option<Worker> {
+    let pending = moment.pending.get(moment.last.place())?;
+    let commutes = matches!(pending.operation.kind, OperationKind::Spawn | OperationKind::Join);
+    (pending.readiness == Readiness::Ready && (commutes || begun)).then_some(moment.last)
+}
+
+/// Whether the worker, if it is chosen, begins.
+pub(crate) fn begins(moment: &Moment<'_>, worker: Worker) -> bool {
+    moment.of(worker).operation.kind == OperationKind::Begin
 }
 
 /// Now and then, somebody who waits for a timeout although others could go on.
@@ -90,11 +106,14 @@ impl Strategy for Random {
     fn begin(&mut self) -> bool {
         let more = self.runs_left > 0;
         self.runs_left -= u64::from(more);
+        self.begun = false;
         more
     }
 
     fn choose(&mut self, moment: &Moment<'_>) -> Option<Worker> {
-        anybody(&mut self.generator, moment)
+        let worker = goes_on(moment, self.begun).or_else(|| anybody(&mut self.generator, moment))?;
+        self.begun = begins(moment, worker);
+        Some(worker)
     }
 
     fn draw(&mut self, _: &Moment<'_>, _: Worker, draw: Draw, options: u32) -> u32 {

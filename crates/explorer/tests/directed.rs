@@ -4,7 +4,7 @@ mod vm;
 
 use lockcheck_explorer::{
     Constraints, Directed, Generator, Outcome, Point, Random, Recording, Replay, RunEnd, Schedule, Side,
-    Strategy, ThreadPath, shrink,
+    Strategy, ThreadPath, Weighted, shrink,
 };
 use vm::{Program, Step, abba, all_ends, philosophers, run};
 
@@ -218,7 +218,7 @@ fn verdicts_agree_with_a_search_of_all_states() {
 
 /// Finds a deadlock at random and shrinks its schedule: its length before, and what is left.
 fn shrunk(program: &Program) -> (usize, Schedule) {
-    let mut random = Recording::new(Random::new(3, 100_000));
+    let mut random = Recording::new(Weighted::urw(3, 100_000));
     let (state, _) = loop {
         let end = run(program, &mut random).expect("it is found");
         if end.1 == RunEnd::Deadlock {

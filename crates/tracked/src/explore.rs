@@ -262,9 +262,16 @@ impl Explore {
             body();
             return ExploreReport::of_plain_run();
         };
-        let mut report = self.report(outcome);
-        report.diverged = replay.diverged().map(|divergence| divergence.to_string());
-        report
+        let diverged = replay.diverged().map(|divergence| {
+            let (who, at) = (divergence.worker, divergence.index);
+            match outcome.standing.get(who.place()) {
+                Some((name, Some(site))) => {
+                    format!("{divergence}; thread {} is `{name}`, before its operation {at} at {site}", who.0)
+                }
+                _ => divergence.to_string(),
+            }
+        });
+        ExploreReport { diverged, ..self.report(outcome) }
     }
 
     fn plan<'a>(&self, strategy: &'a mut AnyStrategy, runs: u64) -> Plan<'a> {

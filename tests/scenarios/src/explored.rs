@@ -7,7 +7,7 @@ use tracked::cell::Shared;
 use tracked::{Event, Mutex, MutexGuard, thread};
 
 use crate::Scenario;
-use crate::threads::{lock, mutex};
+use crate::threads::{lock, mutex, one_then_the_other};
 
 pub const ALL: &[Scenario] = &[
     ("explored-assertion", assertion),
@@ -15,6 +15,11 @@ pub const ALL: &[Scenario] = &[
     ("explored-panic-caught", panic_caught),
     ("explored-race", race),
     ("explored-exit-code", exit_code),
+    ("explored-ordered-by-event", ordered_by_event),
+    ("explored-many-orders", many_orders),
+    ("explored-differs", differs),
+    ("explored-wait-under-lock", wait_under_lock),
+    ("explored-outside", blocks_outside),
 ];
 
 static LOG: Mutex<()> = Mutex::new(());
@@ -88,4 +93,78 @@ fn exit_code() {
         std::process::exit(7);
     }
     other.join().expect("it ends well");
+}
+
+/// Opposite orders, which an event keeps apart whatever happens: no lock order tells of it.
+fn ordered_by_event() {
+    let (a, b, ready) = (mutex().named("a"), mutex().named("b"), Event::new());
+    thread::scope(|scope| {
+        let first = thread::Builder::new().name("first".to_owned());
+        let first = first.spawn_scoped(scope, || {
+            drop((lock(&a), lock(&b)));
+            ready.set();
+        });
+        let second = thread::Builder::new().name("second".to_owned());
+        let second = second.spawn_scoped(scope, || {
+            ready.wait();
+            drop((lock(&b), lock(&a)));
+        });
+        drop((first.expect("it starts"), second.expect("it starts")));
+    });
+}
+
+/// The same beside threads that make more orders than anybody tries.
+fn many_orders() {
+    let shared = mutex();
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| (0..10).for_each(|_| drop(lock(&shared))));
+        }
+        ordered_by_event();
+    });
+}
+
+/// Whether this run is under control.
+fn is_explored() -> bool {
+    std::env::var_os("LOCKCHECK").is_some_and(|mode| mode == "explore")
+}
+
+/// Opposite orders, but not where somebody tries to bring them about.
+fn differs() {
+    let (a, b) = (mutex(), mutex());
+    if is_explored() {
+        thread::scope(|scope| drop(scope.spawn(|| drop(lock(&a)))));
+    } else {
+        one_then_the_other(|| drop((lock(&a), lock(&b))), || drop((lock(&b), lock(&a))));
+    }
+}
+
+/// One waits under a lock that the other takes before it ends the wait: well where the other comes first, as in the run
+/// that is observed.
+fn wait_under_lock() {
+    let (guard, ready) = (mutex().named("guard"), Event::new().named("ready"));
+    let set = || {
+        drop(lock(&guard));
+        ready.set();
+    };
+    let wait = || {
+        let _guard = lock(&guard);
+        ready.wait();
+    };
+    if is_explored() {
+        thread::scope(|scope| drop((scope.spawn(set), scope.spawn(wait))));
+    } else {
+        one_then_the_other(set, wait);
+    }
+}
+
+/// Nobody can go on until a call comes back that is not under control.
+fn blocks_outside() {
+    let wanted = mutex();
+    thread::scope(|scope| {
+        let held = lock(&wanted);
+        scope.spawn(|| drop(lock(&wanted)));
+        tracked::external(|| std::thread::sleep(std::time::Duration::from_millis(1500)));
+        drop(held);
+    });
 }

@@ -4,6 +4,7 @@
 //! things as well; wall time stands beside it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use tracked::explore::Strategy;
@@ -40,14 +41,75 @@ fn philosophers() {
     eaters.into_iter().for_each(|eater| eater.join().unwrap());
 }
 
-/// Processor time of the process, in seconds.
-fn processor_time() -> f64 {
+/// What the process has used so far.
+struct Used {
+    /// Processor time, in seconds.
+    seconds: f64,
+    /// How often a thread of it slept: under control, a hand-off.
+    slept: i64,
+    /// How often one was interrupted in favour of another, be it one of its own.
+    interrupted: i64,
+}
+
+fn used() -> Used {
     // SAFETY: zeros are a value of this plain structure.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
     // SAFETY: the structure is valid for writing.
     unsafe { libc::getrusage(libc::RUSAGE_SELF, &mut usage) };
     let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
-    seconds(usage.ru_utime) + seconds(usage.ru_stime)
+    Used {
+        seconds: seconds(usage.ru_utime) + seconds(usage.ru_stime),
+        slept: usage.ru_nvcsw,
+        interrupted: usage.ru_nivcsw,
+    }
+}
+
+/// One system call on the futex at `word`.
+fn futex(word: &AtomicU32, operation: i32, value: u32) {
+    // SAFETY: the word outlives the call, and no time is given.
+    unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            word.as_ptr(),
+            operation | libc::FUTEX_PRIVATE_FLAG,
+            value,
+            std::ptr::null::<libc::timespec>(),
+        );
+    }
+}
+
+/// What a hand-off costs without anything of ours: two threads on one processor that wake each other in turn.
+fn ping_pong(turns: u32) {
+    // SAFETY: takes no arguments; an array of integers, for which zeros are a value; and a processor that exists.
+    unsafe {
+        let mut only: libc::cpu_set_t = std::mem::zeroed();
+        libc::CPU_SET(libc::sched_getcpu() as usize, &mut only);
+        let mut before: libc::cpu_set_t = std::mem::zeroed();
+        libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &mut before);
+        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &only);
+        let words = [AtomicU32::new(0), AtomicU32::new(0)];
+        let take = |word: &AtomicU32| {
+            while word.swap(0, Ordering::Acquire) == 0 {
+                futex(word, libc::FUTEX_WAIT, 0);
+            }
+        };
+        let give = |word: &AtomicU32| {
+            word.store(1, Ordering::Release);
+            futex(word, libc::FUTEX_WAKE, 1);
+        };
+        let (began, before_it) = (Instant::now(), used());
+        std::thread::scope(|scope| {
+            scope.spawn(|| (0..turns).for_each(|_| (take(&words[0]), give(&words[1])).1));
+            (0..turns).for_each(|_| (give(&words[0]), take(&words[1])).1);
+        });
+        let hand_offs = f64::from(2 * turns);
+        println!(
+            "a bare hand-off on one processor: {:.2} us of processor, {:.2} us of wall",
+            (used().seconds - before_it.seconds) * 1e6 / hand_offs,
+            began.elapsed().as_secs_f64() * 1e6 / hand_offs,
+        );
+        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &before);
+    }
 }
 
 /// Resident memory, in kilobytes.
@@ -58,15 +120,20 @@ fn memory() -> u64 {
 }
 
 fn measure(name: &str, explore: &Explore, body: fn()) {
-    let (began, before) = (Instant::now(), processor_time());
+    let (began, before) = (Instant::now(), used());
     let report = explore.clone().check(body);
-    let (wall, cpu) = (began.elapsed().as_secs_f64(), processor_time() - before);
+    let (wall, after) = (began.elapsed().as_secs_f64(), used());
     let rate = |time: f64| report.runs as f64 / time;
+    let each = |count: i64| count as f64 / report.runs as f64;
     println!(
-        "{name:<44} {:>9} runs {:>9.0} a second of processor {:>9.0} of wall {:>7} kB{}",
+        "{name:<42} {:>8} runs {:>7.0} a second of processor {:>7.0} of wall; a run: {:.1} steps, {:.1} hand-offs, \
+         {:.1} interruptions; {} kB{}",
         report.runs,
-        rate(cpu),
+        rate(after.seconds - before.seconds),
         rate(wall),
+        report.steps as f64 / report.runs as f64,
+        each(after.slept - before.slept),
+        each(after.interrupted - before.interrupted),
         memory(),
         if report.is_clean() { "" } else { "  found something" },
     );
@@ -74,6 +141,7 @@ fn measure(name: &str, explore: &Explore, body: fn()) {
 
 fn main() {
     let runs = std::env::args().nth(1).and_then(|runs| runs.parse().ok()).unwrap_or(100_000);
+    ping_pong(200_000);
     let explore = Explore::new().runs(runs);
     measure("two locks in one order, default portfolio", &explore, || two_locks(false));
     for (name, strategy) in [

@@ -2,26 +2,34 @@
 //!
 //! | verdict | it means | and the finding becomes |
 //! |---|---|---|
-//! | confirmed | a run under control ended in the predicted deadlock | `confirmed`, with its schedule |
-//! | refuted | every order of the locks that leads there forbids itself | a note |
+//! | confirmed | a run under control ended in what was predicted | `confirmed`, with its schedule |
+//! | refuted | every order of the locks that leads there forbids itself, or no order of all operations leads there | a note |
 //! | diverged | no run under control did what the prediction is about | as it was |
-//! | unconfirmed | neither reached nor refuted in the runs allowed | as it was |
+//! | unconfirmed | neither reached nor refuted in the runs allowed, or nothing that a run would show | as it was |
+//!
+//! Lock orders are driven by constraints first. All else, and what that does not settle, is searched for: half of the runs
+//! are sampled (`pos`), the other half goes through all interleavings in turn.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use lockcheck_checker::{Finding, Report, Tier};
+use lockcheck_checker::{Code, Finding, Report, Tier};
+use lockcheck_events::Site;
 use lockcheck_events::source::SourceMap;
-use lockcheck_explorer::{DefaultOrder, Directed, Outcome, Pos, Recording, Schedule, Strategy, shrink};
+use lockcheck_explorer::{
+    DefaultOrder, Directed, Exhaustive, Outcome, Pos, Recording, RunEnd, Schedule, Strategy, shrink,
+};
 
 use super::args::{ConfirmArgs, SharedArgs};
 use super::places::{Places, Traced};
 use super::subject::{Ending, Subject, Voice, Wanted};
 use super::{SHRINK_RUNS_MAX, conclude, happened, has_happened, leads_to, nothing_to_control};
+use crate::analyze;
+use crate::args::RaceRule;
 use crate::config::{Judgement, Style};
 use crate::error::{CliError, Result};
-use crate::event_trace;
+use crate::event_trace::{self, Rules};
 use crate::exit::Exit;
 use crate::outcome::Facts;
 use crate::traces::{self, Traces};
@@ -36,7 +44,7 @@ enum Fate {
     Confirmed(Box<Confirmed>),
     Refuted(String),
     Diverged,
-    Unconfirmed,
+    Unconfirmed { why: String },
 }
 
 /// A prediction that came true.
@@ -58,13 +66,19 @@ pub fn confirm(args: &ConfirmArgs, style: Style) -> Result<Exit> {
         false => {
             let select = &args.shared.select;
             let subject = Subject::of_package(&args.target, select, &args.rest, args.shared.hang_after)?;
-            let run = subject.observe(OBSERVED_FOR)?;
-            (subject, run.traces, run.ending == Ending::Hung)
+            let (ending, traces) = subject.observe(OBSERVED_FOR)?;
+            (subject, traces, ending == Ending::Hung)
         }
     };
     let mut judgement = Judgement::new(&args.shared.judge, subject.package_folder())?;
     let sources = subject.sources(&traces);
     let mut report = traces.report(&subject.target, &sources, &subject.symbols);
+    // Here, what a prediction is worth is what is found out, and said of each.
+    let notes = report.notes.len();
+    let rules = Rules { race: RaceRule::default(), format: style.format };
+    analyze::predict(&traces.recorded(), &traces, &sources, rules, &mut report)?;
+    report.notes.truncate(notes);
+    subject.clear();
     if traces.is_empty() {
         return nothing_to_control(&subject, style, &mut judgement);
     }
@@ -95,7 +109,7 @@ fn tell(finding: &mut Finding, fate: Fate) -> Option<String> {
             finding.schedule = Some(schedule.to_string());
             Some(note)
         }
-        Fate::Refuted(_) | Fate::Diverged | Fate::Unconfirmed if finding.tier == Tier::Actual => Some(
+        Fate::Refuted(_) | Fate::Diverged | Fate::Unconfirmed { .. } if finding.tier == Tier::Actual => Some(
             format!("{kind} {id}: it happened, but not again under control: there is no schedule for it"),
         ),
         Fate::Refuted(why) => {
@@ -107,7 +121,7 @@ fn tell(finding: &mut Finding, fate: Fate) -> Option<String> {
             "{kind} {id}: diverged: no run under control came to all of its places; the program does something else \
              than it did"
         )),
-        Fate::Unconfirmed => Some(format!("{kind} {id}: unconfirmed: neither reached nor refuted")),
+        Fate::Unconfirmed { why } => Some(format!("{kind} {id}: unconfirmed: {why}")),
     }
 }
 
@@ -201,6 +215,10 @@ impl<'a> Confirming<'a> {
         let mut runs = 0;
         let mut refuted = None;
         let mut in_doubt = false;
+        let mut forbids = None;
+        if let Some(why) = shows_in_no_run(finding.code) {
+            return Ok(Fate::Unconfirmed { why: why.to_owned() });
+        }
         for number in 0..RECORDINGS {
             let casts = self.recording(number)?.casts(finding);
             for constraints in casts {
@@ -212,6 +230,9 @@ impl<'a> Confirming<'a> {
                 let mut driven = Recording::new(Directed::new(constraints, left));
                 if let Some(deadlock) = self.drive(&mut driven, finding, &mut runs)? {
                     return Ok(self.confirmed(driven.schedule(), runs, deadlock));
+                }
+                if let Some(unmet) = driven.strategy().unmet() {
+                    forbids = forbids.or_else(|| self.recordings[number].forbids(unmet));
                 }
                 match driven.strategy().outcome() {
                     Outcome::Refuted(obstacle) => {
@@ -226,7 +247,7 @@ impl<'a> Confirming<'a> {
         }
         match refuted {
             Some(why) if !in_doubt => Ok(Fate::Refuted(why)),
-            _ => self.sample(finding, runs, in_doubt),
+            _ => self.search(finding, runs, in_doubt, forbids),
         }
     }
 
@@ -251,18 +272,54 @@ impl<'a> Confirming<'a> {
         Ok(None)
     }
 
-    /// Where driving does not lead anywhere, chance may.
-    fn sample(&self, finding: &Finding, mut runs: u32, met: bool) -> Result<Fate> {
-        let mut sampled = Recording::new(Pos::new(self.seed, u64::from(self.runs_max.saturating_sub(runs))));
-        while sampled.begin() {
-            runs += 1;
-            let run = self.subject.run(&mut sampled, Voice::Silent, Wanted::Findings)?;
-            let stuck = happened(self.subject, &run);
-            if let Some(deadlock) = stuck.into_iter().find(|deadlock| comes_true(finding, deadlock)) {
-                return Ok(self.confirmed(sampled.schedule(), runs, deadlock));
+    /// Where driving does not lead anywhere, chance may; then all orders are gone through, as far as that goes. `met`:
+    /// the places of the prediction were met.
+    fn search(&self, finding: &Finding, mut runs: u32, met: bool, forbids: Option<String>) -> Result<Fate> {
+        let left = u64::from(self.runs_max.saturating_sub(runs));
+        let mut sampled = Recording::new(Pos::new(self.seed, left / 2));
+        let mut anything = false;
+        let came_true = self.look(&mut sampled, finding, &mut runs, &mut anything)?;
+        if let Some(true_one) = came_true {
+            return Ok(self.confirmed(sampled.schedule(), runs, true_one));
+        }
+        let mut all = Recording::new(Exhaustive::new(left - left / 2));
+        if let Some(true_one) = self.look(&mut all, finding, &mut runs, &mut anything)? {
+            return Ok(self.confirmed(all.schedule(), runs, true_one));
+        }
+        let coverage = all.strategy().coverage();
+        // A run that ends in something else says nothing of what would have come.
+        let proved = coverage.complete && !coverage.nondeterministic && !anything;
+        let may_be_met = met || !is_of_locks(finding);
+        Ok(match forbids {
+            Some(order) if proved && met => Fate::Refuted(format!("{order}, in {coverage}")),
+            None if proved && may_be_met => Fate::Refuted(format!("none of {coverage} leads there")),
+            _ if may_be_met => {
+                let why = format!("neither reached nor refuted in {runs} runs; `--runs` allows more");
+                Fate::Unconfirmed { why }
+            }
+            _ => Fate::Diverged,
+        })
+    }
+
+    /// Runs under this strategy until what was predicted has come about. `anything`: something else did.
+    fn look(
+        &self,
+        strategy: &mut dyn Strategy,
+        finding: &Finding,
+        runs: &mut u32,
+        anything: &mut bool,
+    ) -> Result<Option<Finding>> {
+        while strategy.begin() {
+            *runs += 1;
+            let run = self.subject.run(strategy, Voice::Silent, Wanted::Findings)?;
+            let found = happened(self.subject, &run);
+            *anything |= !found.is_empty()
+                || !matches!(run.ending, Ending::Told(RunEnd::Finished | RunEnd::Abandoned));
+            if let Some(found) = found.into_iter().find(|found| comes_true(finding, found)) {
+                return Ok(Some(found));
             }
         }
-        Ok(if met { Fate::Unconfirmed } else { Fate::Diverged })
+        Ok(None)
     }
 
     fn confirmed(&self, schedule: &Schedule, runs: u32, deadlock: Finding) -> Fate {
@@ -277,12 +334,51 @@ impl<'a> Confirming<'a> {
 /// Runs that are recorded for the places of a prediction.
 const RECORDINGS: usize = 2;
 
-/// Whether the deadlock is the one that was predicted: the same lines wait.
-fn comes_true(predicted: &Finding, deadlock: &Finding) -> bool {
-    let waits = |finding: &Finding| {
+/// Why no run shows by itself whether such a finding has come true; none: it does.
+fn shows_in_no_run(code: Code) -> Option<&'static str> {
+    match code {
+        Code::LostUpdate | Code::AtomicityViolation => Some(
+            "steps that were interleaved leave no trace in a run, unless a check of the program's own fails",
+        ),
+        Code::InconsistentLocking => {
+            Some("it is about all accesses together, not about an order of two of them")
+        }
+        Code::CrossProcessDeadlock => Some("one process is under control, and it takes several"),
+        _ => None,
+    }
+}
+
+/// Whether it is about who asks for which lock while holding what: then its places are looked for before it is driven.
+fn is_of_locks(finding: &Finding) -> bool {
+    matches!(finding.code, Code::LockOrderCycle | Code::Deadlock | Code::RwlockRecursion | Code::SelfDeadlock)
+}
+
+/// Whether what happened is what was predicted: the same lines wait, or race.
+fn comes_true(predicted: &Finding, found: &Finding) -> bool {
+    if predicted.fingerprint == found.fingerprint {
+        return true;
+    }
+    let sites = |finding: &Finding| {
         let mut sites: Vec<String> = finding.evidence.iter().map(|side| side.site.to_string()).collect();
         sites.sort_unstable();
         sites
     };
-    waits(predicted) == waits(deadlock)
+    let waits_at = |site: &Site| found.evidence.iter().any(|side| side.site == *site);
+    match predicted.code {
+        Code::DataRace => found.code == Code::DataRace && sites(predicted) == sites(found),
+        Code::ExecutorStarvation | Code::LostWakeup | Code::StuckWait => {
+            let first = predicted.evidence.first();
+            found.code == predicted.code && first.is_some_and(|first| waits_at(&first.site))
+        }
+        // The one waits under a lock; the other stands before one that it needs to end the wait.
+        Code::WaitWhileHolding => {
+            let [waiter, waker, ..] = predicted.evidence.as_slice() else { return false };
+            let needs = waker.holds.iter().any(|needed| waits_at(&needed.site));
+            found.code.is_a_hang() && waits_at(&waiter.site) && needs
+        }
+        Code::RwlockRecursion => {
+            found.code.is_a_hang() && predicted.evidence.iter().all(|side| waits_at(&side.site))
+        }
+        _ => found.code.is_a_hang() && sites(predicted) == sites(found),
+    }
 }

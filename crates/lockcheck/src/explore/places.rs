@@ -9,7 +9,9 @@ use std::collections::HashMap;
 use lockcheck_checker::{Evidence, Finding};
 use lockcheck_events::source::SourceMap;
 use lockcheck_events::{LockId, RawSite, Record, Site, SiteId, ThreadId};
-use lockcheck_explorer::{Constraints, Draw, Moment, Obstacle, RunEnd, Side, Strategy, ThreadPath, Worker};
+use lockcheck_explorer::{
+    Before, Constraints, Draw, Moment, Obstacle, Point, RunEnd, Side, Strategy, ThreadPath, Worker,
+};
 
 /// Different sets of threads that a prediction is tried with.
 const CASTS_MAX: usize = 64;
@@ -132,6 +134,17 @@ impl Places {
             },
         }
         text
+    }
+
+    /// Which order forbids it, where no search came upon another.
+    pub fn forbids(&self, unmet: &Before) -> Option<String> {
+        let end = |point: &Point| {
+            let worker = self.paths.iter().position(|path| *path == point.thread)?;
+            let worker = Worker(worker as u32);
+            Some((self.name(worker), self.site(worker, point.index)?))
+        };
+        let ((early, at), (late, there)) = (end(&unmet.first)?, end(&unmet.then)?);
+        Some(format!("`{early}` never comes past {at} before `{late}` has passed {there}"))
     }
 
     fn name(&self, worker: Worker) -> String {

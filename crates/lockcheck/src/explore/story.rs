@@ -36,6 +36,14 @@ pub fn tell(finding: &Finding) -> String {
                 line(format!("{} is about to {} {lock} at {place}", thread(side), side.action));
                 continue;
             }
+            "notify" => {
+                line(format!("{} would notify {lock} at {place}", thread(side)));
+                continue;
+            }
+            "submit" => {
+                line(format!("{} submits a task to {lock} at {place}", thread(side)));
+                continue;
+            }
             "join" => "waits for the end of",
             _ => "waits for",
         };

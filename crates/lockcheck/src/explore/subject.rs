@@ -197,19 +197,26 @@ impl Subject {
         }
     }
 
-    /// A run without control, in mode check.
-    pub fn observe(&self, patience: Duration) -> Result<Run> {
+    /// A run without control, of which every event is recorded; what it leaves stays until it is cleared away.
+    pub fn observe(&self, patience: Duration) -> Result<(Ending, Traces)> {
         let mut command = self.command();
-        command.env("LOCKCHECK", "check").env("LOCKCHECK_OUT", self.folder.path());
+        command.env("LOCKCHECK", "record").env("LOCKCHECK_OUT", self.folder.path());
         let socket = self.folder.path().join(NOTIFY);
         let notify =
             UnixDatagram::bind(&socket).map_err(|error| CliError::io("make the socket", &socket, &error))?;
         let mut process = Process::start(command, Voice::Silent)?;
-        let (ending, status) = self.await_end_or_word(&mut process, &notify, patience);
+        let (ending, _) = self.await_end_or_word(&mut process, &notify, patience);
         drop(process);
         let _ = std::fs::remove_file(socket);
-        let (traces, records) = self.take_traces(Wanted::Traces)?;
-        Ok(Run { ending, status, traces, records })
+        Ok((ending, Traces::read(&traces::in_folder(self.folder.path())?)?))
+    }
+
+    /// Removes what an observed run left.
+    pub fn clear(&self) {
+        let entries = std::fs::read_dir(self.folder.path()).into_iter().flatten();
+        for entry in entries.filter_map(std::result::Result::ok) {
+            let _ = std::fs::remove_file(entry.path());
+        }
     }
 
     /// Waits until the program has ended, or says that it is stuck, or takes too long.

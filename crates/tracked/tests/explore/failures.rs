@@ -186,3 +186,114 @@ fn a_detached_thread_that_waits_at_the_end_is_sent_home() {
     });
     assert!(report.is_clean(), "{report}");
 }
+
+#[test]
+fn threads_are_sent_home_one_at_a_time_the_youngest_first() {
+    /// Leaves, and looks about for a moment while it does.
+    struct Leaves(u32, Arc<std::sync::Mutex<Vec<u32>>>, Arc<std::sync::atomic::AtomicU32>);
+    impl Drop for Leaves {
+        fn drop(&mut self) {
+            use std::sync::atomic::Ordering::SeqCst;
+            assert_eq!(self.2.fetch_add(1, SeqCst), 0, "nobody else is leaving");
+            thread::yield_now();
+            self.1.lock().unwrap().push(self.0);
+            self.2.fetch_sub(1, SeqCst);
+        }
+    }
+    let left = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let leaving = Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let report = Explore::new().shrink(false).strategy(Strategy::Random).check(|| {
+        left.lock().unwrap().clear();
+        let locks: Arc<Vec<Mutex<u32>>> = Arc::new((0..3).map(|_| Mutex::new(0)).collect());
+        let threads: Vec<_> = (0..3)
+            .map(|number| {
+                let locks = Arc::clone(&locks);
+                let leaves = Leaves(number, Arc::clone(&left), Arc::clone(&leaving));
+                thread::spawn(move || {
+                    let _leaves = leaves;
+                    let _left = locks[number as usize].lock().unwrap();
+                    let _right = locks[(number as usize + 1) % 3].lock().unwrap();
+                })
+            })
+            .collect();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    });
+    assert_eq!(kind(&report), "deadlock");
+    assert_eq!(*left.lock().unwrap(), [2, 1, 0]);
+}
+
+#[test]
+fn a_panic_in_a_destructor_is_a_finding_and_on_the_way_home_no_end_of_the_process() {
+    struct Panics(&'static str);
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            panic!("{}", self.0);
+        }
+    }
+    let report = Explore::new().check(|| {
+        let lock = Mutex::new(Panics("in a guard's place"));
+        drop(lock.lock().unwrap());
+    });
+    assert_eq!(kind(&report), "panic");
+    assert!(report.to_string().contains("in a guard's place"), "{report}");
+    let report = Explore::new().shrink(false).strategy(Strategy::Random).check(|| {
+        let locks = Arc::new((Mutex::new(0), Mutex::new(0)));
+        let theirs = Arc::clone(&locks);
+        let other = thread::Builder::new().name("other".to_owned()).spawn(move || {
+            let a = theirs.0.lock().unwrap();
+            let b = theirs.1.lock().unwrap();
+            drop((a, b));
+        });
+        let theirs = Arc::clone(&locks);
+        let panics = thread::Builder::new().name("panics".to_owned()).spawn(move || {
+            let panics = Panics("on the way home");
+            let b = theirs.1.lock().unwrap();
+            let a = theirs.0.lock().unwrap();
+            drop((a, b));
+            std::mem::forget(panics);
+        });
+        other.unwrap().join().unwrap();
+        panics.unwrap().join().unwrap();
+    });
+    assert_eq!(kind(&report), "deadlock");
+    assert!(
+        report.notes.iter().any(|note| note == "panics could not be unwound: a destructor panicked"),
+        "{report}"
+    );
+    // The process lives, and explores again.
+    assert_eq!(kind(&Explore::new().strategy(Strategy::Random).check(abba)), "deadlock");
+}
+
+#[test]
+fn a_changed_program_is_named_by_thread_and_line() {
+    let program = |changed: bool| {
+        move || {
+            let lock = Arc::new(Mutex::new(0));
+            let theirs = Arc::clone(&lock);
+            let other = thread::Builder::new().name("other".to_owned());
+            let other = other.spawn(move || {
+                if !changed {
+                    *theirs.lock().unwrap() += 1;
+                }
+            });
+            let seen = {
+                let guard = lock.lock().unwrap();
+                *guard
+            };
+            other.unwrap().join().unwrap();
+            assert_eq!(seen, 0);
+        }
+    };
+    let report = Explore::new().strategy(Strategy::Random).check(program(false));
+    let schedule = &report.failures.first().unwrap_or_else(|| panic!("{report}")).schedule;
+    let again = Explore::new().replay(schedule).check(program(false));
+    assert!(again.diverged.is_none() && !again.is_clean(), "{again}");
+    // Its deviation is gone by, or somebody stands elsewhere: either way, who and where is said.
+    let longer = format!("{schedule},1.1>0");
+    let changed = Explore::new().replay(&longer).check(program(true));
+    let said = changed.diverged.clone().unwrap_or_else(|| panic!("{changed}"));
+    assert!(
+        said.contains("the program differs") && said.contains("`other`") && said.contains("failures.rs:"),
+        "{said}"
+    );
+}

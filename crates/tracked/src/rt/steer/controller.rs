@@ -111,6 +111,8 @@ pub(crate) struct Member {
     pub timer: Option<u64>,
     /// Where it stands.
     pub site: Option<Place>,
+    /// Where it stood when the run was given up.
+    given_up: Option<Place>,
     /// The stack of its wait, if it has testified.
     pub stack: StackId,
     children: u32,
@@ -174,6 +176,8 @@ pub(crate) struct RunOutcome {
     pub schedule: Option<String>,
     pub steps: u64,
     pub notes: Vec<String>,
+    /// By worker, where it stands in the end: its name and its place.
+    pub standing: Vec<(String, Option<Place>)>,
 }
 
 /// What went wrong in a run.
@@ -372,8 +376,8 @@ impl Controller {
         true
     }
 
-    /// The run is over and everybody has gone home.
-    pub(crate) fn end(&self) -> RunOutcome {
+    /// The run is over and everybody has gone home. `named`: who stood where is wanted.
+    pub(crate) fn end(&self, named: bool) -> RunOutcome {
         let mut state = self.state();
         state.look_at_panics();
         let end = state.end.take().unwrap_or(RunEnd::Finished);
@@ -381,7 +385,10 @@ impl Controller {
         let schedule = failure.as_ref().map(|_| state.strategy.schedule().to_string());
         let notes = std::mem::take(&mut state.notes);
         state.tell_end(end);
-        RunOutcome { end, failure, schedule, steps: state.steps, notes }
+        let workers = if named { state.members.len() as u32 } else { 0 };
+        let standing = |worker| (super::verdict::name_of(&state, worker), state.stood(worker));
+        let standing = (0..workers).map(standing).collect();
+        RunOutcome { end, failure, schedule, steps: state.steps, notes, standing }
     }
 
     /// The process ends of its own accord, which is the end of its one run.
@@ -615,6 +622,13 @@ impl Controller {
         member.raises <= RAISES_MAX || me == 0
     }
 
+    /// A destructor of the worker panics while it is sent home.
+    pub(super) fn cannot_unwind(&self, me: u32) {
+        let mut state = self.state();
+        let name = super::verdict::name_of(&state, me);
+        state.notes.push(format!("{name} could not be unwound: a destructor panicked"));
+    }
+
     /// Leaves the worker where it is, for good.
     pub(super) fn freeze(&self, me: u32, seat: &Seat) -> ! {
         let mut state = self.state();
@@ -646,6 +660,7 @@ impl Member {
             datum: false,
             timer: None,
             site: started,
+            given_up: None,
             stack: StackId(0),
             children: 0,
             reads: (0, 0),

@@ -13,9 +13,12 @@ pub(crate) fn own() -> Option<usize> {
     None
 }
 
-/// Where a thread may run, for `restore`.
+/// Where a thread may run, and how the system schedules it, for `restore`.
 #[cfg(target_os = "linux")]
-pub(crate) struct Affinity(libc::cpu_set_t);
+pub(crate) struct Affinity {
+    processors: libc::cpu_set_t,
+    policy: libc::c_int,
+}
 
 #[cfg(not(target_os = "linux"))]
 pub(crate) struct Affinity;
@@ -33,8 +36,33 @@ pub(crate) fn pin(core: Option<usize>) -> Option<Affinity> {
         if libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &mut before) != 0 {
             return None;
         }
-        (libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &only) == 0).then_some(Affinity(before))
+        if libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &only) != 0 {
+            return None;
+        }
     }
+    Some(Affinity { processors: before, policy: do_not_interrupt() })
+}
+
+/// Whoever is handed the baton is not to interrupt the one who hands it on and is about to sleep anyway: in the class
+/// `SCHED_BATCH`, a thread that wakes up waits until the processor is free, which halves the switches. Gives the class
+/// before; where it cannot be changed, exploring is slower.
+#[cfg(target_os = "linux")]
+fn do_not_interrupt() -> libc::c_int {
+    // SAFETY: asks about, and changes, the calling thread only; a thread may always choose this class.
+    unsafe {
+        let before = libc::sched_getscheduler(0);
+        if before == libc::SCHED_OTHER {
+            libc::sched_setscheduler(0, libc::SCHED_BATCH, &plain());
+        }
+        before
+    }
+}
+
+/// The only priority of classes without one.
+#[cfg(target_os = "linux")]
+fn plain() -> libc::sched_param {
+    // SAFETY: a structure of integers, for which zeros are a value.
+    unsafe { std::mem::zeroed() }
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -42,11 +70,16 @@ pub(crate) fn pin(_: Option<usize>) -> Option<Affinity> {
     None
 }
 
-/// Lets the calling thread run where it could before.
+/// Lets the calling thread run where and as it could before.
 #[cfg(target_os = "linux")]
 pub(crate) fn restore(before: &Affinity) {
-    // SAFETY: the set was filled in by `pin`.
-    unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &before.0) };
+    // SAFETY: the set was filled in by `pin`; the class is that before, which needs no right where it was the usual one.
+    unsafe {
+        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &before.processors);
+        if before.policy == libc::SCHED_OTHER {
+            libc::sched_setscheduler(0, libc::SCHED_OTHER, &plain());
+        }
+    };
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -4,6 +4,7 @@
 //! | file | has |
 //! |---|---|
 //! | `controller` | who stands where, who has what, who goes on; deadlocks are seen here, when they form |
+//! | `baton` | how an order goes from thread to thread; run by loom in `tests/baton.rs` |
 //! | `seat`, `pool`, `core` | threads that wait for orders, lent from run to run, on one processor |
 //! | `verdict` | what a run that cannot go on is called |
 //! | `panics` | what threads under control panic with, where, and holding what |
@@ -18,6 +19,7 @@
 //! What is not done: no instruction is interleaved that is not an operation of this crate; memory is sequentially
 //! consistent; `Instant::now` is not virtual.
 
+mod baton;
 pub(crate) mod controller;
 pub(crate) mod core;
 pub(crate) mod operations;

@@ -27,6 +27,8 @@ const TOKEN_PATIENCE: Duration = Duration::from_millis(50);
 thread_local! {
     /// The worker is being sent home.
     static GOING_HOME: Cell<bool> = const { Cell::new(false) };
+    /// It is on its way: a panic of the scheduler's runs up its stack, or did and was caught.
+    static UNWINDING: Cell<bool> = const { Cell::new(false) };
     /// What the next park waits for, as evidence.
     static AWAITED: Cell<Option<Wait>> = const { Cell::new(None) };
     /// A park has taken a lock back, which is asked for next.
@@ -38,6 +40,7 @@ thread_local! {
 /// A worker begins: nothing of the one before it counts.
 pub(super) fn begin() {
     GOING_HOME.set(false);
+    UNWINDING.set(false);
     AWAITED.set(None);
     TAKES_BACK.set(None);
     TOOK_BACK.set(false);
@@ -53,7 +56,17 @@ fn go_home(me: Me) -> ! {
     if !me.controller().may_raise(me.worker) {
         me.controller().freeze(me.worker, me.seat());
     }
+    UNWINDING.set(true);
     resume_unwind(Box::new(SentHome))
+}
+
+/// The calling worker panics. On its way home that is a destructor's doing, and the end of the process: whoever is not
+/// the first thread stays where it is instead, for good.
+pub(super) fn panics(me: Me) {
+    if UNWINDING.get() && std::thread::panicking() && me.worker != 0 {
+        me.controller().cannot_unwind(me.worker);
+        me.controller().freeze(me.worker, me.seat());
+    }
 }
 
 /// Stops before an operation. `hear` is asked, where the worker seems to be stuck, whether it is not; then it has what
@@ -498,6 +511,11 @@ pub(crate) fn external<R>((me, thread): (Me, &Thread), site: Place, call: impl F
             self.0.steer_again();
         }
     }
+    // In case it takes long: nobody else can ask this thread where it is.
+    let busy = thread.enter();
+    let stack = stack::capture(&mut Vec::new());
+    me.controller().state().members[me.worker as usize].stack = stack;
+    drop(busy);
     thread.unsteer_for_now();
     let _steered = Steered(thread);
     out_of_control(me, site, call)

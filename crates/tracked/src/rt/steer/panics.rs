@@ -10,7 +10,7 @@ use std::sync::Once;
 
 use lockcheck_events::{Attempt, Mode, RawSite, Request, SiteId, StackId};
 
-use super::{ME, Me, is_sent_home, program};
+use super::{ME, Me, is_sent_home, operations, program};
 use crate::rt::context::{HeldLock, Thread, current};
 use crate::rt::{knowledge, registry, stack};
 
@@ -56,6 +56,7 @@ pub(super) fn hear() {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info: &PanicHookInfo<'_>| {
             if let Some(me) = ME.get() {
+                operations::panics(me);
                 let panicked = heard(info);
                 if program::is_under_control() && me.worker == 0 {
                     me.controller().main_panicked(panicked.clone());

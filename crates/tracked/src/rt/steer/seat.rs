@@ -8,9 +8,11 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::Thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::Mutex;
+
+use super::baton::{Baton, Word};
 
 /// What a thread that sat still is to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,11 +53,16 @@ const ORDERS: [Order; 9] = [
 /// What a thread of the pool is lent for.
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
-/// The place of one thread.
-pub(crate) struct Seat {
-    order: AtomicU32,
+/// The word of a seat, on which whoever sits there sleeps.
+struct Bed {
+    word: AtomicU32,
     /// Who sits here; set before the first order can be given.
     thread: OnceLock<Thread>,
+}
+
+/// The place of one thread.
+pub(crate) struct Seat {
+    baton: Baton<Bed>,
     /// The run-time's number for it.
     id: AtomicU32,
     #[cfg(unix)]
@@ -67,8 +74,7 @@ pub(crate) struct Seat {
 impl Seat {
     pub(crate) fn new() -> Seat {
         Seat {
-            order: AtomicU32::new(0),
-            thread: OnceLock::new(),
+            baton: Baton(Bed { word: AtomicU32::new(Order::None as u32), thread: OnceLock::new() }),
             id: AtomicU32::new(0),
             #[cfg(unix)]
             pthread: std::sync::atomic::AtomicUsize::new(0),
@@ -78,7 +84,7 @@ impl Seat {
 
     /// The calling thread sits here from now on.
     pub(crate) fn take(&self) {
-        self.thread.get_or_init(std::thread::current);
+        self.baton.0.thread.get_or_init(std::thread::current);
         // Relaxed, here and below: whoever asks has the seat from this thread, or from who waited for it to sit down.
         if let Some(thread) = crate::rt::current() {
             self.id.store(thread.id().0, Ordering::Relaxed);
@@ -101,13 +107,40 @@ impl Seat {
 
     /// The handle of the thread that sits here.
     pub(crate) fn thread(&self) -> Option<&Thread> {
-        self.thread.get()
+        self.baton.0.thread.get()
     }
 
-    /// Gives an order. Release pairs with the Acquire in `poll`: what the giver did is seen by the taker.
+    /// Gives an order.
     pub(crate) fn give(&self, order: Order) {
-        self.order.store(order as u32, Ordering::Release);
-        self.rouse();
+        self.baton.give(order as u32);
+    }
+
+    /// Sleeps until an order comes.
+    pub(crate) fn wait(&self) -> Order {
+        order_of(self.baton.wait())
+    }
+
+    /// The same, for so long at the most.
+    pub(crate) fn wait_for(&self, patience: Duration) -> Order {
+        order_of(self.baton.wait_for(patience))
+    }
+}
+
+fn order_of(word: u32) -> Order {
+    ORDERS[word as usize % ORDERS.len()]
+}
+
+impl Word for Bed {
+    fn load(&self, order: Ordering) -> u32 {
+        self.word.load(order)
+    }
+
+    fn store(&self, value: u32, order: Ordering) {
+        self.word.store(value, order);
+    }
+
+    fn swap(&self, value: u32, order: Ordering) -> u32 {
+        self.word.swap(value, order)
     }
 
     #[cfg(target_os = "linux")]
@@ -116,7 +149,7 @@ impl Seat {
         unsafe {
             libc::syscall(
                 libc::SYS_futex,
-                self.order.as_ptr(),
+                self.word.as_ptr(),
                 libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG,
                 1,
             );
@@ -130,9 +163,8 @@ impl Seat {
         }
     }
 
-    /// Sleeps as long as there is no order, or until roused for no reason.
     #[cfg(target_os = "linux")]
-    fn sleep(&self, patience: Option<Duration>) {
+    fn sleep_while_zero(&self, patience: Option<Duration>) {
         let patience = patience.map(|patience| libc::timespec {
             tv_sec: patience.as_secs() as libc::time_t,
             tv_nsec: libc::c_long::from(patience.subsec_nanos()),
@@ -142,7 +174,7 @@ impl Seat {
         unsafe {
             libc::syscall(
                 libc::SYS_futex,
-                self.order.as_ptr(),
+                self.word.as_ptr(),
                 libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG,
                 Order::None as u32,
                 until,
@@ -151,41 +183,10 @@ impl Seat {
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn sleep(&self, patience: Option<Duration>) {
+    fn sleep_while_zero(&self, patience: Option<Duration>) {
         match patience {
             None => std::thread::park(),
             Some(patience) => std::thread::park_timeout(patience),
-        }
-    }
-
-    fn poll(&self) -> Order {
-        // The load keeps the cache line shared as long as there is nothing to take.
-        if self.order.load(Ordering::Relaxed) == Order::None as u32 {
-            return Order::None;
-        }
-        ORDERS[self.order.swap(Order::None as u32, Ordering::Acquire) as usize % ORDERS.len()]
-    }
-
-    /// Sleeps until an order comes.
-    pub(crate) fn wait(&self) -> Order {
-        loop {
-            match self.poll() {
-                Order::None => self.sleep(None),
-                order => return order,
-            }
-        }
-    }
-
-    /// The same, for so long at the most.
-    pub(crate) fn wait_for(&self, patience: Duration) -> Order {
-        let deadline = Instant::now() + patience;
-        loop {
-            let order = self.poll();
-            let left = deadline.saturating_duration_since(Instant::now());
-            if order != Order::None || left.is_zero() {
-                return order;
-            }
-            self.sleep(Some(left));
         }
     }
 }

@@ -14,7 +14,16 @@ impl State {
         }
         self.end.get_or_insert(end);
         self.phase = Phase::Clearing;
+        for member in &mut self.members {
+            member.given_up = member.site;
+        }
         None
+    }
+
+    /// Where the worker stood last, but for its way home.
+    pub(super) fn stood(&self, worker: u32) -> Option<Place> {
+        let member = &self.members[worker as usize];
+        member.given_up.or(member.site)
     }
 
     /// A panic that ended the closure or a thread that nobody joined is a failure; told is the first panic of the run.
@@ -138,6 +147,9 @@ impl State {
                 let name = verdict::name_of(self, index as u32);
                 let site = member.site.map(Location::to_string).unwrap_or_default();
                 text += &format!("  {name} at {site}\n");
+                for frame in crate::rt::stack::resolve(member.stack).iter().filter(|frame| frame.user) {
+                    text += &format!("      {} at {}:{}\n", frame.function, frame.file, frame.line);
+                }
             }
         }
         text
