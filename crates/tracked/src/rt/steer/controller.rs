@@ -622,11 +622,9 @@ impl Controller {
         member.raises <= RAISES_MAX || me == 0
     }
 
-    /// A destructor of the worker panics while it is sent home.
-    pub(super) fn cannot_unwind(&self, me: u32) {
-        let mut state = self.state();
-        let name = super::verdict::name_of(&state, me);
-        state.notes.push(format!("{name} could not be unwound: a destructor panicked"));
+    /// What a worker is called.
+    pub(super) fn name_of(&self, worker: u32) -> String {
+        super::verdict::name_of(&self.state(), worker)
     }
 
     /// Leaves the worker where it is, for good.
