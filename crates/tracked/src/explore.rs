@@ -218,7 +218,8 @@ impl Explore {
         Explore { spurious: wakeups, ..self }
     }
 
-    /// Starts a new thread for each that the closure starts, so that native thread-locals do not persist.
+    /// Starts a new thread for each that the closure starts, so that native thread-locals do not persist. Those of
+    /// `tracked::thread_local!` never do.
     pub fn fresh_threads(self, fresh: bool) -> Explore {
         Explore { fresh_threads: fresh, ..self }
     }

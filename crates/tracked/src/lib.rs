@@ -12,6 +12,8 @@ pub mod executor;
 #[cfg(instrumented)]
 pub mod explore;
 mod intent;
+#[cfg(mirrored)]
+mod own_thread_local;
 #[cfg(parking_lot_mirrored)]
 mod parking_lots;
 #[cfg(all(feature = "process", target_os = "linux"))]
@@ -114,6 +116,12 @@ pub fn atomic_region<R>(name: &str, f: impl FnOnce() -> R) -> R {
 
 #[cfg(instrumented)]
 pub use lockcheck_checker::{Code, Finding, Report, Tier};
+#[cfg(mirrored)]
+pub use own_thread_local::thread_local;
+#[cfg(mirrored)]
+#[doc(hidden)]
+pub use rt::steer::pool::thread_local_made as __thread_local_made;
+#[cfg(not(mirrored))]
 pub use std::thread_local;
 pub use sync::{
     Barrier, Condvar, LazyLock, Mutex, MutexGuard, Once, OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard,

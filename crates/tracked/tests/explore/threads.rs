@@ -84,6 +84,32 @@ fn fresh_threads_have_fresh_thread_locals() {
 }
 
 #[test]
+fn tracked_thread_locals_begin_anew_in_each_run() {
+    static ENDED: AtomicU32 = AtomicU32::new(0);
+    struct Counted(std::cell::Cell<u32>);
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            ENDED.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    tracked::thread_local! {
+        static SEEN: Counted = const { Counted(std::cell::Cell::new(0)) };
+        /// Declared as std lets it be.
+        pub(crate) static OTHER: u32 = 7
+    }
+    let count = || thread::spawn(|| SEEN.with(|seen| seen.0.replace(seen.0.get() + 1))).join().unwrap();
+    let most = AtomicU32::new(0);
+    let report = Explore::new().runs(10).check(|| {
+        most.fetch_max(count(), Ordering::Relaxed);
+    });
+    assert!(report.is_clean(), "{report}");
+    assert_eq!((most.load(Ordering::Relaxed), OTHER.with(|other| *other)), (0, 7));
+    // A finished thread is not waited for, but the last one is.
+    assert!(ENDED.load(Ordering::Relaxed) > 0, "destructors run");
+    assert_eq!(report.threads as u64, report.runs, "a thread for each run");
+}
+
+#[test]
 fn two_explorations_at_once_do_not_see_each_other() {
     std::thread::scope(|scope| {
         let one = scope.spawn(|| Explore::new().strategy(Strategy::Random).runs(500).check(gated_abba));

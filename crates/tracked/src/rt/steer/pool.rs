@@ -2,8 +2,10 @@
 //! that a spawn under control costs no system call. They end with the exploration.
 //!
 //! What persists with them are native thread-locals and the operating system's idea of the thread; a worker with a name
-//! or a stack size of its own gets a thread that was started with these.
+//! or a stack size of its own gets a thread that was started with these. One that has made a value of
+//! `tracked::thread_local!` is not lent again.
 
+use std::cell::Cell;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
@@ -12,6 +14,16 @@ use parking_lot::Mutex;
 
 use super::controller::Controller;
 use super::seat::{Job, Order, Seat};
+
+thread_local! {
+    /// Whether the thread has made a value of a `tracked::thread_local!`.
+    static HAS_ITS_OWN: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The calling thread makes a value of a `tracked::thread_local!`.
+pub fn thread_local_made() {
+    HAS_ITS_OWN.set(true);
+}
 
 /// What a thread was started with.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -28,13 +40,22 @@ pub(crate) struct Pool {
     fresh: bool,
     /// The processor that all of them run on.
     core: Option<usize>,
+    /// A thread has ended before the exploration does.
+    has_ended: bool,
     /// Every thread started so far.
     pub started: usize,
 }
 
 impl Pool {
     pub(crate) fn new(fresh: bool, core: Option<usize>) -> Pool {
-        Pool { idle: Vec::new(), handles: Arc::new(Mutex::new(Vec::new())), fresh, core, started: 0 }
+        Pool {
+            idle: Vec::new(),
+            handles: Arc::new(Mutex::new(Vec::new())),
+            fresh,
+            core,
+            has_ended: false,
+            started: 0,
+        }
     }
 
     /// An idle thread made like this.
@@ -43,9 +64,10 @@ impl Pool {
         Some(self.idle.swap_remove(place).1)
     }
 
-    /// The thread is idle again.
+    /// The calling thread is idle again.
     pub(super) fn give_back(&mut self, make: Make, seat: Arc<Seat>) {
-        if self.fresh {
+        if self.fresh || HAS_ITS_OWN.get() {
+            self.has_ended = true;
             seat.give(Order::Quit);
         } else {
             self.idle.push((make, seat));
@@ -67,7 +89,7 @@ impl Pool {
     pub(super) fn keep(&mut self, handle: std::thread::JoinHandle<()>) {
         self.started += 1;
         let mut handles = self.handles.lock();
-        if self.fresh {
+        if self.has_ended {
             // Those that have ended need not be waited for.
             handles.retain(|handle| !handle.is_finished());
         }
