@@ -88,7 +88,10 @@ fn the_same_two_locks_again_and_again() {
                 }),
             ]
         });
-        assert_eq!(tracked::report().findings.len(), 1, "one problem, however often it happens");
+        // How long threads had to wait for each other is another matter.
+        let findings = tracked::report().findings;
+        let problems = findings.iter().filter(|finding| !finding.code.is_timed()).count();
+        assert_eq!(problems, 1, "one problem, however often it happens");
     });
 }
 
