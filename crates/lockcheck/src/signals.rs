@@ -143,6 +143,9 @@ mod tests {
 
     #[test]
     fn signals_arrive_as_data_and_dispositions_come_back() {
+        // Under `nohup` it is ignored, and would stay so.
+        // SAFETY: nothing else here has set a handler.
+        unsafe { libc::signal(libc::SIGHUP, libc::SIG_DFL) };
         let mut signals = Signals::listen().unwrap();
         // SAFETY: the handler is installed, so that this does not end the process.
         unsafe { libc::raise(libc::SIGHUP) };
