@@ -87,15 +87,19 @@ impl Symbols {
         }
         let mut files = self.files();
         let Some(loader) = load(&mut files, path) else { return Vec::new() };
-        let mut symbols = frames(loader, address);
-        if symbols.is_empty()
+        let mut frames = frames(loader, address);
+        // The symbol is that of the outermost function; what the linker knows by name has a mangled one.
+        if frames.last().is_none_or(|outermost| !outermost.has_linkage_name)
             && let Some(name) = loader.find_symbol(address)
         {
             let demangled = addr2line::demangle_auto(name.into(), None);
             let function = function_name(name.as_bytes(), &demangled);
-            symbols.push(Symbol { function, file: None, line: 0, column: 0 });
+            match frames.last_mut() {
+                Some(outermost) => outermost.symbol.function = function,
+                None => frames.push(Named::unplaced(function)),
+            }
         }
-        symbols
+        frames.into_iter().map(|named| named.symbol).collect()
     }
 
     fn files(&self) -> MutexGuard<'_, HashMap<String, Option<Loader>>> {
@@ -129,25 +133,44 @@ fn likely_addresses(path: &str) -> Vec<u64> {
     ranked.into_iter().map(|(_, address)| address).collect()
 }
 
-fn frames(loader: &Loader, address: u64) -> Vec<Symbol> {
-    let mut symbols = Vec::new();
-    let Ok(mut frames) = loader.find_frames(address) else { return symbols };
+/// A function of an address's debug information.
+struct Named {
+    symbol: Symbol,
+    /// Whether its name is the mangled one. Where only line tables are kept (`debug = "line-tables-only"`), it is the
+    /// last part of the path, or missing.
+    has_linkage_name: bool,
+}
+
+impl Named {
+    fn unplaced(function: String) -> Self {
+        Self { symbol: Symbol { function, file: None, line: 0, column: 0 }, has_linkage_name: true }
+    }
+}
+
+/// Innermost first; empty where the debug information has nothing.
+fn frames(loader: &Loader, address: u64) -> Vec<Named> {
+    let mut found = Vec::new();
+    let Ok(mut frames) = loader.find_frames(address) else { return found };
     while let Ok(Some(frame)) = frames.next() {
-        let function = frame.function.and_then(|function| {
-            Some(function_name(function.raw_name().ok()?.as_bytes(), &function.demangle().ok()?))
-        });
-        let location = frame.location;
-        symbols.push(Symbol {
-            function: function.unwrap_or_else(|| "<unknown>".to_owned()),
-            file: location.as_ref().and_then(|location| location.file.map(str::to_owned)),
-            line: location.as_ref().and_then(|location| location.line).unwrap_or(0),
-            column: location.and_then(|location| location.column).unwrap_or(0),
-        });
-        if symbols.len() == INLINED_MAX {
+        let mut named = Named::unplaced("<unknown>".to_owned());
+        named.has_linkage_name = false;
+        if let Some(function) = frame.function
+            && let (Ok(raw), Ok(demangled)) = (function.raw_name(), function.demangle())
+        {
+            named.symbol.function = function_name(raw.as_bytes(), &demangled);
+            named.has_linkage_name = raw != demangled;
+        }
+        if let Some(location) = frame.location {
+            named.symbol.file = location.file.map(str::to_owned);
+            named.symbol.line = location.line.unwrap_or(0);
+            named.symbol.column = location.column.unwrap_or(0);
+        }
+        found.push(named);
+        if found.len() == INLINED_MAX {
             break;
         }
     }
-    symbols
+    found
 }
 
 #[cfg(test)]
@@ -180,5 +203,51 @@ mod tests {
         assert!(outermost.file.as_deref().unwrap().ends_with("src/symbols.rs") && outermost.line > 0);
         assert_eq!(symbols.resolve(&executable, u64::MAX), []);
         assert_eq!(symbols.resolve("/no/such/file", 1), []);
+    }
+
+    /// Line tables alone have the last part of a path as the name, and none for a closure.
+    #[test]
+    fn names_are_the_same_whatever_debug_information_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = folder.path().join("levels.rs");
+        std::fs::write(&source, LEVELS).unwrap();
+        for level in ["none", "line-tables-only", "limited", "full"] {
+            let program = folder.path().join(level);
+            let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+            let built = std::process::Command::new(rustc)
+                .args(["--edition=2024", "-C", &format!("debuginfo={level}"), "-o"])
+                .args([&program, &source])
+                .output()
+                .unwrap();
+            assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+            let program = program.to_str().unwrap();
+            let symbols = Symbols::default();
+            for (part, name) in [("5outer", "levels::bank::outer"), ("closure", "levels::main::{{closure}}")]
+            {
+                let found = symbols.resolve(program, address_of(program, part));
+                assert_eq!(found.last().unwrap().function, name, "{level}");
+                assert_eq!(found[0].line > 0, level != "none", "{level}: {found:?}");
+            }
+        }
+    }
+
+    const LEVELS: &str = "
+        mod bank {
+            #[inline(never)]
+            pub fn outer(n: u64) -> u64 {
+                std::hint::black_box(n) + 1
+            }
+        }
+        fn main() {
+            let closure: &dyn Fn(u64) -> u64 = &|n| bank::outer(n);
+            std::hint::black_box(closure)(1);
+        }
+    ";
+
+    fn address_of(program: &str, part: &str) -> u64 {
+        let data = std::fs::read(program).unwrap();
+        let file = object::File::parse(&*data).unwrap();
+        let of_it = |name: &str| name.contains("6levels") && name.contains(part);
+        file.symbols().find(|symbol| symbol.name().is_ok_and(of_it)).unwrap().address()
     }
 }
