@@ -48,6 +48,8 @@ pub fn command(program: impl AsRef<Path>) -> Command {
         .current_dir(root())
         .env("CARGO", cargo_path())
         .env("CARGO_TARGET_DIR", target_dir())
+        // What a nested call builds is built once, from sources that do not change under it.
+        .env("CARGO_INCREMENTAL", "0")
         .env("CARGO_NET_OFFLINE", "true")
         .env("CARGO_TERM_COLOR", "never")
         .stdin(Stdio::null());
