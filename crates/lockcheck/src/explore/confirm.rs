@@ -7,8 +7,8 @@
 //! | diverged | no run under control did what the prediction is about | as it was |
 //! | unconfirmed | neither reached nor refuted in the runs allowed, or nothing that a run would show | as it was |
 //!
-//! Lock orders are driven by constraints first. All else, and what that does not settle, is searched for: half of the runs
-//! are sampled (`pos`), the other half goes through all interleavings in turn.
+//! Lock orders are driven by constraints first. All else, and what that does not settle, is searched for: every other
+//! run is sampled (`pos`), those between go through all interleavings.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -272,19 +272,28 @@ impl<'a> Confirming<'a> {
         Ok(None)
     }
 
-    /// Where driving does not lead anywhere, chance may; then all orders are gone through, as far as that goes. `met`:
-    /// the places of the prediction were met.
+    /// Where driving does not lead anywhere, chance may, or going through all orders: a run of the one and a run of the
+    /// other in turn, since either may be through after a few. `met`: the places of the prediction were met.
     fn search(&self, finding: &Finding, mut runs: u32, met: bool, forbids: Option<String>) -> Result<Fate> {
         let left = u64::from(self.runs_max.saturating_sub(runs));
         let mut sampled = Recording::new(Pos::new(self.seed, left / 2));
-        let mut anything = false;
-        let came_true = self.look(&mut sampled, finding, &mut runs, &mut anything)?;
-        if let Some(true_one) = came_true {
-            return Ok(self.confirmed(sampled.schedule(), runs, true_one));
-        }
         let mut all = Recording::new(Exhaustive::new(left - left / 2));
-        if let Some(true_one) = self.look(&mut all, finding, &mut runs, &mut anything)? {
-            return Ok(self.confirmed(all.schedule(), runs, true_one));
+        let (mut sampling, mut enumerating) = (true, true);
+        let mut anything = false;
+        while sampling || enumerating {
+            enumerating = enumerating && all.begin();
+            if enumerating && let Some(true_one) = self.look(&mut all, finding, &mut anything)? {
+                return Ok(self.confirmed(all.schedule(), runs + 1, true_one));
+            }
+            runs += u32::from(enumerating);
+            if all.strategy().coverage().complete {
+                break;
+            }
+            sampling = sampling && sampled.begin();
+            if sampling && let Some(true_one) = self.look(&mut sampled, finding, &mut anything)? {
+                return Ok(self.confirmed(sampled.schedule(), runs + 1, true_one));
+            }
+            runs += u32::from(sampling);
         }
         let coverage = all.strategy().coverage();
         // A run that ends in something else says nothing of what would have come.
@@ -293,6 +302,10 @@ impl<'a> Confirming<'a> {
         Ok(match forbids {
             Some(order) if proved && met => Fate::Refuted(format!("{order}, in {coverage}")),
             None if proved && may_be_met => Fate::Refuted(format!("none of {coverage} leads there")),
+            _ if may_be_met && coverage.complete => {
+                let why = format!("not in {coverage}, but some of them ended in something else first");
+                Fate::Unconfirmed { why }
+            }
             _ if may_be_met => {
                 let why = format!("neither reached nor refuted in {runs} runs; `--runs` allows more");
                 Fate::Unconfirmed { why }
@@ -301,25 +314,18 @@ impl<'a> Confirming<'a> {
         })
     }
 
-    /// Runs under this strategy until what was predicted has come about. `anything`: something else did.
+    /// One run: what was predicted, if it came about. `anything`: something else did.
     fn look(
         &self,
         strategy: &mut dyn Strategy,
         finding: &Finding,
-        runs: &mut u32,
         anything: &mut bool,
     ) -> Result<Option<Finding>> {
-        while strategy.begin() {
-            *runs += 1;
-            let run = self.subject.run(strategy, Voice::Silent, Wanted::Findings)?;
-            let found = happened(self.subject, &run);
-            *anything |= !found.is_empty()
-                || !matches!(run.ending, Ending::Told(RunEnd::Finished | RunEnd::Abandoned));
-            if let Some(found) = found.into_iter().find(|found| comes_true(finding, found)) {
-                return Ok(Some(found));
-            }
-        }
-        Ok(None)
+        let run = self.subject.run(strategy, Voice::Silent, Wanted::Findings)?;
+        let found = happened(self.subject, &run);
+        *anything |=
+            !found.is_empty() || !matches!(run.ending, Ending::Told(RunEnd::Finished | RunEnd::Abandoned));
+        Ok(found.into_iter().find(|found| comes_true(finding, found)))
     }
 
     fn confirmed(&self, schedule: &Schedule, runs: u32, deadlock: Finding) -> Fate {
