@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use lockcheck_events::{Attempt, Frame, LockId, LockKind, Mode, Request, Site, SiteId, StackId, ThreadId};
 
+use crate::instances::INSTANCES_NAMED;
 use crate::suppress::Suppressed;
 use crate::{Code, Tier};
 
@@ -98,6 +99,20 @@ pub struct Finding {
     pub locks: Vec<LockDetail>,
     /// One entry per edge of a cycle, one per access of a race.
     pub evidence: Vec<Evidence>,
+}
+
+impl Finding {
+    /// Adds the instances of the same problem found elsewhere: in another process, or in another part of a trace.
+    pub fn add_instances(&mut self, other: &Finding) {
+        // Each names its sets only where it has several.
+        let sets = |finding: &Finding| match finding.instance_locks.is_empty() {
+            true => vec![finding.locks.iter().map(|lock| lock.id.clone()).collect()],
+            false => finding.instance_locks.clone(),
+        };
+        self.instance_locks = [sets(self), sets(other)].concat();
+        self.instance_locks.truncate(INSTANCES_NAMED);
+        self.instances += other.instances;
+    }
 }
 
 /// One step of a witness: the thread by its name, and which of its events it does next, counted from 1.

@@ -10,6 +10,7 @@ use lockcheck_events::trace_event::{Event, Located, Names, Op, TargetKind};
 use lockcheck_events::{Attempt, Frame, Mode, Site};
 
 use crate::finding::{Step, fingerprint_of};
+use crate::instances::INSTANCES_NAMED;
 use crate::trace::{
     Access, BrokenRegion, BrokenUpdate, Cycle, CycleEdge, HoldMode, InconsistentLocking, Limit, Race,
     TraceFindings, TraceTier, Wanted, Witness,
@@ -231,10 +232,10 @@ impl TraceSource<'_> {
         for finding in all {
             match distinct.get_mut(&finding.fingerprint) {
                 // The surest comes first in each list, and brings the evidence that shows it.
-                Some(known) if known.tier >= finding.tier => known.instances += finding.instances,
+                Some(known) if known.tier >= finding.tier => unite(known, &finding),
                 Some(known) => {
-                    let instances = known.instances + finding.instances;
-                    *known = Finding { instances, ..finding };
+                    let weaker = std::mem::replace(known, finding);
+                    unite(known, &weaker);
                 }
                 None => drop(distinct.insert(finding.fingerprint.clone(), finding)),
             }
@@ -257,7 +258,8 @@ impl TraceSource<'_> {
             Wanted::End(thread) => (TargetKind::Thread, thread),
         });
         let locks = locks.collect();
-        let mut finding = self.finding(code, tier(cycle.tier), cycle.instances, locks, evidence, sites);
+        let mut finding = self.finding(code, tier(cycle.tier), locks, evidence, sites);
+        self.list(&mut finding, &cycle.instances);
         if let (Code::JoinDeadlock, Some(message)) = (code, join_message(&finding)) {
             finding.message = message;
         }
@@ -295,8 +297,8 @@ impl TraceSource<'_> {
         let accesses = [&race.first, &race.second];
         let evidence = accesses.map(|access| self.access(access, Some(object), stacks)).into();
         let sites = self.sites_of(&accesses);
-        let mut finding =
-            self.finding(Code::DataRace, tier(race.tier), race.instances, vec![object], evidence, sites);
+        let mut finding = self.finding(Code::DataRace, tier(race.tier), vec![object], evidence, sites);
+        self.list(&mut finding, &variables(&race.instances));
         finding.advice = format!("{}: {}", finding.advice, self.would_order(race));
         finding.witness = self.witness(steps);
         finding
@@ -344,8 +346,7 @@ impl TraceSource<'_> {
         let object = (TargetKind::Variable, hint.variable);
         let evidence = vec![self.access(&hint.access, Some(object), stacks)];
         let sites = self.sites_of(&[&hint.access]);
-        let mut finding =
-            self.finding(Code::InconsistentLocking, Tier::Order, 1, vec![object], evidence, sites);
+        let mut finding = self.finding(Code::InconsistentLocking, Tier::Order, vec![object], evidence, sites);
         if !hint.ever_locked {
             finding.message += ", and none was ever taken around one";
         }
@@ -358,7 +359,8 @@ impl TraceSource<'_> {
         let evidence = accesses.map(|access| self.access(access, Some(object), stacks)).into();
         let sites = self.sites_of(&accesses);
         let code = if update.lock.is_some() { Code::AtomicityViolation } else { Code::LostUpdate };
-        let mut finding = self.finding(code, Tier::Likely, update.instances, vec![object], evidence, sites);
+        let mut finding = self.finding(code, Tier::Likely, vec![object], evidence, sites);
+        self.list(&mut finding, &variables(&update.instances));
         let what = self.phrase(TargetKind::Variable, update.variable);
         let [who, other] = [&update.read, &update.intruder].map(|a| thread_label(&self.thread(a.thread)));
         let lock = update.lock.map(|lock| self.phrase(TargetKind::Lock, lock));
@@ -394,7 +396,6 @@ impl TraceSource<'_> {
         let mut finding = self.finding(
             Code::AtomicityViolation,
             Tier::Actual,
-            region.instances,
             objects.into_iter().flatten().collect(),
             evidence,
             sites,
@@ -403,6 +404,7 @@ impl TraceSource<'_> {
         let other = thread_label(&self.thread(region.intruder.thread));
         let name = self.recorded.and_then(|recorded| recorded.region(region.location));
         let name = name.map(|name| format!(" {}", quoted(&name))).unwrap_or_default();
+        finding.instances = region.instances.into();
         finding.message = format!(
             "the atomic region{name} of {who} was not atomic: {other} came in between, and no order of whole \
                      regions gives what happened"
@@ -447,7 +449,6 @@ impl TraceSource<'_> {
         &self,
         code: Code,
         tier: Tier,
-        instances: u32,
         objects: Vec<(TargetKind, u32)>,
         evidence: Vec<Evidence>,
         sites: Vec<(Site, Mode)>,
@@ -462,7 +463,6 @@ impl TraceSource<'_> {
         let sites = sites.into_iter().map(|(site, mode)| (site, mode.as_str())).collect();
         let mut finding = Finding {
             fingerprint: fingerprint_of(code, sites),
-            instances: instances.max(1).into(),
             locks,
             evidence,
             ..Finding::bare(code, tier)
@@ -470,6 +470,17 @@ impl TraceSource<'_> {
         finding.message = words::message(&finding);
         finding.advice = words::advice(&finding);
         finding
+    }
+
+    /// The sets of objects that show it: how many, and, where there are several, which.
+    fn list(&self, finding: &mut Finding, sets: &[Vec<(TargetKind, u32)>]) {
+        finding.instances = sets.len() as u64;
+        if sets.len() > 1 {
+            let named = |set: &Vec<(TargetKind, u32)>| {
+                set.iter().map(|&(kind, number)| self.id(kind, number)).collect()
+            };
+            finding.instance_locks = sets.iter().take(INSTANCES_NAMED).map(named).collect();
+        }
     }
 
     fn witness(&self, steps: Option<Vec<(u32, u32)>>) -> Option<Vec<Step>> {
@@ -629,6 +640,21 @@ fn mode(mode: HoldMode) -> Mode {
         HoldMode::Exclusive => Mode::Exclusive,
         HoldMode::Shared => Mode::Shared,
     }
+}
+
+/// Adds the instances of the same problem in the same trace: what both name is one.
+fn unite(known: &mut Finding, other: &Finding) {
+    known.add_instances(other);
+    let named = known.instance_locks.len();
+    known.instance_locks.iter_mut().for_each(|set| set.sort_unstable());
+    known.instance_locks.sort_unstable();
+    known.instance_locks.dedup();
+    known.instances -= (named - known.instance_locks.len()) as u64;
+}
+
+/// Each variable as the one object of an instance.
+fn variables(numbers: &[u32]) -> Vec<Vec<(TargetKind, u32)>> {
+    numbers.iter().map(|&number| vec![(TargetKind::Variable, number)]).collect()
 }
 
 fn mode_of(op: Op) -> Mode {

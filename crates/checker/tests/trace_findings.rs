@@ -186,7 +186,7 @@ fn evidence_names_holds_and_instances() {
     assert!(findings.lock_only, "no data was recorded");
     let race = analyse("t1 w x; t2 w x").0;
     assert!(!race.lock_only);
-    assert_eq!((race.races.len(), race.races[0].instances), (1, 1));
+    assert_eq!((race.races.len(), race.races[0].instances.len()), (1, 1));
 }
 
 #[test]

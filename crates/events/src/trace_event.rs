@@ -64,7 +64,7 @@ pub enum Op {
 }
 
 /// What the number in [`Event::target`] counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TargetKind {
     /// Nothing: `begin`, `end` and `branch` have no argument, and their target is 0.
     None,

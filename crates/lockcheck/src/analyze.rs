@@ -92,7 +92,9 @@ fn merge(report: &mut Report, predicted: Predicted) -> Vec<String> {
                     known.message = lockcheck_checker::words::message(known);
                 }
                 known.witness = finding.witness;
-                known.instances = known.instances.max(finding.instances);
+                if finding.instances > known.instances {
+                    (known.instances, known.instance_locks) = (finding.instances, finding.instance_locks);
+                }
             }
             None => report.findings.push(finding),
         }

@@ -180,7 +180,7 @@ fn breaches(checked: &Checked, path: &Path, steps: &Steps) -> Vec<Finding> {
         let finding = steps.finding(breach.step, &remark);
         findings
             .entry(finding.fingerprint.clone())
-            .and_modify(|known| known.instances += finding.instances)
+            .and_modify(|known| known.add_instances(&finding))
             .or_insert(finding);
     }
     findings.into_values().collect()

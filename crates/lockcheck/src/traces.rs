@@ -237,13 +237,7 @@ fn read_one(path: &Path, notes: &mut Vec<String>) -> std::result::Result<Judged,
 
 /// The same problem in another process: its instances are others.
 fn combine(known: &mut Finding, other: Finding) {
-    known.instances += other.instances;
-    // Each names its sets only where it has several.
-    let sets = |finding: &Finding| match finding.instance_locks.is_empty() {
-        true => vec![finding.locks.iter().map(|lock| lock.id.clone()).collect()],
-        false => finding.instance_locks.clone(),
-    };
-    known.instance_locks = [sets(known), sets(&other)].concat();
+    known.add_instances(&other);
     known.tier = known.tier.max(other.tier);
     if known.scope != other.scope {
         known.scope = None;

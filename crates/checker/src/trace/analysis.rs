@@ -511,7 +511,7 @@ impl Analysis {
                 return;
             }
         }
-        self.updates.report(Update { variable, lock, read, intruder, write: *write, variables: 0 });
+        self.updates.report(Update { variable, lock, read, intruder, write: *write, variables: Vec::new() });
     }
 
     /// A thread is started.

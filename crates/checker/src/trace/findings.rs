@@ -1,6 +1,6 @@
 //! What the analysis of a trace hands back: plain values in the numbers of the trace, no text and no names.
 
-use lockcheck_events::trace_event::Op;
+use lockcheck_events::trace_event::{Op, TargetKind};
 
 /// How sure a finding of a trace is; surest last, so that the maximum is the surest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -81,8 +81,9 @@ pub struct Cycle {
     /// Each edge wants something that the next one has, the last one something of the first. Starts with the edge on
     /// the smallest line.
     pub edges: Vec<CycleEdge>,
-    /// Distinct sets of objects that show the cycle at these locations.
-    pub instances: u32,
+    /// The distinct sets of locks, and threads waited for, that show the cycle at these locations: at least one, sorted,
+    /// as is each.
+    pub instances: Vec<Vec<(TargetKind, u32)>>,
     /// Why it is a note, if it is one.
     pub harmless: Option<Harmless>,
     /// Present exactly in the tier `Predicted`, if the analysis kept its history.
@@ -144,8 +145,8 @@ pub struct Race {
     pub first: Access,
     /// The access on the later line.
     pub second: Access,
-    /// Distinct variables that race at these two locations.
-    pub instances: u32,
+    /// The distinct variables that race at these two locations, as they were met: at least one.
+    pub instances: Vec<u32>,
     /// Present exactly in the tier `Predicted`, if the analysis kept its history.
     pub witness: Option<Witness>,
 }
@@ -175,8 +176,8 @@ pub struct BrokenUpdate {
     pub intruder: Access,
     /// The write that forgets it.
     pub write: Access,
-    /// Distinct variables that show it at these locations.
-    pub instances: u32,
+    /// The distinct variables that show it at these locations, as they were met: at least one.
+    pub instances: Vec<u32>,
 }
 
 /// A declared region that is not conflict-serialisable: `atomicity-violation`.

@@ -1,7 +1,9 @@
 //! The end of an analysis: which patterns and pairs can be reached, and everything put into order.
 
+use std::collections::BTreeSet;
+
 use hashbrown::{HashMap, HashSet};
-use lockcheck_events::trace_event::Op;
+use lockcheck_events::trace_event::{Op, TargetKind};
 
 use super::acquires::{Kind, Unfinished, Want};
 use super::analysis::Analysis;
@@ -182,7 +184,8 @@ impl<'a> Judge<'a> {
         let mut closure = self.closure().expect("a cycle is to be searched");
         let mut forks = Downset::new(&self.analysis.forks, self.analysis.threads.len());
         for group in &patterns.groups {
-            explained.extend(order.component_of(&kinds[group.patterns[0][0] as usize]));
+            let components = group.patterns.iter().map(|pattern| &kinds[pattern[0] as usize]);
+            explained.extend(components.filter_map(|kind| order.component_of(kind)));
             cycles.push(self.judge_group(group, &lists, &mut closure, &mut forks));
         }
         cycles.extend(order.unexplained(&explained).iter().map(|cycle| self.note(cycle)));
@@ -222,7 +225,7 @@ impl<'a> Judge<'a> {
     ) -> Cycle {
         let kinds = &self.analysis.acquires.kinds;
         let mut best: Option<Cycle> = None;
-        let mut instances: HashSet<Vec<Want>> = HashSet::new();
+        let mut instances: BTreeSet<Vec<(TargetKind, u32)>> = BTreeSet::new();
         let mut further = MAX_INSTANCE_SEARCHES;
         for pattern in &group.patterns {
             let objects = objects(pattern, kinds);
@@ -247,10 +250,10 @@ impl<'a> Judge<'a> {
             }
         }
         let best = best.expect("a group has at least one pattern");
-        Cycle { instances: instances.len() as u32, ..best }
+        Cycle { instances: instances.into_iter().collect(), ..best }
     }
 
-    /// Judges one pattern.
+    /// Judges one pattern. Which instances there are is known to who judges the group.
     fn judge_pattern(
         &mut self,
         pattern: &[u32],
@@ -267,7 +270,7 @@ impl<'a> Judge<'a> {
             let witness = Witness { events: closure.counts(), stages: Vec::new() };
             let edges = self.edges(pattern, &lists, &at);
             let tier = TraceTier::Predicted;
-            return Cycle { tier, edges, instances: 1, harmless: None, witness: Some(witness) };
+            return Cycle { tier, edges, instances: Vec::new(), harmless: None, witness: Some(witness) };
         }
         let (at, harmless) = match first_tuple(forks, &lists) {
             Some(at) if self.guarded(pattern) => (at, Some(Harmless::GuardedByParent)),
@@ -276,7 +279,7 @@ impl<'a> Judge<'a> {
         };
         let tier = if harmless.is_some() { TraceTier::Order } else { TraceTier::Likely };
         let edges = self.edges(pattern, &lists, &at);
-        Cycle { tier, edges, instances: 1, harmless, witness: None }
+        Cycle { tier, edges, instances: Vec::new(), harmless, witness: None }
     }
 
     /// Whether a lock held around a thread's whole life separates two sides of a pattern.
@@ -346,7 +349,8 @@ impl<'a> Judge<'a> {
         let first = (0..edges.len()).min_by_key(|&at| edges[at].line).unwrap_or(0);
         edges.rotate_left(first);
         let harmless = Some(Harmless::NoPattern);
-        Cycle { tier: TraceTier::Order, edges, instances: 1, harmless, witness: None }
+        let instances = vec![objects(cycle, &self.analysis.acquires.kinds)];
+        Cycle { tier: TraceTier::Order, edges, instances, harmless, witness: None }
     }
 
     /// The first instance of an abstract acquire.
@@ -461,7 +465,7 @@ impl<'a> Judge<'a> {
             variable: found.variable,
             first: access(&self.analysis.sets, &first),
             second: access(&self.analysis.sets, &second),
-            instances: found.variables,
+            instances: found.variables.clone(),
             witness,
         }
     }
@@ -491,7 +495,7 @@ impl<'a> Judge<'a> {
             read: access(&update.read),
             intruder: access(&update.intruder),
             write: access(&update.write),
-            instances: update.variables,
+            instances: update.variables.clone(),
         }
     }
 

@@ -7,11 +7,12 @@
 //! here but in [`super::judge`].
 
 use hashbrown::{HashMap, HashSet};
+use lockcheck_events::trace_event::TargetKind;
 use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::acquires::{Kind, Want};
-use super::holds::{EMPTY, Hold, HoldSets};
+use super::holds::{EMPTY, HoldSets};
 
 /// Most steps of the pattern enumeration, over the whole trace. The number of cycles is exponential in the worst case.
 pub const MAX_PATTERN_STEPS: u32 = 2_000_000;
@@ -304,12 +305,12 @@ struct PatternNodes {
 
 /// What a pattern wants, as a sorted set of objects: two patterns with the same locations and different objects are
 /// instances of one problem.
-pub(super) fn objects(pattern: &[u32], kinds: &[Kind]) -> Vec<Want> {
-    let mut objects: Vec<Want> = pattern
+pub(super) fn objects(pattern: &[u32], kinds: &[Kind]) -> Vec<(TargetKind, u32)> {
+    let mut objects: Vec<(TargetKind, u32)> = pattern
         .iter()
         .map(|&kind| match kinds[kind as usize].want {
-            Want::Lock(hold) => Want::Lock(Hold::new(hold.lock(), false)),
-            end => end,
+            Want::Lock(hold) => (TargetKind::Lock, hold.lock()),
+            Want::End(thread) => (TargetKind::Thread, thread),
         })
         .collect();
     objects.sort_unstable();

@@ -150,8 +150,8 @@ pub(super) struct FoundRace {
     pub(super) variable: u32,
     /// The pair, by line: of the surest relation that found one, the first that it found.
     pub(super) pair: (Seen, Seen),
-    /// Distinct variables.
-    pub(super) variables: u32,
+    /// Distinct variables, as they were met.
+    pub(super) variables: Vec<u32>,
     /// How the pair is reached, where the sync-preserving closure cannot tell.
     pub(super) witness: Option<Witness>,
 }
@@ -348,7 +348,8 @@ impl Races {
         }
         let found = self.found.entry(key).or_insert_with(|| {
             self.order.push(key);
-            FoundRace { relations: RaceRelations::default(), variable, pair, variables: 0, witness: None }
+            let relations = RaceRelations::default();
+            FoundRace { relations, variable, pair, variables: Vec::new(), witness: None }
         });
         if sound(relations) && !sound(found.relations) {
             (found.variable, found.pair, found.witness) = (variable, pair, witness);
@@ -359,7 +360,7 @@ impl Races {
         all.syncp |= relations.syncp;
         all.osr |= relations.osr;
         if self.counted.insert((key, variable)) {
-            found.variables += 1;
+            found.variables.push(variable);
         }
     }
 

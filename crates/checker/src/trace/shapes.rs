@@ -15,7 +15,7 @@ use super::races::Seen;
 pub const MAX_UPDATES: usize = 10_000;
 
 /// Three accesses of a variable.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Update {
     /// The variable.
     pub(super) variable: u32,
@@ -27,8 +27,8 @@ pub(super) struct Update {
     pub(super) intruder: Seen,
     /// The write back.
     pub(super) write: Seen,
-    /// Distinct variables at these locations.
-    pub(super) variables: u32,
+    /// Distinct variables at these locations, as they were met.
+    pub(super) variables: Vec<u32>,
 }
 
 /// What makes two updates one finding: the locations, and whether there is a lock.
@@ -52,6 +52,7 @@ impl Updates {
     pub(super) fn report(&mut self, update: Update) {
         let key =
             (update.read.location, update.intruder.location, update.write.location, update.lock.is_some());
+        let variable = update.variable;
         if !self.numbers.contains_key(&key) {
             if self.found.len() >= MAX_UPDATES {
                 self.dropped = true;
@@ -61,8 +62,8 @@ impl Updates {
             self.found.push(update);
         }
         let number = self.numbers[&key];
-        if self.counted.insert((number, update.variable)) {
-            self.found[number].variables += 1;
+        if self.counted.insert((number, variable)) {
+            self.found[number].variables.push(variable);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use lockcheck_events::Record;
 use lockcheck_events::event_file::{EventFile, EventKind, Lane, Manner, RecordedEvent};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{Called, call, call_in, cycle, write_trace};
 
@@ -468,4 +468,41 @@ fn a_header_that_is_wrong_about_threads_costs_no_finding() {
 
 fn list_of(findings: &Value) -> impl Iterator<Item = &Value> {
     findings.as_array().unwrap().iter()
+}
+
+/// Two pairs of locks in opposite orders at the same places, and two variables that race at the same places.
+#[test]
+fn all_lists_every_instance() {
+    let mut trace = String::new();
+    for (one, other) in [("a", "b"), ("c", "d")] {
+        for (thread, first, second, at) in [("t1", one, other, 10), ("t2", other, one, 20)] {
+            trace += &format!(
+                "{thread}|acq({first})|{}\n{thread}|acq({second})|{}\n{thread}|rel({second})|{}\n{thread}|rel({first})|{}\n",
+                at,
+                at + 1,
+                at + 2,
+                at + 3
+            );
+        }
+    }
+    for variable in ["x", "y"] {
+        trace += &format!("t1|w({variable})|30\nt2|w({variable})|31\n");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pairs.std");
+    std::fs::write(&path, trace).unwrap();
+    let path = path.to_str().unwrap();
+    let found = |arguments: &[&str], kind: &str| -> Value {
+        let called = call(&[&["analyze", path, "--message-format", "json"], arguments].concat());
+        let report = called.assert_code(1).json();
+        let findings = report["findings"].as_array().unwrap().iter();
+        findings.clone().find(|finding| finding["kind"] == kind).unwrap_or_else(|| panic!("{report}")).clone()
+    };
+    for (kind, instances) in
+        [("lock-order-cycle", json!([["a", "b"], ["c", "d"]])), ("data-race", json!([["x"], ["y"]]))]
+    {
+        let (some, all) = (found(&[], kind), found(&["--all"], kind));
+        assert_eq!((&some["instances"], some.get("instance_locks")), (&json!(2), None), "{some}");
+        assert_eq!((&all["instances"], &all["instance_locks"]), (&json!(2), &instances), "{all}");
+    }
 }
