@@ -162,15 +162,16 @@ impl Subject {
 
     /// What to type to see a run again.
     pub fn replay_command(&self, schedule: &str) -> String {
-        let mut words = vec!["lockcheck".to_owned(), "replay".to_owned(), quoted(&self.target)];
-        words.extend(self.selected.iter().map(|word| quoted(word)));
-        // Unquoted, a shell takes `>` for a redirection.
-        words.push(quoted(schedule));
-        if !self.arguments.is_empty() {
-            words.push("--".to_owned());
-            words.extend(self.arguments.iter().map(|word| quoted(&word.to_string_lossy())));
+        let arguments: Vec<_> = self.arguments.iter().map(|word| word.to_string_lossy()).collect();
+        let mut words = vec!["lockcheck", "replay", &self.target];
+        words.extend(self.selected.iter().map(String::as_str));
+        words.push(schedule);
+        if !arguments.is_empty() {
+            words.push("--");
+            words.extend(arguments.iter().map(|word| &**word));
         }
-        words.join(" ")
+        // No argument of a program has a nul in it. Unquoted, a shell takes the `>` of a schedule for a redirection.
+        shlex::try_join(words.iter().copied()).unwrap_or_else(|_| words.join(" "))
     }
 
     /// Where settings are looked for: the package's folder, or that in which the program was started.
@@ -338,15 +339,6 @@ fn selected(select: &SelectArgs) -> Vec<String> {
     let flags = flags.into_iter().filter(|flag| flag.1).map(|flag| flag.0.to_owned());
     let features = select.features.iter().flat_map(|features| ["--features".to_owned(), features.clone()]);
     named.flatten().chain(flags).chain(features).collect()
-}
-
-/// The word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./=:,+@".contains(&byte);
-    match !word.is_empty() && word.bytes().all(plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', "'\\''")),
-    }
 }
 
 fn current_folder() -> Result<PathBuf> {
