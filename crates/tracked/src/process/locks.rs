@@ -84,7 +84,10 @@ impl Guarded {
         count: usize,
         site: Site,
     ) -> Result<Arc<Guarded>, ProcessError> {
-        let fail = |cause: Cause| ProcessError::here(format_args!("making a {}", kind.word()), cause);
+        let fail = |cause: Cause| match shared {
+            Some(name) => ProcessError::here(format_args!("`create` of `{name}`"), cause),
+            None => ProcessError::here(format_args!("making a {}", kind.word()), cause),
+        };
         let bytes = size_of::<T>().checked_mul(count).and_then(|bytes| bytes.checked_add(DATA));
         let bytes = bytes.ok_or_else(|| fail(io::Error::from(io::ErrorKind::OutOfMemory).into()))?;
         let prepare = |segment: &Segment| {

@@ -233,8 +233,8 @@ fn a_name_that_is_taken() {
     assert_eq!(
         said,
         format!(
-            "process `main`: making a lock: the shared-memory name is already taken: remove /dev/shm/{name} or choose \
-             another name"
+            "process `main`: `create` of `{name}`: the shared-memory name is already taken: remove /dev/shm/{name} or \
+             choose another name"
         )
     );
     let again: Array<u32> = Array::open(&name).unwrap();
