@@ -21,7 +21,7 @@ thread_local! {
 }
 
 /// The calling thread makes a value of a `tracked::thread_local!`, which only the mirrors have.
-#[cfg(feature = "check")]
+#[cfg(mirrored)]
 pub fn thread_local_made() {
     HAS_ITS_OWN.set(true);
 }
