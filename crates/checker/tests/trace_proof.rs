@@ -595,25 +595,27 @@ fn naive_reversal(search: &Search<'_>, ids: [usize; 2]) -> bool {
     (0..n).all(|a| !reach[a][a])
 }
 
+/// Checks a trace whose locations are its lines; gives its races by reversal, and those by the other sound relations.
+fn by_reversal_and_else(events: &[(u32, Op, u32)]) -> (Lines, Lines) {
+    let located = events.iter().zip(1..).map(|(&(thread, op, target), line)| Located {
+        event: Event { thread, op, target, location: line },
+        line,
+    });
+    let located: Vec<Located> = located.collect();
+    check(&located).unwrap();
+    let found = analyse(&located);
+    (
+        races(&found, |race| race.relations.osr),
+        races(&found, |race| race.relations.syncp || race.relations.shb),
+    )
+}
+
 /// A race that only a reversal of critical sections shows, and twins that are none: the same without the reversal
 /// being possible.
 #[test]
 fn what_only_a_reversal_shows() {
     use Op::{Acquire as A, Read as R, Release as L, Write as W};
-    let of = |events: &[(u32, Op, u32)]| {
-        let located = events.iter().zip(1..).map(|(&(thread, op, target), line)| Located {
-            event: Event { thread, op, target, location: line },
-            line,
-        });
-        let located: Vec<Located> = located.collect();
-        check(&located).unwrap();
-        let found = analyse(&located);
-        let of_relation = |keep: fn(&lockcheck_checker::trace::Race) -> bool| races(&found, keep);
-        (
-            of_relation(|race| race.relations.osr),
-            of_relation(|race| race.relations.syncp || race.relations.shb),
-        )
-    };
+    let of = by_reversal_and_else;
     let none = Lines::new();
     // Thread 0 writes in its section of lock 0; thread 1 reads after its own, which the trace has behind it.
     let reversed = [(0, A, 0), (0, W, 0), (0, L, 0), (1, A, 0), (1, L, 0), (1, R, 0)];
@@ -627,6 +629,30 @@ fn what_only_a_reversal_shows() {
     // Both accesses in sections of the lock.
     let locked = [(0, A, 0), (0, W, 0), (0, L, 0), (1, A, 0), (1, R, 0), (1, L, 0)];
     assert_eq!(of(&locked), (none.clone(), none));
+}
+
+/// Receiving without anything having been left is no order: it was taken for one with whatever else happened to the
+/// object before or after.
+#[test]
+fn an_await_does_not_forbid_a_reversal() {
+    use Op::{Acquire as A, Await, Read as R, Release as L, Signal, Wait, Write as W};
+    let (one, other, reader) = (1, 2, 0);
+    for (first, second) in [(Await, Wait), (Await, Signal), (Signal, Signal)] {
+        let trace = [
+            (other, A, 1),
+            (other, first, 0),
+            (other, R, 1),
+            (one, second, 0),
+            (other, L, 1),
+            (one, A, 1),
+            (one, W, 1),
+            (one, L, 1),
+            (reader, R, 1),
+            (reader, W, 1),
+        ];
+        let (reversed, _) = by_reversal_and_else(&trace);
+        assert!(reversed.contains(&vec![3, 10]), "{first:?} and {second:?}: {reversed:?}");
+    }
 }
 
 /// Everything about one trace, which a failure shows.

@@ -293,7 +293,7 @@ impl<'a> Scan<'a> {
             Op::Write | Op::AtomicWrite | Op::AtomicUpdate => {
                 mask |= self.take(Object::Datum(target), mask, false);
             }
-            Op::Wait | Op::Notify | Op::NotifyAll | Op::Signal | Op::Await | Op::Before | Op::After => {
+            Op::Wait | Op::Notify | Op::NotifyAll => {
                 mask |= self.take(Object::Condition(target), mask, false);
             }
             Op::Acquire | Op::SharedAcquire => {
@@ -308,6 +308,8 @@ impl<'a> Scan<'a> {
                 }
             }
             Op::Release | Op::SharedRelease => self.release(target, op == Op::SharedRelease, mask),
+            // What is received comes after what was left, by an edge; nothing else about these is an order.
+            Op::Signal | Op::Await | Op::Before | Op::After => {}
             Op::Request | Op::Fork | Op::Join | Op::Begin | Op::End | Op::Branch | Op::Fence => {}
         }
         if mask != known {
