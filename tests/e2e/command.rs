@@ -65,6 +65,11 @@ pub fn cargo() -> Command {
     command(cargo_path())
 }
 
+/// A fixture's executable, once it has been run through its package.
+pub fn built(name: &str) -> String {
+    target_dir().join("lockcheck/debug").join(name).to_str().unwrap().to_owned()
+}
+
 /// The command under test, built once, in the workspace's folder.
 pub fn lockcheck() -> Command {
     command(lockcheck_path())

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::command::{BUILD, RUN, Ran, lockcheck, run};
+use crate::command::{BUILD, RUN, Ran, built, command, lockcheck, run};
 use crate::contract::{self, list, text};
 
 fn call(command: &str, fixture: &str, arguments: &[&str]) -> Ran {
@@ -80,10 +80,23 @@ fn mistakes_are_named() {
     call("replay", "bank", &["0.1>2"]).expect_code(2).expect_stderr(&["a schedule begins with `b1:`"]);
     let ran = call("confirm", "bank", &["0000"]).expect_code(2);
     ran.expect_stderr(&["no finding's fingerprint begins with `0000`", "there are 6fc521e652041171"]);
-    let other = ["the program differs from the one this schedule was made for at `0.9>7`"];
-    call("replay", "good_workers", &["b1:0.9>7"]).expect_code(0).expect_stderr(&other);
     let ran = run(lockcheck().args(["confirm", "tests/conformance/no-such-trace.lctrace"]), RUN);
     ran.expect_code(2);
+}
+
+#[test]
+fn a_changed_program_is_recognised_by_name_and_line() {
+    let other = [
+        "the program differs from the one this schedule was made for at `0.9>7`: thread 0's turn for operation 9 never \
+         came; thread 0 is `main` at fixtures/good_workers/src/main.rs:34:5, before its operation 3\n",
+    ];
+    call("replay", "good_workers", &["b1:0.9>7"]).expect_code(0).expect_stderr(&other);
+    // Without the command, the program says so itself.
+    let mut alone = command(built("good_workers"));
+    let alone = alone.env("LOCKCHECK", "explore").env("LOCKCHECK_REPLAY", "b1:1.1000>0");
+    let never = "lockcheck: the program differs from the one this schedule was made for at `1.1000>0`: thread 1's turn for \
+                 operation 1000 never came; thread 1 is `";
+    run(alone, RUN).expect_code(0).expect_stderr(&[never]);
 }
 
 /// One of the programs that go wrong in some orders only.

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::command::{BUILD, RUN, Ran, lockcheck, root, run, target_dir};
+use crate::command::{BUILD, RUN, Ran, built, lockcheck, root, run};
 use crate::contract::{self, list, text};
 
 /// The name of a fixture, and a line that it prints.
@@ -26,11 +26,6 @@ const CLEAN: [(&str, &str); 14] = [
 
 fn run_fixture(name: &str, arguments: &[&str]) -> Ran {
     run(lockcheck().arg("run").arg(format!("fixtures/{name}")).args(arguments), BUILD)
-}
-
-/// The fixture's executable, once it has been run through its package.
-fn built(name: &str) -> String {
-    target_dir().join("lockcheck/debug").join(name).to_str().unwrap().to_owned()
 }
 
 fn only_finding(report: &Value) -> &Value {

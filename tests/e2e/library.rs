@@ -58,6 +58,33 @@ fn a_marked_test_fails_by_itself_and_alone() {
 }
 
 #[test]
+fn an_explored_test_is_replayed_by_its_environment() {
+    let ran = test("explored::wrong").expect_code(101);
+    let (_, rest) = ran.stdout.split_once("LOCKCHECK_REPLAY='").unwrap_or_else(|| panic!("{ran}"));
+    let schedule = rest.split('\'').next().expect("it is quoted");
+    let arguments = [
+        "test",
+        "--quiet",
+        "--offline",
+        "-p",
+        "suite",
+        "--test",
+        "orders",
+        "--",
+        "--exact",
+        "explored::wrong",
+    ];
+    let replayed = |schedule: &str| {
+        let ran = run(cargo_there().args(arguments).env("LOCKCHECK_REPLAY", schedule), BUILD);
+        ran.expect_code(101)
+    };
+    let again = replayed(schedule);
+    assert!(again.stdout.contains("[LC0003]") && again.stdout.contains("in run 1;"), "{again}");
+    let other = replayed("b1:0.0>7");
+    assert!(other.stdout.contains("there is no thread 7 yet; thread 0 is `explored::wrong`"), "{other}");
+}
+
+#[test]
 fn switched_off_nothing_is_asserted() {
     let arguments =
         ["test", "--quiet", "--offline", "-p", "suite", "--test", "orders", "--", "--exact", "fails"];

@@ -79,4 +79,16 @@ impl<S: Strategy> Strategy for Recording<S> {
     fn end(&mut self, moment: &Moment<'_>, how: RunEnd) {
         self.strategy.end(moment, how);
     }
+
+    fn asks_for(&self) -> Option<Worker> {
+        self.strategy.asks_for()
+    }
+
+    fn hear(&mut self, whereabouts: String) {
+        self.strategy.hear(whereabouts);
+    }
+
+    fn complaint(&self) -> Option<String> {
+        self.strategy.complaint()
+    }
 }

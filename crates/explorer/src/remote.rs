@@ -5,6 +5,8 @@
 //! what kind it is.
 //!
 //! A question is a frame: its length (u32), a tag (u8), its arguments, and the moment it refers to. An answer is a u32.
+//! The answer to the end of the run may be the number of a worker: then one more frame follows, with a text, its
+//! whereabouts.
 //! All numbers are little-endian. Both ends are built from the same sources; a frame that makes no sense ends the
 //! conversation.
 
@@ -14,9 +16,9 @@ use crate::moment::{Access, Moment, Object, Operation, OperationKind, Pending, R
 use crate::strategy::{Draw, RunEnd, Strategy};
 
 /// The version of the protocol, sent first.
-pub const HELLO: u32 = 0x6231_0001;
+pub const HELLO: u32 = 0x6231_0002;
 
-/// The answer that gives the run up.
+/// The answer that gives the run up; after its end, that nobody is asked for.
 const ABANDON: u32 = u32::MAX;
 
 /// No frame is longer: some hundred thousand workers.
@@ -32,6 +34,8 @@ pub struct Remote<C> {
     connection: C,
     buffer: Vec<u8>,
     begun: bool,
+    /// The worker that the other end asks for.
+    asked_for: Option<Worker>,
     /// The other end has gone.
     lost: bool,
 }
@@ -39,10 +43,10 @@ pub struct Remote<C> {
 impl<C: Read + Write> Remote<C> {
     /// Asks whoever is at the other end.
     pub fn new(connection: C) -> Remote<C> {
-        Remote { connection, buffer: Vec::new(), begun: false, lost: false }
+        Remote { connection, buffer: Vec::new(), begun: false, asked_for: None, lost: false }
     }
 
-    fn ask(&mut self, tag: u8, arguments: [u32; 3], moment: &Moment<'_>, answered: bool) -> Option<u32> {
+    fn ask(&mut self, tag: u8, arguments: [u32; 3], moment: &Moment<'_>) -> Option<u32> {
         if self.lost {
             return None;
         }
@@ -53,14 +57,10 @@ impl<C: Read + Write> Remote<C> {
         put_moment(&mut self.buffer, moment);
         let length = (self.buffer.len() - 4) as u32;
         self.buffer[..4].copy_from_slice(&length.to_le_bytes());
-        let answer = self.exchange(answered);
+        let sent = self.connection.write_all(&self.buffer);
+        let answer = sent.and_then(|()| get_u32(&mut self.connection));
         self.lost |= answer.is_err();
         answer.ok()
-    }
-
-    fn exchange(&mut self, answered: bool) -> io::Result<u32> {
-        self.connection.write_all(&self.buffer)?;
-        if answered { get_u32(&mut self.connection) } else { Ok(0) }
     }
 }
 
@@ -71,16 +71,29 @@ impl<C: Read + Write> Strategy for Remote<C> {
     }
 
     fn choose(&mut self, moment: &Moment<'_>) -> Option<Worker> {
-        let answer = self.ask(CHOOSE, [0; 3], moment, true)?;
+        let answer = self.ask(CHOOSE, [0; 3], moment)?;
         (answer != ABANDON).then_some(Worker(answer))
     }
 
     fn draw(&mut self, moment: &Moment<'_>, worker: Worker, draw: Draw, options: u32) -> u32 {
-        self.ask(DRAW, [worker.0, draw as u32, options], moment, true).unwrap_or(0)
+        self.ask(DRAW, [worker.0, draw as u32, options], moment).unwrap_or(0)
     }
 
     fn end(&mut self, moment: &Moment<'_>, how: RunEnd) {
-        self.ask(END, [how as u32, 0, 0], moment, false);
+        let answer = self.ask(END, [how as u32, 0, 0], moment);
+        self.asked_for = answer.filter(|answer| *answer != ABANDON).map(Worker);
+    }
+
+    fn asks_for(&self) -> Option<Worker> {
+        self.asked_for
+    }
+
+    fn hear(&mut self, whereabouts: String) {
+        let length = (whereabouts.len().min(FRAME_MAX) as u32).to_le_bytes();
+        self.buffer.clear();
+        self.buffer.extend(length);
+        self.buffer.extend(whereabouts.bytes().take(FRAME_MAX));
+        self.lost |= self.connection.write_all(&self.buffer).is_err();
     }
 }
 
@@ -112,7 +125,10 @@ pub fn serve(
             Question::Draw(worker, draw, options) => strategy.draw(&moment, worker, draw, options),
             Question::End(how) => {
                 strategy.end(&moment, how);
-                return Ok(Some(how));
+                return match say_end(connection, &mut frame, strategy) {
+                    Err(error) if !is_gone(&error) => Err(error),
+                    _ => Ok(Some(how)),
+                };
             }
         };
         match connection.write_all(&answer.to_le_bytes()) {
@@ -120,6 +136,21 @@ pub fn serve(
             _ => {}
         }
     }
+}
+
+/// Answers the end of the run, and hears of the worker that the strategy asks for.
+fn say_end(
+    connection: &mut (impl Read + Write),
+    frame: &mut Vec<u8>,
+    strategy: &mut dyn Strategy,
+) -> io::Result<()> {
+    let asked_for = strategy.asks_for();
+    connection.write_all(&asked_for.map_or(ABANDON, |worker| worker.0).to_le_bytes())?;
+    if asked_for.is_some() {
+        get_frame(connection, frame)?;
+        strategy.hear(String::from_utf8_lossy(frame).into_owned());
+    }
+    Ok(())
 }
 
 fn is_gone(error: &io::Error) -> bool {

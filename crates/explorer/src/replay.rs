@@ -75,6 +75,8 @@ pub struct Replay {
     /// How many draws the current operation has had.
     draws: (Worker, u32, u32),
     diverged: Option<Divergence>,
+    /// Who that was, and where.
+    whereabouts: Option<String>,
     /// What does not fit is passed over, so that later deviations still take place.
     lenient: bool,
 }
@@ -100,7 +102,8 @@ impl Replay {
                 range.1 = place as u32 + 1;
             }
         }
-        Replay { waiting, ahead, begun: false, draws: (Worker(0), 0, 0), diverged: None, lenient: false }
+        let draws = (Worker(0), 0, 0);
+        Replay { waiting, ahead, begun: false, draws, diverged: None, whereabouts: None, lenient: false }
     }
 
     /// Follows the schedule as far as it fits, and the default order where it does not.
@@ -202,5 +205,21 @@ impl Strategy for Replay {
             let index = moment.pending.get(worker.place()).map_or(0, |pending| pending.index);
             self.diverge(missed, DivergenceReason::Missed, (worker, index));
         }
+    }
+
+    fn asks_for(&self) -> Option<Worker> {
+        self.diverged.filter(|_| self.whereabouts.is_none()).map(|diverged| diverged.worker)
+    }
+
+    fn hear(&mut self, whereabouts: String) {
+        self.whereabouts.get_or_insert(whereabouts);
+    }
+
+    fn complaint(&self) -> Option<String> {
+        let diverged = self.diverged?;
+        let (worker, index) = (diverged.worker.0, diverged.index);
+        let who = self.whereabouts.as_ref();
+        let who = who.map(|who| format!("; thread {worker} is {who}, before its operation {index}"));
+        Some(format!("{diverged}{}", who.unwrap_or_default()))
     }
 }

@@ -71,6 +71,19 @@ pub trait Strategy {
 
     /// The run is over. `moment` is its last: who has ended, and before what everybody else stands.
     fn end(&mut self, moment: &Moment<'_>, how: RunEnd);
+
+    /// After the end: a worker whose name and line are to be said, by [`hear`](Strategy::hear).
+    fn asks_for(&self) -> Option<Worker> {
+        None
+    }
+
+    /// What the worker that was asked for is called, and where it stood in the end: the subject of a sentence.
+    fn hear(&mut self, _whereabouts: String) {}
+
+    /// After the end, and what was heard: what the program did that this strategy has no use for.
+    fn complaint(&self) -> Option<String> {
+        None
+    }
 }
 
 impl<S: Strategy + ?Sized> Strategy for &mut S {
@@ -89,6 +102,18 @@ impl<S: Strategy + ?Sized> Strategy for &mut S {
     fn end(&mut self, moment: &Moment<'_>, how: RunEnd) {
         (**self).end(moment, how);
     }
+
+    fn asks_for(&self) -> Option<Worker> {
+        (**self).asks_for()
+    }
+
+    fn hear(&mut self, whereabouts: String) {
+        (**self).hear(whereabouts);
+    }
+
+    fn complaint(&self) -> Option<String> {
+        (**self).complaint()
+    }
 }
 
 impl<S: Strategy + ?Sized> Strategy for Box<S> {
@@ -106,5 +131,17 @@ impl<S: Strategy + ?Sized> Strategy for Box<S> {
 
     fn end(&mut self, moment: &Moment<'_>, how: RunEnd) {
         (**self).end(moment, how);
+    }
+
+    fn asks_for(&self) -> Option<Worker> {
+        (**self).asks_for()
+    }
+
+    fn hear(&mut self, whereabouts: String) {
+        (**self).hear(whereabouts);
+    }
+
+    fn complaint(&self) -> Option<String> {
+        (**self).complaint()
     }
 }

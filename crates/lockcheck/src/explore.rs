@@ -360,9 +360,7 @@ pub fn replay(args: &ReplayArgs, style: Style) -> Result<Exit> {
     let sources = subject.sources(&run.traces);
     let mut report = run.traces.report(&subject.target, &sources, &subject.symbols);
     report.program = run.status;
-    if let Some(divergence) = replay.diverged() {
-        report.notes.push(divergence.to_string());
-    }
+    report.notes.extend(replay.complaint());
     forget_caught(&mut report, &run);
     let stuck = report.findings.iter().any(|finding| has_happened(finding) && finding.code.is_a_hang());
     for finding in report.findings.iter_mut().filter(|finding| has_happened(finding)) {

@@ -7,6 +7,7 @@ use std::panic::Location;
 use std::time::Duration;
 
 use lockcheck_checker::Finding;
+use lockcheck_explorer::Strategy as _;
 use lockcheck_explorer::{
     Coverage, DefaultOrder, Exhaustive, Pct, Portfolio, Pos, Random, Replay, Schedule, Shrunk, Weighted,
     shrink,
@@ -263,15 +264,7 @@ impl Explore {
             body();
             return ExploreReport::of_plain_run();
         };
-        let diverged = replay.diverged().map(|divergence| {
-            let (who, at) = (divergence.worker, divergence.index);
-            match outcome.standing.get(who.place()) {
-                Some((name, Some(site))) => {
-                    format!("{divergence}; thread {} is `{name}`, before its operation {at} at {site}", who.0)
-                }
-                _ => divergence.to_string(),
-            }
-        });
+        let diverged = replay.complaint();
         ExploreReport { diverged, ..self.report(outcome) }
     }
 

@@ -79,3 +79,16 @@ mod marked {
         *lock.lock().unwrap() += 1;
     }
 }
+
+mod explored {
+    use super::*;
+
+    #[tracked::test(explore = 200)]
+    fn wrong() {
+        let (a, b) = (Mutex::new(()).named("a"), Mutex::new(()).named("b"));
+        thread::scope(|scope| {
+            scope.spawn(|| drop((a.lock(), b.lock())));
+            scope.spawn(|| drop((b.lock(), a.lock())));
+        });
+    }
+}

@@ -176,8 +176,6 @@ pub(crate) struct RunOutcome {
     pub schedule: Option<String>,
     pub steps: u64,
     pub notes: Vec<String>,
-    /// By worker, where it stands in the end: its name and its place.
-    pub standing: Vec<(String, Option<Place>)>,
 }
 
 /// What went wrong in a run.
@@ -376,8 +374,8 @@ impl Controller {
         true
     }
 
-    /// The run is over and everybody has gone home. `named`: who stood where is wanted.
-    pub(crate) fn end(&self, named: bool) -> RunOutcome {
+    /// The run is over and everybody has gone home.
+    pub(crate) fn end(&self) -> RunOutcome {
         let mut state = self.state();
         state.look_at_panics();
         let end = state.end.take().unwrap_or(RunEnd::Finished);
@@ -385,10 +383,7 @@ impl Controller {
         let schedule = failure.as_ref().map(|_| state.strategy.schedule().to_string());
         let notes = std::mem::take(&mut state.notes);
         state.tell_end(end);
-        let workers = if named { state.members.len() as u32 } else { 0 };
-        let standing = |worker| (super::verdict::name_of(&state, worker), state.stood(worker));
-        let standing = (0..workers).map(standing).collect();
-        RunOutcome { end, failure, schedule, steps: state.steps, notes, standing }
+        RunOutcome { end, failure, schedule, steps: state.steps, notes }
     }
 
     /// The process ends of its own accord, which is the end of its one run.
@@ -407,6 +402,7 @@ impl Controller {
             program::report_panic(&state, finding, heard);
         }
         state.tell_end(if failed { end } else { RunEnd::Finished });
+        program::complain(&state);
     }
 
     /// Worker 0 of a whole program panics.

@@ -17,7 +17,7 @@ use std::sync::{Arc, OnceLock};
 use lockcheck_checker::Finding;
 use lockcheck_checker::waits::Stuck;
 use lockcheck_events::{Notice, Record, Request};
-use lockcheck_explorer::{DefaultOrder, Remote, Replay, RunEnd, Schedule};
+use lockcheck_explorer::{DefaultOrder, Remote, Replay, RunEnd, Schedule, Strategy};
 
 use super::controller::{BoxedStrategy, Controller, Member, State};
 use super::panics::{self, Panicked};
@@ -147,19 +147,19 @@ pub(super) fn panics_for_good() {
     }
 }
 
+/// Says where nobody else does what the schedule has to complain about.
+pub(super) fn complain(state: &State) {
+    if let Some(words) = state.strategy.complaint().filter(|_| !output::under_cli()) {
+        output::print(&format!("lockcheck: {words}\n"));
+    }
+}
+
 /// The run is over, not by the program's own doing. The calling thread has the state, and keeps it.
 pub(super) fn over(state: &mut State, end: RunEnd) -> ! {
     state.tell_end(end);
-    if !output::under_cli() {
-        match end {
-            RunEnd::Abandoned => {
-                output::print("lockcheck: the program differs from the one this schedule was made for\n");
-            }
-            RunEnd::TooLong => {
-                output::print(&format!("lockcheck: the program made more than {STEPS_MAX} operations\n"));
-            }
-            _ => {}
-        }
+    complain(state);
+    if end == RunEnd::TooLong && !output::under_cli() {
+        output::print(&format!("lockcheck: the program made more than {STEPS_MAX} operations\n"));
     }
     loop {
         std::thread::park();

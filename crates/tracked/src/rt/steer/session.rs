@@ -10,7 +10,7 @@ use super::controller::{BoxedStrategy, Controller, Failed, Member};
 use super::pool::Pool;
 use super::seat::Seat;
 use super::{Under, core, panics};
-use crate::rt::context::{Place, current};
+use crate::rt::context::current;
 
 /// Any strategy that the threads of an exploration can hand around.
 pub(crate) type AnyStrategy = dyn Strategy + Send;
@@ -51,8 +51,6 @@ pub(crate) struct Outcome {
     pub abandoned: u64,
     pub failures: Vec<Failure>,
     pub notes: Vec<String>,
-    /// Of the last run, if it was to be the only one: each worker's name, and where it stood last.
-    pub standing: Vec<(String, Option<Place>)>,
     /// Threads started for workers.
     pub threads: usize,
 }
@@ -83,7 +81,7 @@ pub(crate) fn explore(plan: Plan<'_>, body: &dyn Fn()) -> Option<Outcome> {
         }
         run(&controller, &seat, body);
         outcome.runs += 1;
-        outcome.count(&controller, plan.runs_max == 1);
+        outcome.count(&controller);
         if outcome.failures.len() >= plan.failures_max {
             break;
         }
@@ -152,9 +150,8 @@ impl Drop for Watchdog {
 
 impl Outcome {
     /// Adds what the run came to.
-    fn count(&mut self, controller: &Controller, named: bool) {
-        let run = controller.end(named);
-        self.standing = run.standing;
+    fn count(&mut self, controller: &Controller) {
+        let run = controller.end();
         self.steps += run.steps;
         self.cut_off += u64::from(run.end == RunEnd::TooLong);
         self.abandoned += u64::from(run.end == RunEnd::Abandoned);

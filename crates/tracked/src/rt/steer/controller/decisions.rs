@@ -3,6 +3,7 @@
 //! Not here: what it means when nobody can go on, see [`super::standstill`].
 
 use super::*;
+use crate::rt::steer::verdict;
 
 impl State {
     pub(super) fn reset(&mut self, spurious: u32) {
@@ -32,6 +33,19 @@ impl State {
     pub(in crate::rt::steer) fn tell_end(&mut self, end: RunEnd) {
         let State { strategy, pending, last, .. } = self;
         strategy.end(&Moment { pending, last: *last }, end);
+        if let Some(worker) = self.strategy.asks_for() {
+            let whereabouts = self.whereabouts(worker);
+            self.strategy.hear(whereabouts);
+        }
+    }
+
+    /// What the worker is called, and where it stood in the end.
+    fn whereabouts(&self, worker: Worker) -> String {
+        if worker.place() >= self.members.len() {
+            return "one that was not started".to_owned();
+        }
+        let name = verdict::name_of(self, worker.0);
+        self.stood(worker.0).map_or_else(|| format!("`{name}`"), |site| format!("`{name}` at {site}"))
     }
 
     /// Adds a worker; gives its number.
