@@ -81,11 +81,12 @@ pub(crate) fn handles_signals() -> bool {
 /// out, nobody can know.
 #[cfg(target_os = "linux")]
 pub(crate) fn has_timer() -> bool {
-    // SAFETY: zeros are a value of it.
-    let mut alarm: libc::itimerval = unsafe { std::mem::zeroed() };
-    // SAFETY: the kernel fills in the value that is given.
-    let known = unsafe { libc::getitimer(libc::ITIMER_REAL, &raw mut alarm) } == 0;
-    let is_set = alarm.it_value.tv_sec != 0 || alarm.it_value.tv_usec != 0;
+    // Interval and time left. `libc` has names for this only since a version that programs need not have locked.
+    let mut alarm = [libc::timeval { tv_sec: 0, tv_usec: 0 }; 2];
+    const ITIMER_REAL: libc::c_long = 0;
+    // SAFETY: the kernel fills in the two values that are given.
+    let known = unsafe { libc::syscall(libc::SYS_getitimer, ITIMER_REAL, alarm.as_mut_ptr()) } == 0;
+    let is_set = alarm[1].tv_sec != 0 || alarm[1].tv_usec != 0;
     !known || is_set || std::fs::read("/proc/self/timers").is_ok_and(|timers| !timers.is_empty())
 }
 
