@@ -21,8 +21,9 @@ use super::names::Names;
 use super::wait_edges::Turn;
 use super::{contention, intent, mode, output, reaction, registry, stack};
 
-/// Longest wait for the knowledge mutex.
-const PATIENCE: Duration = Duration::from_millis(100);
+/// Longest wait for the knowledge mutex. Whoever has it may be waiting for the asker, inside of an allocator with watched
+/// locks, so there has to be an end; but with a hundred threads on two busy processors, 100 ms was a turn or two.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// The same for what orders threads: without it, what is ordered would look concurrent. Threads start and end outside
 /// of allocators, so that waiting longer holds nobody up.
 const PATIENCE_FOR_ORDER: Duration = Duration::from_secs(10);
