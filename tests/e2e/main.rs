@@ -13,6 +13,7 @@ mod feature_off;
 mod fixtures;
 mod hangs;
 mod library;
+mod listing;
 mod processes;
 mod stated;
 mod swap;
