@@ -217,7 +217,8 @@ pub struct TestArgs {
 /// What `lockcheck swap --help` ends with.
 const SWAP_HELP: &str = "\
 What is swapped: paths that begin with std::sync, std::thread or parking_lot (0.11, 0.12, 0.13, also under another name),
-and thread_local!. Build scripts, procedural macros, doc comments and what the mirrors lack stay, and are listed.
+and thread_local!, in the examples of documentation comments too. Build scripts, procedural macros and what the mirrors
+lack stay, and are listed.
 
 Cargo.toml gets `tracked` in [dependencies], and with the feature `check` in [dev-dependencies]: `cargo test` watches,
 a release build does not. Where `tracked` comes from: --tracked-path or --tracked-version; else the folder in the variable
