@@ -16,7 +16,6 @@ use super::slab::{NONE, Slab, mix};
 use super::stated::Stated;
 
 /// The last hold of a hold set, and with its parents the whole set.
-#[derive(Default)]
 struct Held {
     lock: u64,
     /// The hold before it; `NONE` for the oldest.
@@ -29,6 +28,14 @@ struct Held {
     /// Holds in the chain.
     depth: u32,
     manner: Manner,
+}
+
+/// What stands in the place of a hold that was taken out: a chain ends with it.
+impl Default for Held {
+    fn default() -> Self {
+        let manner = Manner::default();
+        Held { lock: 0, parent: NONE, site: 0, refs: 0, mask: 0, depth: 0, manner }
+    }
 }
 
 /// A place in the program that asks for locks.

@@ -73,7 +73,6 @@ impl Node {
 
 /// An observed order: `to` was wanted while `from` was held. A dead edge has lost one end and stands in the list
 /// of the other until that is swept.
-#[derive(Default)]
 pub struct Edge {
     /// `NONE` where the lock is gone.
     pub from: u32,
@@ -83,6 +82,13 @@ pub struct Edge {
     next_in: u32,
     /// The one piece of evidence, or a list of them, with marks in the upper bits.
     evidence: u32,
+}
+
+/// What stands in the place of an edge that was swept: it has no ends.
+impl Default for Edge {
+    fn default() -> Self {
+        Edge { from: NONE, to: NONE, next_out: NONE, next_in: NONE, evidence: 0 }
+    }
 }
 
 /// The graph.

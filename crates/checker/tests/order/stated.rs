@@ -215,6 +215,23 @@ fn a_refuted_gate_gives_back_what_it_kept_silent() {
     assert_eq!(news.len(), 1, "from then on it is no gate");
 }
 
+/// Locks that are gone leave empty places behind. The search for what a refuted gate kept silent took them for edges, and
+/// went round in one for ever.
+#[test]
+fn a_gate_is_refuted_where_locks_are_gone() {
+    // The first places are those of the locks that go.
+    let mut judge =
+        judged(&[nest(5, &[7, 8]), nest(6, &[8, 9]), nest(1, &[GATE, 1, 2]), nest(2, &[GATE, 2, 1])]);
+    for lock in [7, 8, 9] {
+        assert_eq!(judge.feed(&Record::LockDropped { lock: LockId(lock) }).len(), 0);
+    }
+    let inside = |thread: u32| Inside { thread: ThreadId(thread), site: SiteId(thread * 10), event: 0 };
+    let refuted = Refuted { gate: LockId(GATE), first: inside(1), second: inside(2) };
+    let news = judge.feed(&Record::GateRefuted(refuted));
+    let codes: Vec<(Code, Tier)> = news.iter().map(|news| (news.code, news.tier)).collect();
+    assert_eq!(codes, [(Code::AtomicityViolation, Tier::Likely), (Code::LockOrderCycle, Tier::Likely)]);
+}
+
 /// A naive twin: each pair of a held and a wanted lock by itself.
 fn breaks(nest: &Nest) -> bool {
     let rank = |at: usize| match &nest.ranks[at] {
