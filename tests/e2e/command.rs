@@ -32,6 +32,15 @@ pub fn scratch() -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
 }
 
+/// Whoever runs the tests in the background may have these ignored, and a program leaves that so.
+fn obey_signals() -> std::io::Result<()> {
+    for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT] {
+        // SAFETY: no handler is replaced: the process is about to become another program.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+    Ok(())
+}
+
 /// A command in the workspace's folder, with an environment that does not depend on who runs the test.
 pub fn command(program: impl AsRef<Path>) -> Command {
     let mut command = Command::new(program.as_ref());
@@ -174,6 +183,8 @@ impl Running {
         let file = |name: &str| File::create(output.path().join(name)).unwrap();
         command.stdout(file("stdout")).stderr(file("stderr")).process_group(0);
         let line = format!("{command:?}");
+        // SAFETY: `signal` may be called between fork and exec.
+        unsafe { command.pre_exec(obey_signals) };
         let child = command.spawn().unwrap_or_else(|error| panic!("{error}: {line}"));
         Running { child, line, output }
     }

@@ -1,4 +1,4 @@
-//! The list of the fixtures, `fixtures/README.md`, says what their sources and their `lockcheck.toml` say.
+//! The list of the fixtures, `docs/fixtures.md`, says what their sources and their `lockcheck.toml` say.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -60,14 +60,14 @@ fn every_fixture_has_its_line() {
     for fixture in fixtures {
         let name = fixture.file_name().expect("it has a name").to_string_lossy().into_owned();
         let ((shows, section), verdict) = (origin(&fixture), verdict(&fixture));
-        writeln!(list, "| [`{name}`]({name}/src/main.rs) | {shows} | {section} | {verdict} |")
+        writeln!(list, "| [`{name}`](../fixtures/{name}/src/main.rs) | {shows} | {section} | {verdict} |")
             .expect("a string takes all");
     }
-    let path = folder.join("README.md");
+    let path = root().join("docs/fixtures.md");
     let there = fs::read_to_string(&path).unwrap_or_default();
     if there != list {
         let new = scratch().join("fixtures.md");
         fs::write(&new, &list).expect("the target directory can be written");
-        panic!("fixtures/README.md is not what the fixtures say; {} is", new.display());
+        panic!("docs/fixtures.md is not what the fixtures say; {} is", new.display());
     }
 }
