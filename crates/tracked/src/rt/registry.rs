@@ -4,8 +4,9 @@
 
 use std::collections::hash_map::RandomState;
 use std::ptr;
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
+use std::sync::{LazyLock, Once};
+use std::time::Duration;
 
 use dashmap::DashMap;
 use lockcheck_events::{LockId, LockKind, RawSite, SiteId, StackId, ThreadId};
@@ -101,8 +102,20 @@ pub(crate) fn try_thread_at(slot: u32, work: impl FnOnce(&'static Shared, &HoldS
     }
 }
 
+/// parking_lot allocates its table of parked threads when it is first asked for. That is to be over before `ALL` is given
+/// back, by a dump that must not allocate, to the first thread that ever parks.
+fn make_parking_table() {
+    let lock = Mutex::new(());
+    let _held = lock.lock();
+    // Parks, and gives up at once.
+    let second = lock.try_lock_for(Duration::from_nanos(1));
+    debug_assert!(second.is_none(), "it is held");
+}
+
 /// A slot without a user.
 pub(crate) fn idle_shared() -> &'static Shared {
+    static TABLE: Once = Once::new();
+    TABLE.call_once(make_parking_table);
     if let Some(shared) = IDLE.lock().pop() {
         return shared;
     }
