@@ -86,62 +86,41 @@ pub trait Strategy {
     }
 }
 
-impl<S: Strategy + ?Sized> Strategy for &mut S {
-    fn begin(&mut self) -> bool {
-        (**self).begin()
-    }
+/// Whoever has a strategy in hand is one.
+macro_rules! forwards {
+    ($($owner:ty),*) => {
+        $(
+            impl<S: Strategy + ?Sized> Strategy for $owner {
+                fn begin(&mut self) -> bool {
+                    (**self).begin()
+                }
 
-    fn choose(&mut self, moment: &Moment<'_>) -> Option<Worker> {
-        (**self).choose(moment)
-    }
+                fn choose(&mut self, moment: &Moment<'_>) -> Option<Worker> {
+                    (**self).choose(moment)
+                }
 
-    fn draw(&mut self, moment: &Moment<'_>, worker: Worker, draw: Draw, options: u32) -> u32 {
-        (**self).draw(moment, worker, draw, options)
-    }
+                fn draw(&mut self, moment: &Moment<'_>, worker: Worker, draw: Draw, options: u32) -> u32 {
+                    (**self).draw(moment, worker, draw, options)
+                }
 
-    fn end(&mut self, moment: &Moment<'_>, how: RunEnd) {
-        (**self).end(moment, how);
-    }
+                fn end(&mut self, moment: &Moment<'_>, how: RunEnd) {
+                    (**self).end(moment, how);
+                }
 
-    fn asks_for(&self) -> Option<Worker> {
-        (**self).asks_for()
-    }
+                fn asks_for(&self) -> Option<Worker> {
+                    (**self).asks_for()
+                }
 
-    fn hear(&mut self, whereabouts: String) {
-        (**self).hear(whereabouts);
-    }
+                fn hear(&mut self, whereabouts: String) {
+                    (**self).hear(whereabouts);
+                }
 
-    fn complaint(&self) -> Option<String> {
-        (**self).complaint()
-    }
+                fn complaint(&self) -> Option<String> {
+                    (**self).complaint()
+                }
+            }
+        )*
+    };
 }
 
-impl<S: Strategy + ?Sized> Strategy for Box<S> {
-    fn begin(&mut self) -> bool {
-        (**self).begin()
-    }
-
-    fn choose(&mut self, moment: &Moment<'_>) -> Option<Worker> {
-        (**self).choose(moment)
-    }
-
-    fn draw(&mut self, moment: &Moment<'_>, worker: Worker, draw: Draw, options: u32) -> u32 {
-        (**self).draw(moment, worker, draw, options)
-    }
-
-    fn end(&mut self, moment: &Moment<'_>, how: RunEnd) {
-        (**self).end(moment, how);
-    }
-
-    fn asks_for(&self) -> Option<Worker> {
-        (**self).asks_for()
-    }
-
-    fn hear(&mut self, whereabouts: String) {
-        (**self).hear(whereabouts);
-    }
-
-    fn complaint(&self) -> Option<String> {
-        (**self).complaint()
-    }
-}
+forwards!(&mut S, Box<S>);

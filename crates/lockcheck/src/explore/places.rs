@@ -41,18 +41,6 @@ impl<S: Strategy> Strategy for Traced<S> {
         self.paths = moment.workers().map(|(worker, _)| ThreadPath::of(moment, worker)).collect();
         self.strategy.end(moment, how);
     }
-
-    fn asks_for(&self) -> Option<Worker> {
-        self.strategy.asks_for()
-    }
-
-    fn hear(&mut self, whereabouts: String) {
-        self.strategy.hear(whereabouts);
-    }
-
-    fn complaint(&self) -> Option<String> {
-        self.strategy.complaint()
-    }
 }
 
 /// A request under a lock, in a run under control.
