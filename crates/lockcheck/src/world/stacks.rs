@@ -338,13 +338,14 @@ mod tests {
     fn a_thread_that_reads_is_seen_in_its_read_and_reads_on() {
         let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let pid = child.id() as i32;
-        let waits_in_a_read = || {
+        // Of its input, which is never there: what its loader reads may come from the disk at any moment.
+        let waits_for_input = || {
             let exe = std::fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
             let is_cat = exe.ends_with("cat") || exe.ends_with("coreutils");
             let call = std::fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
-            is_cat && call.starts_with(&format!("{} ", libc::SYS_read))
+            is_cat && call.starts_with(&format!("{} 0x0 ", libc::SYS_read))
         };
-        while !waits_in_a_read() {
+        while !waits_for_input() {
             std::thread::yield_now();
         }
         let stacks = take(pid, &[pid]);
