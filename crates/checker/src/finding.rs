@@ -78,7 +78,8 @@ pub struct Finding {
     pub fingerprint: String,
     /// How many distinct sets of lock instances show it.
     pub instances: u64,
-    /// The ids of the locks of each such set, where there are several; beyond a thousand they are only counted.
+    /// The ids of the locks of each such set, where there are several; beyond a thousand they are only counted, and so
+    /// are regions that were not atomic.
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Vec::is_empty"))]
     pub instance_locks: Vec<Vec<String>>,
     /// The scope (test) it belongs to; `None`: to the process.
@@ -102,14 +103,17 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// Adds the instances of the same problem found elsewhere: in another process, or in another part of a trace.
+    /// Adds the instances of the same problem found elsewhere: in another process, or in another part of a trace. Those
+    /// of a side that only counts its own stay counted, and then none is named.
     pub fn add_instances(&mut self, other: &Finding) {
         // Each names its sets only where it has several.
         let sets = |finding: &Finding| match finding.instance_locks.is_empty() {
-            true => vec![finding.locks.iter().map(|lock| lock.id.clone()).collect()],
-            false => finding.instance_locks.clone(),
+            true if finding.instances > 1 => None,
+            true => Some(vec![finding.locks.iter().map(|lock| lock.id.clone()).collect()]),
+            false => Some(finding.instance_locks.clone()),
         };
-        self.instance_locks = [sets(self), sets(other)].concat();
+        let both = sets(self).zip(sets(other)).map(|(own, others)| [own, others].concat());
+        self.instance_locks = both.unwrap_or_default();
         self.instance_locks.truncate(INSTANCES_NAMED);
         self.instances += other.instances;
     }
@@ -514,5 +518,35 @@ impl Fnv {
         for &byte in text.as_bytes().iter().chain(&[0]) {
             self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(instances: u64, named: &[&[&str]]) -> Finding {
+        let ids = |set: &&[&str]| set.iter().map(|&id| id.to_owned()).collect();
+        let instance_locks = named.iter().map(ids).collect();
+        Finding { instances, instance_locks, ..Finding::bare(Code::DataRace, Tier::Likely) }
+    }
+
+    #[test]
+    fn instances_are_named_where_both_sides_name_theirs() {
+        let mut found = seen(2, &[&["a", "b"], &["c"]]);
+        found.add_instances(&seen(2, &[&["d"], &["e"]]));
+        assert_eq!((found.instances, found.instance_locks.len()), (4, 4));
+        // One is named by the finding itself.
+        found.add_instances(&seen(1, &[]));
+        assert_eq!((found.instances, found.instance_locks.len()), (5, 5));
+        found.add_instances(&seen(3, &[]));
+        assert_eq!((found.instances, found.instance_locks.len()), (8, 0), "which three, nobody knows");
+        let most: Vec<&[&str]> = vec![&["x"]; INSTANCES_NAMED];
+        let mut many = seen(INSTANCES_NAMED as u64, &most);
+        many.add_instances(&seen(1, &[]));
+        assert_eq!(
+            (many.instances, many.instance_locks.len()),
+            (INSTANCES_NAMED as u64 + 1, INSTANCES_NAMED)
+        );
     }
 }
