@@ -88,7 +88,7 @@ impl Symbols {
         let mut files = self.files();
         let Some(loader) = load(&mut files, path) else { return Vec::new() };
         let mut frames = frames(loader, address);
-        // The symbol is that of the outermost function; what the linker knows by name has a mangled one.
+        // The symbol table has the whole name, but of the outermost function only: what is inlined has no symbol.
         if frames.last().is_none_or(|outermost| !outermost.has_linkage_name)
             && let Some(name) = loader.find_symbol(address)
         {
