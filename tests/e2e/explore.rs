@@ -206,6 +206,13 @@ fn what_the_runs_allowed_do_not_settle_is_unconfirmed() {
 }
 
 #[test]
+fn a_search_of_which_some_runs_end_in_something_else_refutes_nothing() {
+    let said = verdict("explored-beside-a-deadlock", &["--runs", "200"], 1);
+    assert!(said.starts_with("unconfirmed: not reached in "), "{said}");
+    assert!(said.ends_with(" nor to be refuted: some of them ended in something else first"), "{said}");
+}
+
+#[test]
 fn a_program_that_does_something_else_has_diverged() {
     let said = verdict("explored-differs", &["--runs", "12"], 1);
     assert!(said.starts_with("diverged: no run under control came to all of its places"), "{said}");

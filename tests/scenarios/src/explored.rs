@@ -17,6 +17,7 @@ pub const ALL: &[Scenario] = &[
     ("explored-exit-code", exit_code),
     ("explored-ordered-by-event", ordered_by_event),
     ("explored-many-orders", many_orders),
+    ("explored-beside-a-deadlock", beside_a_deadlock),
     ("explored-differs", differs),
     ("explored-wait-under-lock", wait_under_lock),
     ("explored-outside", blocks_outside),
@@ -122,6 +123,18 @@ fn many_orders() {
         }
         ordered_by_event();
     });
+}
+
+/// The same, and then two threads that come to a deadlock in some orders.
+fn beside_a_deadlock() {
+    ordered_by_event();
+    if is_explored() {
+        let (c, d) = (mutex(), mutex());
+        thread::scope(|scope| {
+            scope.spawn(|| drop((lock(&c), lock(&d))));
+            scope.spawn(|| drop((lock(&d), lock(&c))));
+        });
+    }
 }
 
 /// Whether this run is under control.

@@ -302,8 +302,10 @@ impl<'a> Confirming<'a> {
         Ok(match forbids {
             Some(order) if proved && met => Fate::Refuted(format!("{order}, in {coverage}")),
             None if proved && may_be_met => Fate::Refuted(format!("none of {coverage} leads there")),
-            _ if may_be_met && coverage.complete => {
-                let why = format!("not in {coverage}, but some of them ended in something else first");
+            _ if may_be_met && anything => {
+                let why = format!(
+                    "not reached in {runs} runs, nor to be refuted: some of them ended in something else first"
+                );
                 Fate::Unconfirmed { why }
             }
             _ if may_be_met => {
