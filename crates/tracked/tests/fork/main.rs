@@ -1,17 +1,29 @@
 //! A fork while other threads are in the middle of everything: the child, which has one thread and runs unwatched,
 //! must not hang on what the others held of the run-time. Has no harness: its threads would be under way, too.
+//!
+//! Where a thread is being started or ends during the fork, the child can start none itself, whoever watches: std keeps a
+//! list of threads under a lock of its own. So the one is tried first, and then the other.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tracked::{Condvar, Lock, Mutex, RwLock, Semaphore, thread};
+use tracked::{Barrier, Condvar, Lock, Mutex, RwLock, Semaphore, thread};
 
 /// A child that is not through by then hangs.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Threads of the parent that are in the middle of something.
+const BUSY: usize = 3;
+
+/// In which of the processes threads are started.
+#[derive(Clone, Copy, PartialEq)]
+enum Starts {
+    Parent,
+    Child,
+}
 
 /// Uses every type, new ones and one from before the fork, and ends without running any exit handler.
-fn child(inherited: &Lock<u32>, known: Vec<Mutex<()>>) -> ! {
+fn child(inherited: &Lock<u32>, known: Vec<Mutex<()>>, starts: Starts) -> ! {
     *inherited.lock() += 1;
     drop(known);
     let (a, b) = (Mutex::new(1), RwLock::new(2));
@@ -19,6 +31,17 @@ fn child(inherited: &Lock<u32>, known: Vec<Mutex<()>>) -> ! {
     drop((b.read(), a.lock()));
     drop((a, b));
     let named = Lock::new(3).named("in the child");
+    drop(named.lock());
+    if starts == Starts::Child {
+        with_threads(&named);
+    }
+    drop(named);
+    // SAFETY: nothing in this process needs cleaning up.
+    unsafe { libc::_exit(if *inherited.lock() == 1 { 0 } else { 1 }) }
+}
+
+/// Uses every type with others.
+fn with_threads(named: &Lock<u32>) {
     let condvar = Condvar::new();
     let semaphore = Semaphore::new(1);
     let gate = Mutex::new(false);
@@ -32,9 +55,6 @@ fn child(inherited: &Lock<u32>, known: Vec<Mutex<()>>) -> ! {
     });
     thread::spawn(|| ()).join().unwrap();
     parking_lots();
-    drop((named, gate, semaphore));
-    // SAFETY: nothing in this process needs cleaning up.
-    unsafe { libc::_exit(if *inherited.lock() == 1 { 0 } else { 1 }) }
 }
 
 /// The same of the mirrors of parking_lot, where they are there.
@@ -90,27 +110,30 @@ fn status_of(pid: libc::pid_t) -> Option<i32> {
 }
 
 /// What the run-time is asked for all the time: new locks, new orders, new threads, drops.
-fn keep_busy(stop: &AtomicBool) {
+fn keep_busy(stop: &AtomicBool, starts: Starts) {
     let outer = Mutex::new(0);
     while !stop.load(Ordering::Relaxed) {
         let (a, b) = (Lock::new(0), RwLock::new(0).named("busy"));
         let _held = (outer.lock(), a.lock(), b.read());
-        thread::scope(|scope| {
-            scope.spawn(|| drop(b.read()));
-        });
+        if starts == Starts::Parent {
+            // Joined, as a scope does not wait for the end of a thread but for that of its closure.
+            thread::scope(|scope| scope.spawn(|| drop(b.read())).join().unwrap());
+        }
     }
 }
 
-fn main() {
-    let (inherited, outer) = (Lock::new(0), Mutex::new(()));
-    drop(inherited.lock());
-    let stop = AtomicBool::new(false);
-    let mut failures = Vec::new();
+/// Forks again and again beside threads that are busy; what went wrong, if something did.
+fn rounds(inherited: &Lock<u32>, starts: Starts) -> Result<(), String> {
+    let (outer, stop) = (Mutex::new(()), AtomicBool::new(false));
+    let are_there = Barrier::new(BUSY + 1);
     thread::scope(|scope| {
-        for _ in 0..3 {
-            scope.spawn(|| keep_busy(&stop));
-        }
-        for round in 0..200 {
+        let busy = || {
+            are_there.wait();
+            keep_busy(&stop, starts);
+        };
+        let threads: Vec<_> = (0..BUSY).map(|_| scope.spawn(busy)).collect();
+        are_there.wait();
+        let result = (0..100).try_for_each(|round| {
             // The run-time knows them: they were taken while another was held.
             let known: Vec<_> = (0..200).map(|_| Mutex::new(())).collect();
             known.iter().for_each(|lock| drop((outer.lock(), lock.lock())));
@@ -118,21 +141,26 @@ fn main() {
             // memory allocator's, which the C library makes good.
             let pid = unsafe { libc::fork() };
             match pid {
-                0 => child(&inherited, known),
-                -1 => failures.push(format!("round {round}: no fork")),
+                0 => child(inherited, known, starts),
+                -1 => Err(format!("round {round}: no fork")),
                 pid => match status_of(pid) {
-                    Some(0) => {}
-                    Some(status) => failures.push(format!("round {round}: status {status:#x}")),
-                    None => failures.push(format!("round {round}: the child hung")),
+                    Some(0) => Ok(()),
+                    Some(status) => Err(format!("round {round}: status {status:#x}")),
+                    None => Err(format!("round {round}: the child hung")),
                 },
             }
-            if !failures.is_empty() {
-                break;
-            }
-        }
+        });
         stop.store(true, Ordering::Relaxed);
-    });
-    assert!(failures.is_empty(), "{failures:?}");
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        result
+    })
+}
+
+fn main() {
+    let inherited = Lock::new(0);
+    drop(inherited.lock());
+    rounds(&inherited, Starts::Parent).expect("while the parent starts threads");
+    rounds(&inherited, Starts::Child).expect("with threads in the child");
     // The parent is watched as before.
     let (a, b) = (Mutex::new(()), Mutex::new(()));
     drop((a.lock(), b.lock()));
