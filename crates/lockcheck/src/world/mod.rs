@@ -286,12 +286,13 @@ fn describe(
     own_folder: &str,
     for_good: &BTreeSet<i32>,
 ) -> Family {
-    let index: BTreeMap<i32, usize> = seen.keys().copied().zip(0..).collect();
+    let oldest_first = tasks::oldest_first(seen);
+    let index: BTreeMap<i32, usize> = oldest_first.iter().copied().zip(0..).collect();
     let own_numbers = std::fs::read_link("/proc/self/ns/pid").ok();
     let mut family = Family::default();
     let mut sockets = None;
     let mut signals = Vec::new();
-    for (&pid, process) in seen {
+    for pid in oldest_first {
         let still = picture.get(&pid).cloned().flatten().and_then(|seen| seen.threads);
         let number = family.processes.len();
         let folder = match still.as_ref().and_then(|threads| threads.keys().next()) {
@@ -299,7 +300,7 @@ fn describe(
             None => Folder::of(pid),
         };
         let handled = handled_signals(&folder);
-        let parent = index.get(&process.parent).copied();
+        let parent = index.get(&seen[&pid].parent).copied();
         family.processes.push(about(pid, parent, &folder, handled, own_folder));
         signals.push(handled);
         let Some(threads) = still else {
@@ -318,7 +319,9 @@ fn describe(
             sockets: sockets.get_or_insert_with(Sockets::read),
             for_good,
         };
-        for &tid in threads.keys() {
+        let mut tids: Vec<i32> = threads.keys().copied().collect();
+        tids.sort_by_key(|tid| (*tid != pid, threads[tid].started(), *tid));
+        for tid in tids {
             let state = calls::state(&context, tid);
             family.threads.push(Thread { process: number, tid, name: thread_name(pid, tid), state });
         }

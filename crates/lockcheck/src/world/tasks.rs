@@ -16,6 +16,11 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// When the thread was started, in clock ticks.
+    pub fn started(self) -> u64 {
+        self.started
+    }
+
     /// Of a thread that wakes now and then in the middle of a wait and says so itself: it has not got any further while
     /// the wait has this number.
     pub fn by_wait(self, sequence: u32) -> Progress {
@@ -36,6 +41,20 @@ pub struct Seen {
 pub fn family(root: i32) -> BTreeMap<i32, Seen> {
     let parents = parents(root);
     parents.into_iter().map(|(pid, parent)| (pid, Seen { parent, threads: threads(pid) })).collect()
+}
+
+/// The processes in the order in which they were started. That of their numbers is another one where the system has run
+/// out of numbers in between.
+pub fn oldest_first(family: &BTreeMap<i32, Seen>) -> Vec<i32> {
+    let started = |pid: i32| Stat::read(&format!("/proc/{pid}/stat")).map_or(u64::MAX, |stat| stat.started);
+    // A clock tick has time for several.
+    let generation = |pid: i32| {
+        let parent = |pid: &i32| family.get(pid).map(|seen| seen.parent);
+        std::iter::successors(Some(pid), parent).take(family.len() + 1).count()
+    };
+    let mut pids: Vec<i32> = family.keys().copied().collect();
+    pids.sort_by_cached_key(|&pid| (started(pid), generation(pid), pid));
+    pids
 }
 
 /// The parent of each descendant of `root`.
@@ -131,6 +150,8 @@ mod tests {
         let mut child =
             std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
         let (own, pid) = (std::process::id() as i32, child.id() as i32);
+        // Of its input: its loader reads too.
+        let read = format!("{} 0x0 ", libc::SYS_read);
         let waiting = loop {
             let family = family(own);
             assert_eq!(family[&pid].parent, own);
@@ -139,7 +160,7 @@ mod tests {
             let threads = family[&pid].threads.clone();
             // Before it has become another program, it may wait for something else.
             if let Some(threads) = threads.filter(|_| exe.ends_with("cat") || exe.ends_with("coreutils"))
-                && fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default().starts_with("0 ")
+                && fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default().starts_with(&read)
             {
                 break threads;
             }
@@ -147,8 +168,25 @@ mod tests {
         };
         assert_eq!(waiting.keys().copied().collect::<Vec<_>>(), [pid]);
         assert_eq!(family(own)[&pid].threads.as_ref(), Some(&waiting));
+        assert!(oldest_first(&family(own)).contains(&pid));
         drop(child.stdin.take());
         child.wait().unwrap();
         assert!(!family(own).contains_key(&pid));
+    }
+
+    #[test]
+    fn the_oldest_comes_first_whatever_the_numbers_are() {
+        let seen = |parent| Seen { parent, threads: None };
+        // None of these is there, so that all begin at the same time, whenever that was.
+        let gone = i32::MAX;
+        let family =
+            BTreeMap::from([(gone - 3, seen(gone - 1)), (gone - 2, seen(1)), (gone - 1, seen(gone - 2))]);
+        assert_eq!(oldest_first(&family), [gone - 2, gone - 1, gone - 3]);
+        // This process is older than what is not there, and its first thread has its number.
+        let own = std::process::id() as i32;
+        let family = BTreeMap::from([(1, seen(own)), (own, seen(1))]);
+        let started = |pid: i32| Stat::read(&format!("/proc/{pid}/stat")).unwrap().started;
+        assert!(started(1) <= started(own));
+        assert_eq!(oldest_first(&family), if started(1) < started(own) { [1, own] } else { [own, 1] });
     }
 }
