@@ -22,7 +22,7 @@ mod path;
 use std::fmt;
 
 use crate::default_order::default_choice;
-use crate::moment::{Moment, Pending, Readiness, Worker};
+use crate::moment::{Moment, Operation, Pending, Readiness, Worker};
 use crate::strategy::{Draw, RunEnd, Strategy};
 use path::{Path, Steps};
 
@@ -80,10 +80,36 @@ impl fmt::Display for Thousands {
     }
 }
 
+/// What a run did: its operations with their workers, and the values it drew.
+#[derive(Clone, Debug, Default)]
+struct Course {
+    steps: Vec<(Worker, Operation)>,
+    draws: Vec<u32>,
+    /// The search gave the run up after that.
+    abandoned: bool,
+}
+
+/// Whether the program repeats itself. A run that follows the path of an earlier one shows it as far as the path goes,
+/// but not beyond; so when all is tried, the last run and the first are made once more as a whole. What only the first
+/// run did (it found something uninitialised), or every other, shows then.
+#[derive(Debug, Default)]
+struct Rehearsal {
+    first: Option<Course>,
+    /// The current run, or the one that is over.
+    last: Course,
+    /// To be made once more.
+    due: Vec<Course>,
+    /// What the current run is to repeat.
+    repeats: Option<Course>,
+}
+
 /// The search. After the last run, [`Exhaustive::coverage`] says what it proved.
 #[derive(Debug)]
 pub struct Exhaustive {
     path: Path,
+    rehearsal: Rehearsal,
+    /// All has been tried; what remains is to see that it can be had again.
+    tried: bool,
     /// How far the current run has come along the path.
     depth: usize,
     /// How many draws of the current operation have been made.
@@ -110,6 +136,8 @@ impl Exhaustive {
         };
         Exhaustive {
             path: Path::default(),
+            rehearsal: Rehearsal::default(),
+            tried: false,
             depth: 0,
             drawn: 0,
             bound: None,
@@ -173,6 +201,34 @@ impl Exhaustive {
         pending.readiness == Readiness::Ready
     }
 
+    /// The next worker of a run that repeats another.
+    fn repeat(&mut self, course: &Course, moment: &Moment<'_>) -> Option<Worker> {
+        let at = self.depth;
+        self.depth += 1;
+        let Some(&(worker, operation)) = course.steps.get(at) else {
+            self.coverage.nondeterministic |= !course.abandoned;
+            return None;
+        };
+        let fits = worker.place() < moment.pending.len() && {
+            let pending = moment.of(worker);
+            pending.can_go() && pending.operation == operation
+        };
+        self.coverage.nondeterministic |= !fits;
+        fits.then_some(worker)
+    }
+
+    /// Begins a run that repeats another, if one is due.
+    fn begin_repeating(&mut self) -> bool {
+        if self.cut || self.coverage.nondeterministic {
+            self.rehearsal.due.clear();
+        }
+        self.rehearsal.repeats = self.rehearsal.due.pop();
+        self.exhausted = self.rehearsal.repeats.is_none();
+        self.depth = 0;
+        self.drawn = 0;
+        !self.exhausted
+    }
+
     fn diverged(&mut self) {
         self.coverage.nondeterministic = true;
         self.path.truncate(self.depth);
@@ -188,19 +244,36 @@ fn explorable(moment: &Moment<'_>) -> impl Fn(&Pending) -> bool + use<> {
 
 impl Strategy for Exhaustive {
     fn begin(&mut self) -> bool {
-        if self.exhausted || self.runs_left == 0 {
+        if self.exhausted {
+            return false;
+        }
+        if self.tried {
+            return self.begin_repeating();
+        }
+        if self.runs_left == 0 {
             return false;
         }
         if std::mem::replace(&mut self.begun, true) && !self.path.advance() {
-            self.exhausted = true;
-            return false;
+            self.tried = true;
+            let Rehearsal { first, last, due, .. } = &mut self.rehearsal;
+            // The last one first. A single run is both.
+            let several = self.coverage.interleavings + self.coverage.redundant > 1;
+            due.extend(first.take().filter(|_| several));
+            due.push(std::mem::take(last));
+            return self.begin_repeating();
         }
         self.runs_left -= 1;
+        self.rehearsal.last = Course::default();
         self.depth = 0;
         true
     }
 
     fn choose(&mut self, moment: &Moment<'_>) -> Option<Worker> {
+        if let Some(course) = self.rehearsal.repeats.take() {
+            let worker = self.repeat(&course, moment);
+            self.rehearsal.repeats = Some(course);
+            return worker;
+        }
         if self.depth < self.path.len() && !self.path.fits(self.depth, moment) {
             self.diverged();
         }
@@ -215,23 +288,33 @@ impl Strategy for Exhaustive {
             self.path.perform(steps);
         }
         self.depth += 1;
+        self.rehearsal.last.steps.push((worker, moment.of(worker).operation));
         Some(worker)
     }
 
     fn draw(&mut self, _: &Moment<'_>, _: Worker, _: Draw, options: u32) -> u32 {
-        let at = self.depth - 1;
         let drawn = self.drawn;
         self.drawn += 1;
-        match self.path.draw(at, drawn, options) {
-            Some(value) => value,
-            None => {
-                self.coverage.nondeterministic = true;
-                0
-            }
-        }
+        let value = match &self.rehearsal.repeats {
+            Some(course) => course.draws.get(drawn).copied().filter(|value| *value < options),
+            None => self.path.draw(self.depth - 1, drawn, options),
+        };
+        self.coverage.nondeterministic |= value.is_none();
+        let value = value.unwrap_or(0);
+        self.rehearsal.last.draws.push(value);
+        value
     }
 
     fn end(&mut self, moment: &Moment<'_>, how: RunEnd) {
+        if let Some(course) = self.rehearsal.repeats.take() {
+            let is_shorter = self.depth < course.steps.len() && how != RunEnd::Abandoned;
+            self.coverage.nondeterministic |= is_shorter;
+            return;
+        }
+        self.rehearsal.last.abandoned = how == RunEnd::Abandoned;
+        if self.rehearsal.first.is_none() {
+            self.rehearsal.first = Some(self.rehearsal.last.clone());
+        }
         if self.depth < self.path.len() && how != RunEnd::Abandoned {
             self.diverged();
         }
