@@ -248,8 +248,14 @@ impl Explore {
             body();
             return ExploreReport::of_plain_run();
         };
+        let mut repeats = search.coverage().is_none_or(|coverage| !coverage.nondeterministic);
         if self.shrink {
-            outcome.failures.iter_mut().for_each(|failure| self.shorten(failure, body));
+            for failure in &mut outcome.failures {
+                repeats &= self.shorten(failure, body);
+            }
+        }
+        if !repeats {
+            outcome.notes.push(does_not_repeat(&outcome.lasting));
         }
         let coverage = search.coverage().filter(|_| outcome.cut_off == 0 && outcome.failures.is_empty());
         let mut report = self.report(outcome);
@@ -280,9 +286,9 @@ impl Explore {
         }
     }
 
-    /// Puts a shorter schedule, and what happens under it, in the place of a failure.
-    fn shorten(&self, failure: &mut session::Failure, body: &dyn Fn()) {
-        let Ok(schedule) = failure.schedule.parse::<Schedule>() else { return };
+    /// Puts a shorter schedule, and what happens under it, in the place of a failure. Whether it came about again.
+    fn shorten(&self, failure: &mut session::Failure, body: &dyn Fn()) -> bool {
+        let Ok(schedule) = failure.schedule.parse::<Schedule>() else { return false };
         let wanted = failure.failed.identity();
         let mut best = None;
         let Shrunk { schedule, verified, .. } = shrink(&schedule, SHRINK_RUNS, &mut |strategy| {
@@ -303,6 +309,7 @@ impl Explore {
         if let Some(best) = best.filter(|best| verified && best.schedule == schedule) {
             *failure = session::Failure { run: failure.run, ..best };
         }
+        verified
     }
 
     /// Explores, and fails if anything went wrong.
@@ -376,6 +383,25 @@ impl Search {
             Search::Other(_) => None,
         }
     }
+}
+
+/// Lines named in a note.
+const LINES_MAX: usize = 8;
+
+/// What to say of a program that does not do the same again.
+fn does_not_repeat(lasting: &[&'static Location<'static>]) -> String {
+    let mut words = String::from(
+        "the program does not repeat itself: after the same choices it did something else in a later run. What it went \
+         by is not under control (time, random numbers, a static)",
+    );
+    if !lasting.is_empty() {
+        let lines: Vec<String> = lasting.iter().take(LINES_MAX).map(|line| line.to_string()).collect();
+        words += &format!("; used at {} is what outlives a run and keeps its state", lines.join(", "));
+        if lasting.len() > LINES_MAX {
+            words += &format!(", and at {} more lines", lasting.len() - LINES_MAX);
+        }
+    }
+    words
 }
 
 /// The schedule that `LOCKCHECK_REPLAY` asks for.

@@ -1,6 +1,8 @@
-//! The map of loaded modules, so that the CLI can resolve addresses of a process that is dead.
+//! The loaded modules: a map of them, so that the CLI can resolve addresses of a process that is dead, and whether
+//! something is a static of one.
 
 use std::ffi::{CStr, c_int, c_void};
+use std::ops::Range;
 
 use lockcheck_events::Record;
 
@@ -12,25 +14,49 @@ pub(crate) fn loaded() -> Vec<Record> {
     records
 }
 
+/// Whether the address lies in a module, as statics do.
+pub(crate) fn has(address: u64) -> bool {
+    let mut wanted = address;
+    // SAFETY: `holds` matches the callback's type and the pointer is to a live number that only it uses meanwhile.
+    unsafe { libc::dl_iterate_phdr(Some(holds), (&raw mut wanted).cast()) != 0 }
+}
+
+/// Called by the loader for each module, until one says that it has the address.
+unsafe extern "C" fn holds(info: *mut libc::dl_phdr_info, _size: usize, address: *mut c_void) -> c_int {
+    // SAFETY: the loader hands over a valid description, and `address` is the number of `has`.
+    let (info, address) = unsafe { (&*info, *address.cast::<u64>()) };
+    // SAFETY: the description is the loader's.
+    let mut segments = unsafe { segments(info) };
+    c_int::from(segments.any(|(range, _)| range.contains(&address)))
+}
+
+/// What of a module is in memory: where, and whether it is code.
+///
+/// # Safety
+///
+/// The description is one that the loader hands over, and the module stays loaded for as long as this is used.
+unsafe fn segments(info: &libc::dl_phdr_info) -> impl Iterator<Item = (Range<u64>, bool)> {
+    let headers = match info.dlpi_phdr.is_null() {
+        true => &[],
+        // SAFETY: `dlpi_phdr` points to `dlpi_phnum` headers for as long as the module is loaded.
+        false => unsafe { std::slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()) },
+    };
+    let loaded = headers.iter().filter(|header| header.p_type == libc::PT_LOAD);
+    loaded.map(|header| {
+        let start = wide(info.dlpi_addr) + wide(header.p_vaddr);
+        (start..start + wide(header.p_memsz), header.p_flags & libc::PF_X != 0)
+    })
+}
+
 /// Called by the loader once for each module.
 unsafe extern "C" fn each(info: *mut libc::dl_phdr_info, _size: usize, records: *mut c_void) -> c_int {
     // SAFETY: the loader hands over a valid description, and `records` is the vector of `loaded`.
     let (info, records) = unsafe { (&*info, &mut *records.cast::<Vec<Record>>()) };
-    let path = module_path(info);
-    if info.dlpi_phdr.is_null() {
-        return 0;
-    }
-    // SAFETY: `dlpi_phdr` points to `dlpi_phnum` headers for as long as the module is loaded.
-    let headers = unsafe { std::slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()) };
-    for header in headers {
-        if header.p_type == libc::PT_LOAD && header.p_flags & libc::PF_X != 0 {
-            let (base, start) = (wide(info.dlpi_addr), wide(info.dlpi_addr) + wide(header.p_vaddr));
-            records.push(Record::Module {
-                path: path.clone(),
-                base,
-                range: (start, start + wide(header.p_memsz)),
-            });
-        }
+    let (path, base) = (module_path(info), wide(info.dlpi_addr));
+    // SAFETY: the description is the loader's.
+    let segments = unsafe { segments(info) };
+    for (Range { start, end }, _) in segments.filter(|(_, is_code)| *is_code) {
+        records.push(Record::Module { path: path.clone(), base, range: (start, end) });
     }
     0
 }

@@ -2,8 +2,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tracked::explore::{FailureKind, Strategy};
+use tracked::sync::atomic::AtomicU32;
 use tracked::{Explore, Mutex, thread};
 
 use crate::program::{abba, kind};
@@ -105,6 +107,57 @@ fn statics_survive_a_run_that_was_ended_in_the_middle() {
         assert!(!A.is_poisoned() && !B.is_poisoned());
         drop((A.try_lock().unwrap(), B.try_lock().unwrap()));
     }
+}
+
+/// What an exhaustive search says of a program that does one thing more in every other run.
+fn said_of_one_that_alternates(is_odd: fn() -> bool) -> String {
+    let report = Explore::new().exhaustive().runs(50).check(|| {
+        let own = Arc::new(Mutex::new(0));
+        let (theirs, twice) = (Arc::clone(&own), is_odd());
+        let other = thread::spawn(move || {
+            *theirs.lock().unwrap() += 1;
+            if twice {
+                *theirs.lock().unwrap() += 1;
+            }
+        });
+        *own.lock().unwrap() += 1;
+        other.join().unwrap();
+    });
+    assert!(report.is_clean() && report.proof.is_none(), "{report}");
+    let [note] = &report.notes[..] else { panic!("{report}") };
+    assert!(note.starts_with("the program does not repeat itself"), "{note}");
+    note.clone()
+}
+
+#[test]
+fn what_outlives_a_run_is_named_where_runs_differ() {
+    static LOCK: Mutex<u32> = Mutex::new(0);
+    static ATOMIC: AtomicU32 = AtomicU32::new(0);
+    const LOCKED_AT: u32 = line!() + 2;
+    let note = said_of_one_that_alternates(|| {
+        let mut runs = LOCK.lock().unwrap();
+        *runs += 1;
+        *runs % 2 == 1
+    });
+    let named = format!("; used at {}:{LOCKED_AT}:29 is what outlives", file!());
+    assert!(note.contains(&named), "{note}");
+    const COUNTED_AT: u32 = line!() + 1;
+    let note = said_of_one_that_alternates(|| ATOMIC.fetch_add(1, Ordering::Relaxed) % 2 == 1);
+    assert!(note.contains(&format!("; used at {}:{COUNTED_AT}:", file!())), "{note}");
+    static UNWATCHED: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    let note = said_of_one_that_alternates(|| UNWATCHED.fetch_add(1, Ordering::Relaxed) % 2 == 1);
+    assert!(note.ends_with("(time, random numbers, a static)"), "{note}");
+}
+
+#[test]
+fn a_static_that_changes_nothing_is_not_mentioned() {
+    static COUNTER: Mutex<u32> = Mutex::new(0);
+    let report = Explore::new().exhaustive().check(|| {
+        let other = thread::spawn(|| *COUNTER.lock().unwrap() += 1);
+        *COUNTER.lock().unwrap() += 1;
+        other.join().unwrap();
+    });
+    assert!(report.proof.is_some() && report.notes.is_empty(), "{report}");
 }
 
 #[test]

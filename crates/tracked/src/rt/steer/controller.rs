@@ -156,6 +156,8 @@ unsafe impl Send for Member {}
 pub(super) struct Claims {
     pub holders: Vec<(u32, Mode)>,
     writers_queued: u32,
+    /// Where the object was met first in this run.
+    met: Option<Place>,
 }
 
 /// What the run is about.
@@ -209,6 +211,8 @@ pub(super) struct State {
     pending: Vec<Pending>,
     pub members: Vec<Member>,
     objects: HashMap<u64, u32, ByNumber>,
+    /// Those of the run before.
+    objects_before: HashMap<u64, u32, ByNumber>,
     pub claims: Vec<Claims>,
     last: Worker,
     /// Who has the baton.
@@ -259,6 +263,9 @@ pub(super) struct Stand {
     /// The access of a datum that nothing guards.
     pub datum: bool,
 }
+
+/// Set in the identity of what has no number of its own, beside its address.
+pub(super) const BY_ADDRESS: u64 = 1 << 63;
 
 /// The identity of a lock that a request is made for.
 pub(super) fn key_of(hold: &HeldLock) -> u64 {
@@ -312,6 +319,7 @@ impl Controller {
                 pending: Vec::new(),
                 members: Vec::new(),
                 objects: HashMap::default(),
+                objects_before: HashMap::default(),
                 claims: Vec::new(),
                 last: Worker(0),
                 running: Some(0),

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use lockcheck_events::{LockKind, Mode, StackId};
 use lockcheck_explorer::{Access, Draw, Object, OperationKind};
 
-use super::controller::{Obstacle, Stand, key_of};
+use super::controller::{BY_ADDRESS, Obstacle, Stand, key_of};
 use super::seat::{Order, Seat};
 use super::{Me, SentHome, own};
 use crate::rt::context::{HeldLock, Place, Thread};
@@ -379,7 +379,7 @@ pub(crate) fn is_seen() -> bool {
 /// An operation on what lies at this address is about to be made; counts it.
 pub(crate) fn on_address(address: usize, kind: OperationKind, access: Access, site: Place) {
     if let Some((_, thread)) = super::me() {
-        visible(thread, kind, address as u64 | 1 << 63, access, Some(site));
+        visible(thread, kind, address as u64 | BY_ADDRESS, access, Some(site));
     }
 }
 
@@ -434,7 +434,7 @@ pub(crate) fn draw(draw: Draw, options: usize) -> usize {
 
 /// What the parks of whoever sits there are known by.
 fn parks_of(seat: &Seat) -> u64 {
-    std::ptr::from_ref(seat).addr() as u64 | 1 << 63
+    std::ptr::from_ref(seat).addr() as u64 | BY_ADDRESS
 }
 
 /// Blocks until the worker's token is there, and takes it.

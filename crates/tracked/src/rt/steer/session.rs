@@ -10,7 +10,7 @@ use super::controller::{BoxedStrategy, Controller, Failed, Member};
 use super::pool::Pool;
 use super::seat::Seat;
 use super::{Under, core, panics};
-use crate::rt::context::current;
+use crate::rt::context::{Place, current};
 
 /// Any strategy that the threads of an exploration can hand around.
 pub(crate) type AnyStrategy = dyn Strategy + Send;
@@ -51,6 +51,8 @@ pub(crate) struct Outcome {
     pub abandoned: u64,
     pub failures: Vec<Failure>,
     pub notes: Vec<String>,
+    /// Where the last run used what the one before it had used too.
+    pub lasting: Vec<Place>,
     /// Threads started for workers.
     pub threads: usize,
 }
@@ -91,6 +93,7 @@ pub(crate) fn explore(plan: Plan<'_>, body: &dyn Fn()) -> Option<Outcome> {
     let (handles, any_frozen) = {
         let mut state = controller.state();
         outcome.threads = state.pool.started;
+        outcome.lasting = state.lasting();
         (state.pool.close(), state.any_frozen)
     };
     // Those that are left where they are never end.

@@ -9,11 +9,13 @@ impl State {
     pub(super) fn reset(&mut self, spurious: u32) {
         self.pending.clear();
         self.members.clear();
+        std::mem::swap(&mut self.objects, &mut self.objects_before);
         self.objects.clear();
         // The lists keep their room.
         self.claims.iter_mut().for_each(|claims| {
             claims.holders.clear();
             claims.writers_queued = 0;
+            claims.met = None;
         });
         self.last = Worker(0);
         self.running = Some(0);
@@ -80,6 +82,23 @@ impl State {
         number
     }
 
+    /// Where this run met what the one before it had too, and left as it was: statics, and what the closure was given.
+    pub(in crate::rt::steer) fn lasting(&self) -> Vec<Place> {
+        // What is known by its address alone may have got that of another.
+        let is_same = |key: u64| key & BY_ADDRESS == 0 || crate::rt::modules::has(key & !BY_ADDRESS);
+        let both = self.objects.iter().filter(|(key, _)| self.objects_before.contains_key(key));
+        let mut numbers: Vec<u32> =
+            both.filter(|(key, _)| is_same(**key)).map(|(_, number)| *number).collect();
+        numbers.sort_unstable();
+        let mut places: Vec<Place> = Vec::new();
+        for place in numbers.iter().filter_map(|number| self.claims[*number as usize].met) {
+            if !places.contains(&place) {
+                places.push(place);
+            }
+        }
+        places
+    }
+
     pub(super) fn stand(&mut self, me: u32, stand: Stand) {
         let mut operation = Operation::local(stand.kind);
         let mut first = None;
@@ -95,6 +114,8 @@ impl State {
         }
         for (key, access) in stand.touches.into_iter().flatten() {
             let number = self.object(key);
+            let met = &mut self.claims[number as usize].met;
+            *met = met.or(stand.site);
             touch(Object(number), access);
         }
         let obstacle = match stand.obstacle {
