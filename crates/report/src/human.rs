@@ -318,7 +318,7 @@ fn certainty(finding: &Finding) -> String {
             "as many such waits as workers, and nothing seen keeps them apart; not yet confirmed"
         }
         Tier::Likely if matches!(finding.code, Code::StuckWait | Code::LostWakeup) => {
-            "every thread that is watched waits"
+            "nobody that is watched could end the wait"
         }
         Tier::Likely if sides < 2 => "nothing seen rules it out; not yet confirmed",
         Tier::Likely => {

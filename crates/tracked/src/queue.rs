@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::base::park::{WaitQueue, ignore_poison};
-use crate::base::{Kind, Part, Signal, Site, Step, Turn, Watch};
+use crate::base::{Hand, Kind, Part, Signal, Site, Step, Turn, Watch, is_time_to_look, left_undone};
 use crate::vocabulary::deadline;
 
 /// There was no room in time. Gives the item back.
@@ -125,14 +125,54 @@ struct State<S> {
     taken: u64,
     /// Items put for which `task_done` was not called yet.
     unfinished: usize,
+    /// Of each thread that is watched and has taken items for which it has not called `task_done`: their number, and
+    /// where it took the last one.
+    hands: Vec<(Hand, usize, Site)>,
+    /// Somebody called `task_done` for what others took: `hands` says nothing of who is to.
+    passed_on: bool,
 }
+
+impl<S> State<S> {
+    /// The owner of `hand` has taken an item.
+    fn takes(&mut self, hand: Option<Hand>, site: Site) {
+        let Some(hand) = hand.filter(|_| !self.passed_on && self.hands.len() < HANDS_MAX) else { return };
+        match self.hands.iter_mut().find(|(other, ..)| other.is_same(&hand)) {
+            Some((_, count, last)) => (*count, *last) = (*count + 1, site),
+            None => self.hands.push((hand, 1, site)),
+        }
+    }
+
+    /// The owner of `hand` says that one is done.
+    fn has_done(&mut self, hand: Option<&Hand>) {
+        let own = |hand: &Hand| self.hands.iter().position(|(other, ..)| other.is_same(hand));
+        match hand.and_then(own) {
+            Some(at) if self.hands[at].1 > 1 => self.hands[at].1 -= 1,
+            Some(at) => drop(self.hands.swap_remove(at)),
+            None => {
+                self.passed_on = true;
+                self.hands = Vec::new();
+            }
+        }
+    }
+}
+
+/// Threads that have taken items of a queue of which it is known; in queues that nobody ever calls `task_done` for, all
+/// that took any.
+const HANDS_MAX: usize = 256;
 
 impl<S> Core<S> {
     #[track_caller]
     const fn new(items: S, capacity: usize) -> Core<S> {
         assert!(capacity > 0, "a queue needs room for one item at least");
         Core {
-            state: Mutex::new(State { items, put: 0, taken: 0, unfinished: 0 }),
+            state: Mutex::new(State {
+                items,
+                put: 0,
+                taken: 0,
+                unfinished: 0,
+                hands: Vec::new(),
+                passed_on: false,
+            }),
             capacity,
             getters: WaitQueue::new(),
             putters: WaitQueue::new(),
@@ -229,10 +269,11 @@ impl<S> Core<S> {
     }
 
     /// Gives the item and its number.
-    fn pop<T>(&self) -> Option<(T, u64)>
+    fn pop<T>(&self, site: Site) -> Option<(T, u64)>
     where
         S: Store<T>,
     {
+        let hand = Hand::own();
         let mut state = ignore_poison(self.state.lock());
         let item = state.items.pop()?;
         if self.is_bounded() {
@@ -241,6 +282,7 @@ impl<S> Core<S> {
         }
         state.taken += 1;
         let number = state.taken - 1;
+        state.takes(hand, site);
         drop(state);
         self.putters.tell_one();
         Some((item, number))
@@ -260,7 +302,7 @@ impl<S> Core<S> {
     {
         self.watch.step(Step::Try, Some(site));
         let signal = Signal::about_to();
-        let (item, number) = self.pop()?;
+        let (item, number) = self.pop(site)?;
         self.took(site, &signal, number);
         Some(item)
     }
@@ -274,7 +316,7 @@ impl<S> Core<S> {
         let signal = Signal::about_to();
         let mut waited = false;
         let (item, number) = loop {
-            if let Some(taken) = self.pop() {
+            if let Some(taken) = self.pop(site) {
                 break taken;
             }
             let still_empty = || self.len() == 0;
@@ -297,6 +339,7 @@ impl<S> Core<S> {
     fn task_done(&self, site: Site) -> Result<(), TooManyTasksDone> {
         self.watch.step(Step::Change, Some(site));
         let signal = Signal::about_to();
+        let hand = Hand::own();
         let mut state = ignore_poison(self.state.lock());
         let Some(unfinished) = state.unfinished.checked_sub(1) else {
             drop(state);
@@ -305,6 +348,7 @@ impl<S> Core<S> {
         };
         self.watch.part_sends(&self.done);
         state.unfinished = unfinished;
+        state.has_done(hand.as_ref());
         let all_done = state.unfinished == 0;
         drop(state);
         if all_done {
@@ -320,9 +364,24 @@ impl<S> Core<S> {
         self.watch.part_awaited(&self.done, site, None, Turn::ALL);
         // Told means that all were done at that moment, which is enough, whatever was put since.
         if let Some(ticket) = self.joiners.enqueue_if(unfinished) {
-            self.watch.waiting(site, None, || ticket.wait(None));
+            let since = Instant::now();
+            let wait = || ticket.wait_and_look(&|| self.look_for_the_dead(since));
+            self.watch.waiting(site, None, wait);
         }
         self.watch.part_hears(&self.done);
+    }
+
+    /// Looks whether a thread died with an item in hand: then the calling thread waits for ever.
+    fn look_for_the_dead(&self, since: Instant) {
+        if !is_time_to_look(since) {
+            return;
+        }
+        let mut state = ignore_poison(self.state.lock());
+        if let Some(at) = state.hands.iter().position(|(hand, ..)| hand.is_dead()) {
+            let (hand, _, site) = state.hands.swap_remove(at);
+            drop(state);
+            left_undone(&hand, site);
+        }
     }
 }
 

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 use std::sync::Barrier as Unwatched;
-use std::sync::mpsc::channel as unwatched_channel;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvError, channel as unwatched_channel};
+use std::time::Duration;
 
 use tracked::executor::ThreadPoolExecutor;
 use tracked::queue::Queue;
@@ -23,6 +25,8 @@ pub const ALL: &[Scenario] = &[
     ("put-under-a-lock-the-getter-needs", put_under_a_lock_the_getter_needs),
     ("queue-join-under-a-lock-the-worker-needs", queue_join_under_a_lock_the_worker_needs),
     ("queue-join-worker-died", queue_join_worker_died),
+    ("queue-join-worker-died-beside-one-that-polls", queue_join_worker_died_beside_one_that_polls),
+    ("queue-join-task-passed-on", queue_join_task_passed_on),
     ("pill-short", pill_short),
     ("barrier-under-a-lock-another-needs", barrier_under_a_lock_another_needs),
     ("barrier-after-the-lock", barrier_after_the_lock),
@@ -187,6 +191,71 @@ fn queue_join_worker_died() {
         Box::new(|| {
             let number = queue.get();
             assert!(number > 0, "cannot work on {number}");
+            queue.task_done().expect("it was put");
+        }),
+        Box::new(|| queue.join()),
+    ]);
+}
+
+/// The same beside a worker that polls and would do any further task, so that the program never stands still.
+fn queue_join_worker_died_beside_one_that_polls() {
+    let (queue, over) = (Queue::unbounded(), AtomicBool::new(false));
+    queue.put(0);
+    let (dies, died) = unwatched_channel::<()>();
+    together(vec![
+        Box::new(|| {
+            let _dies = dies;
+            let number = queue.get();
+            assert!(number > 0, "cannot work on {number}");
+        }),
+        Box::new(|| {
+            let _ = { died }.recv();
+            while !over.load(Ordering::Relaxed) {
+                if queue.get_for(Duration::from_millis(1)).is_some() {
+                    queue.task_done().expect("it was put");
+                }
+            }
+        }),
+        Box::new(|| {
+            let _over = OnDrop(|| over.store(true, Ordering::Relaxed));
+            queue.join();
+        }),
+    ]);
+}
+
+/// Does it when it goes out of scope, by a panic too.
+struct OnDrop<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+/// Whoever takes tasks passes them on, and panics in the end; they are told done elsewhere, one before that and one a good
+/// while after.
+fn queue_join_task_passed_on() {
+    let queue = Queue::unbounded();
+    (0..2).for_each(|number| queue.put(number));
+    let (passes, passed) = unwatched_channel();
+    let (does, done) = unwatched_channel();
+    together(vec![
+        Box::new(|| {
+            let (passes, done) = (passes, done);
+            (0..2).for_each(|_| passes.send(queue.get()).expect("somebody does it"));
+            done.recv().expect("one is done");
+            panic!("there is no third");
+        }),
+        Box::new(|| {
+            let passed = passed;
+            passed.recv().expect("there is a first");
+            queue.task_done().expect("it was put");
+            does.send(()).expect("somebody waits for it");
+            passed.recv().expect("there is a second");
+            // Whoever waits for the end looks around after a second and a half.
+            assert_eq!(passed.recv(), Err(RecvError), "the other has panicked");
+            let nothing = unwatched_channel::<()>();
+            let _ = nothing.1.recv_timeout(Duration::from_millis(2_000));
             queue.task_done().expect("it was put");
         }),
         Box::new(|| queue.join()),

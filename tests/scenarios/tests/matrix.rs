@@ -169,6 +169,8 @@ const MATRIX: &[(&str, Due)] = &[
     ("put-under-a-lock-the-getter-needs", foretold(WAIT)),
     ("queue-join-under-a-lock-the-worker-needs", foretold(WAIT)),
     ("queue-join-worker-died", actual(STUCK, 1)),
+    ("queue-join-worker-died-beside-one-that-polls", One { kind: STUCK, tier: "likely", sides: 1 }),
+    ("queue-join-task-passed-on", Nothing),
     ("pill-short", actual(STUCK, 1)),
     ("barrier-under-a-lock-another-needs", foretold(WAIT)),
     ("barrier-after-the-lock", Nothing),

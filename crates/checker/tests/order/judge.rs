@@ -64,6 +64,22 @@ fn stuck(kind: StuckKind, requests: &[Request]) -> Record {
 }
 
 #[test]
+fn what_is_certain_takes_the_place_of_what_was_likely() {
+    let waits = records("T1: a b");
+    let wait = request_of(waits.iter().rfind(|record| matches!(record, Record::Request(_))).unwrap());
+    let certain = stuck(StuckKind::StuckWait, std::slice::from_ref(&wait));
+    let threads = vec![StuckThread { request: wait.clone(), waits_for: Vec::new() }];
+    let likely = Record::MaybeStuck { kind: StuckKind::StuckWait, threads, doubt: "somebody can".to_owned() };
+    let actual = [(Code::StuckWait, Tier::Actual, 1)];
+    assert_eq!(codes(&report(&[likely.clone(), certain.clone()])), actual);
+    assert_eq!(codes(&report(&[certain.clone(), likely.clone()])), actual);
+    assert_eq!(codes(&report(std::slice::from_ref(&likely))), [(Code::StuckWait, Tier::Likely, 1)]);
+    // Another wait of the same thread is another matter.
+    let later = stuck(StuckKind::StuckWait, &[Request { event: wait.event + 1, site: SiteId(99), ..wait }]);
+    assert_eq!(report(&[likely, later]).findings.len(), 2);
+}
+
+#[test]
 fn a_cycle_is_a_finding_and_a_consistent_order_is_none() {
     let found = report(&records("T1: a b\nT2: b a"));
     assert_eq!(codes(&found), [(Code::LockOrderCycle, Tier::Likely, 1)]);

@@ -209,17 +209,31 @@ impl Ticket<'_> {
         !self.leave()
     }
 
+    /// As [`wait`](Self::wait), for as long as it takes. One who waits for long calls `look` now and then.
+    pub(crate) fn wait_and_look(mut self, look: &dyn Fn()) {
+        self.park_for_good(look);
+        self.left = true;
+    }
+
     /// Parks, keeping vigil over a wait that has no deadline.
     fn park(&self, deadline: Option<Instant>) -> bool {
         if deadline.is_some() {
             return self.parker.park(deadline) == Wake::Told;
         }
+        self.park_for_good(&|| ())
+    }
+
+    /// Parks until told.
+    fn park_for_good(&self, look: &dyn Fn()) -> bool {
         let mut vigil = Vigil::of_parked(&self.parker);
         loop {
             match self.parker.park(vigil.until()) {
                 Wake::Told => return true,
                 Wake::Poked => vigil.poked(),
-                Wake::Late => vigil.look(),
+                Wake::Late => {
+                    vigil.look();
+                    look();
+                }
             }
         }
     }

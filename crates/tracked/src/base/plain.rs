@@ -103,6 +103,31 @@ impl Token {
     pub(crate) const UNWATCHED: Token = Token;
 }
 
+/// A thread, as one that takes tasks: of no interest here.
+pub(crate) struct Hand;
+
+impl Hand {
+    #[inline(always)]
+    pub(crate) fn own() -> Option<Hand> {
+        None
+    }
+
+    pub(crate) fn is_same(&self, _other: &Hand) -> bool {
+        true
+    }
+
+    pub(crate) fn is_dead(&self) -> bool {
+        false
+    }
+}
+
+#[inline(always)]
+pub(crate) fn is_time_to_look(_since: Instant) -> bool {
+    false
+}
+
+pub(crate) fn left_undone(_hand: &Hand, _taken_at: Site) {}
+
 /// The identity of an object that threads wait for: of no interest here.
 pub(crate) struct Watch;
 

@@ -11,6 +11,7 @@ use lockcheck_explorer::{Access, OperationKind};
 
 use super::{Guarded, Kind, Site, Step};
 pub(crate) use crate::rt::Token;
+pub(crate) use crate::rt::hands::{Hand, is_time_to_look, left_undone};
 use crate::rt::messages::Stamp;
 use crate::rt::notices;
 use crate::rt::standstill;

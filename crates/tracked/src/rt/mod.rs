@@ -23,6 +23,7 @@ pub(crate) mod dump;
 mod familiar;
 pub(crate) mod family;
 pub(crate) mod gate;
+pub(crate) mod hands;
 mod hash;
 pub(crate) mod intent;
 pub(crate) mod knowledge;

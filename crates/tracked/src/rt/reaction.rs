@@ -83,7 +83,7 @@ pub(crate) fn found(thread: &Thread, news: &News) {
 /// The thread is about to wait for what only it could give up.
 pub(crate) fn self_deadlock(thread: &Thread, wanted: &HeldLock, own: &HeldLock) {
     // The circle of one that will be seen when it blocks is this one.
-    is_first_report(vec![(thread.id().0, wanted.event)]);
+    is_first_report(vec![(thread.id().0, wanted.event)], true);
     let busy = thread.enter();
     let (request, mut records) = knowledge::prepare(thread, wanted);
     let side = StuckThread { waits_for: vec![(thread.id(), knowledge::describe(own))], request };
@@ -102,7 +102,7 @@ pub(crate) fn deadlock(thread: &Thread, circle: Circle, wait: Published) {
     let members = members(&circle.sides);
     // A panic ends the deadlock only where it unwinds a member.
     let outside = !members.iter().any(|(member, _)| *member == thread.id().0);
-    if outside && reaction == OnDeadlock::Panic || !is_first_report(members) {
+    if outside && reaction == OnDeadlock::Panic || !is_first_report(members, true) {
         return;
     }
     let detected_after_ns = circle.aside.seen.elapsed().as_nanos() as u64;
@@ -124,7 +124,7 @@ pub(crate) fn standstill(
     since: Instant,
 ) -> Option<String> {
     let first = threads.first()?.request.thread;
-    if !is_first_report(members(&threads)) {
+    if !is_first_report(members(&threads), doubt.is_none()) {
         return None;
     }
     // Nobody is made to give way for what may not have happened, unless it is a test that fails instead of hanging.
@@ -152,13 +152,15 @@ fn members(sides: &[StuckThread]) -> Vec<(u32, u32)> {
     members
 }
 
-/// Two threads may see the same circle; one of them reports it. `members`: thread and event of each, sorted.
-fn is_first_report(members: Vec<(u32, u32)>) -> bool {
-    static REPORTED: Mutex<Vec<Vec<(u32, u32)>>> = Mutex::new(Vec::new());
+/// Two threads may see the same circle; one of them reports it. `members`: thread and event of each, sorted. What was
+/// only likely is reported again when it is certain.
+fn is_first_report(members: Vec<(u32, u32)>, certain: bool) -> bool {
+    type Reported = (Vec<(u32, u32)>, bool);
+    static REPORTED: Mutex<Vec<Reported>> = Mutex::new(Vec::new());
     let mut reported = REPORTED.lock();
-    let first = !reported.contains(&members);
+    let first = !reported.iter().any(|(known, sure)| *known == members && (*sure || !certain));
     if first {
-        reported.push(members);
+        reported.push((members, certain));
     }
     first
 }

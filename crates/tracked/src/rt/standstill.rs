@@ -243,7 +243,7 @@ impl Drop for OutOfSeat {
 }
 
 /// The thread ends its wait by a panic.
-fn give_way(thread: &Thread, text: String) {
+pub(super) fn give_way(thread: &Thread, text: String) {
     thread.wait_slot().retract();
     panic!("{text}");
 }

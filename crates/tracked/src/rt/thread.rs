@@ -16,7 +16,7 @@ use super::messages::{self, Clock};
 use super::names::Names;
 use super::wait_edges::{self, Needs};
 use super::waits::{self, Wait};
-use super::{knowledge, mode, notices, operation, record, registry, standstill};
+use super::{hands, knowledge, mode, notices, operation, record, registry, standstill};
 use crate::base::park::WaitQueue;
 
 /// The end of a thread, known to those who may join it.
@@ -113,6 +113,7 @@ struct Returned(Ended);
 
 impl Drop for Returned {
     fn drop(&mut self) {
+        hands::closure_ended();
         let state = &self.0.0;
         if let Some(thread) = current_if_known() {
             record::ended(thread);
