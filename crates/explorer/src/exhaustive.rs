@@ -89,6 +89,15 @@ struct Course {
     abandoned: bool,
 }
 
+impl Course {
+    /// Keeps its room for the next run.
+    fn clear(&mut self) {
+        self.steps.clear();
+        self.draws.clear();
+        self.abandoned = false;
+    }
+}
+
 /// Whether the program repeats itself. A run that follows the path of an earlier one shows it as far as the path goes,
 /// but not beyond; so when all is tried, the last run and the first are made once more as a whole. What only the first
 /// run did (it found something uninitialised), or every other, shows then.
@@ -263,7 +272,7 @@ impl Strategy for Exhaustive {
             return self.begin_repeating();
         }
         self.runs_left -= 1;
-        self.rehearsal.last = Course::default();
+        self.rehearsal.last.clear();
         self.depth = 0;
         true
     }
@@ -301,7 +310,9 @@ impl Strategy for Exhaustive {
         };
         self.coverage.nondeterministic |= value.is_none();
         let value = value.unwrap_or(0);
-        self.rehearsal.last.draws.push(value);
+        if self.rehearsal.repeats.is_none() {
+            self.rehearsal.last.draws.push(value);
+        }
         value
     }
 

@@ -125,7 +125,7 @@ fn many_orders() {
     });
 }
 
-/// The same, and then two threads that come to a deadlock in some orders.
+/// Opposite orders that an event keeps apart, and then two threads that come to a deadlock in some orders.
 fn beside_a_deadlock() {
     ordered_by_event();
     if is_explored() {
