@@ -116,17 +116,6 @@ impl Collection {
         if links.is_empty() {
             return None;
         }
-        // What was only likely may turn out to be certain, and then is that alone.
-        let is_same = |known: &Collected| {
-            let wait = |links: &[CycleLink]| links.first().map(|l| (l.request.thread, l.request.event));
-            known.code == code && wait(&known.links) == wait(&links)
-        };
-        if doubt.is_some() && self.stuck.iter().any(|known| known.tier == Tier::Actual && is_same(known)) {
-            return None;
-        }
-        if doubt.is_none() {
-            self.stuck.retain(|known| known.doubt.is_none() || !is_same(known));
-        }
         if self.stuck.len() >= STUCK_MAX {
             self.lost += 1;
             return None;
