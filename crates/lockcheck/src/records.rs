@@ -1,7 +1,8 @@
 //! What the records of one process say about the things its findings refer to by id. Unknown ids get a name that
 //! says so; nothing here judges.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::time::{Duration, SystemTime};
 
 use lockcheck_checker::{Context, LockInfo};
 use lockcheck_events::source::SourceMap;
@@ -36,6 +37,14 @@ pub struct Process {
     pub cwd: String,
     /// Nanoseconds since the epoch.
     pub started_ns: u64,
+}
+
+impl Process {
+    /// When it was started; `None` where that is not known.
+    pub fn started(&self) -> Option<SystemTime> {
+        let since_epoch = Some(self.started_ns).filter(|&ns| ns != 0).map(Duration::from_nanos)?;
+        SystemTime::UNIX_EPOCH.checked_add(since_epoch)
+    }
 }
 
 struct Thread {
@@ -89,6 +98,18 @@ impl Records {
         self.locks.get(&lock).map(|known| (known.created, known.name.as_deref()))
     }
 
+    /// The files that the process had loaded and that were replaced after it was started: what they say of its addresses
+    /// would be wrong.
+    pub fn replaced(&self, symbols: &Symbols) -> BTreeSet<&str> {
+        let is_replaced = |module: &&Module| self.is_replaced(module, symbols);
+        self.modules.iter().filter(is_replaced).map(|module| module.path.as_str()).collect()
+    }
+
+    fn is_replaced(&self, module: &Module, symbols: &Symbols) -> bool {
+        let started = self.process.as_ref().and_then(Process::started);
+        started.is_some_and(|started| symbols.is_newer(&module.path, started))
+    }
+
     /// All places that the trace names.
     pub fn places(&self) -> impl Iterator<Item = &RawSite> {
         self.sites.values()
@@ -128,10 +149,14 @@ impl RecordContext<'_> {
         else {
             return vec![self.sources.frame("<unknown>", None, 0)];
         };
+        let file = module.path.rsplit('/').next().unwrap_or_default();
+        let nameless = |function| vec![Frame { function, file: String::new(), line: 0, user: false }];
+        if self.records.is_replaced(module, self.symbols) {
+            return nameless(format!("<{file}, replaced since>"));
+        }
         let symbols = self.symbols.resolve(&module.path, address.wrapping_sub(module.base));
         if symbols.is_empty() {
-            let file = module.path.rsplit('/').next().unwrap_or_default();
-            return vec![Frame { function: format!("<{file}>"), file: String::new(), line: 0, user: false }];
+            return nameless(format!("<{file}>"));
         }
         let frame = |symbol: &crate::symbols::Symbol| {
             self.sources.frame(&symbol.function, symbol.file.as_deref(), symbol.line)
@@ -226,5 +251,35 @@ mod tests {
         let functions: Vec<String> =
             context.backtrace(StackId(5)).into_iter().map(|frame| frame.function).collect();
         assert_eq!(functions, ["<such.so>", "<such.so>", "<unknown>"]);
+    }
+
+    /// Two builds in one target folder replace each other's programs, also while one of them runs.
+    #[test]
+    fn a_program_that_was_replaced_while_it_ran_gives_no_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("program").to_str().unwrap().to_owned();
+        std::fs::copy(std::env::current_exe().unwrap(), &path).unwrap();
+        let written = std::fs::metadata(&path).unwrap().modified().unwrap();
+        let has_names = |started: SystemTime, symbols: &Symbols| {
+            let started_ns = started.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos() as u64;
+            let mut records = Records::default();
+            let process = Process { pid: 1, exe: path.clone(), cwd: String::new(), started_ns };
+            records.process = Some(process);
+            records.feed(&Record::Module { path: path.clone(), base: 0x1000, range: (0x1000, 0x2000) });
+            records.feed(&Record::Stack { stack: StackId(1), addresses: vec![0x1001] });
+            let replaced: Vec<String> = records.replaced(symbols).into_iter().map(str::to_owned).collect();
+            let sources = SourceMap::new([]);
+            let frames = records.context(0, &sources, symbols).backtrace(StackId(1));
+            (frames.iter().all(|frame| frame.function != "<program, replaced since>"), replaced)
+        };
+        let second = Duration::from_secs(1);
+        assert_eq!(has_names(written + second, &Symbols::default()), (true, vec![]));
+        assert_eq!(has_names(written - second, &Symbols::default()), (false, vec![path.clone()]));
+        // What was opened before is still the file that ran.
+        let symbols = Symbols::default();
+        symbols.resolve(&path, 1);
+        let file = std::fs::File::options().append(true).open(&path).unwrap();
+        file.set_modified(written + 10 * second).unwrap();
+        assert_eq!(has_names(written + second, &symbols), (true, vec![]));
     }
 }

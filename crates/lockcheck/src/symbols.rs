@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use addr2line::Loader;
 use lockcheck_events::function_name;
@@ -53,8 +53,29 @@ pub struct Symbol {
 /// Debug information by file. Shared between threads.
 #[derive(Default, Clone)]
 pub struct Symbols {
-    /// `None` for files that cannot be read.
-    files: Arc<Mutex<HashMap<String, Option<Loader>>>>,
+    files: Arc<Mutex<HashMap<String, Known>>>,
+}
+
+/// What was found under the name of a file when it was first asked about. A file that takes its name later changes
+/// nothing: what has been opened stays what it was.
+struct Known {
+    /// `None` for a file that cannot be read.
+    loader: Option<Loader>,
+    /// When it was last written to, where that can be told.
+    written: Option<SystemTime>,
+}
+
+impl Known {
+    fn open(path: &str) -> Known {
+        // In this order: if another file takes the name in between, it counts as the newer one, whose names are not used.
+        let loader = Loader::new(path).ok();
+        Known { loader, written: written(path) }
+    }
+}
+
+/// When the file that has this name now was last written to.
+fn written(path: &str) -> Option<SystemTime> {
+    std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
 }
 
 impl Symbols {
@@ -79,6 +100,12 @@ impl Symbols {
         let _ = is_done.recv_timeout(HEAD_START);
     }
 
+    /// Whether the file was written to after this moment: whoever had it loaded by then had other code in it.
+    pub fn is_newer(&self, path: &str, moment: SystemTime) -> bool {
+        let written = self.files().get(path).map_or_else(|| written(path), |known| known.written);
+        written.is_some_and(|written| written > moment)
+    }
+
     /// The functions at an address of the file, innermost first; empty where nothing is known.
     pub fn resolve(&self, path: &str, address: u64) -> Vec<Symbol> {
         if address == u64::MAX {
@@ -86,7 +113,7 @@ impl Symbols {
             return Vec::new();
         }
         let mut files = self.files();
-        let Some(loader) = load(&mut files, path) else { return Vec::new() };
+        let Some(loader) = &known(&mut files, path).loader else { return Vec::new() };
         let mut frames = frames(loader, address);
         // The symbol table has the whole name, but of the outermost function only: what is inlined has no symbol.
         if frames.last().is_none_or(|outermost| !outermost.has_linkage_name)
@@ -102,16 +129,16 @@ impl Symbols {
         frames.into_iter().map(|named| named.symbol).collect()
     }
 
-    fn files(&self) -> MutexGuard<'_, HashMap<String, Option<Loader>>> {
+    fn files(&self) -> MutexGuard<'_, HashMap<String, Known>> {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn load<'a>(files: &'a mut HashMap<String, Option<Loader>>, path: &str) -> Option<&'a Loader> {
+fn known<'a>(files: &'a mut HashMap<String, Known>, path: &str) -> &'a Known {
     if !files.contains_key(path) && files.len() >= FILES_MAX {
         files.clear();
     }
-    files.entry(path.to_owned()).or_insert_with(|| Loader::new(path).ok()).as_ref()
+    files.entry(path.to_owned()).or_insert_with(|| Known::open(path))
 }
 
 /// Where the program's own functions begin, and then those that stand on every stack.

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
 use lockcheck_checker::family::{self, Source};
 use lockcheck_checker::{Context, Finding, Judge, Report, Stats, stale};
@@ -15,7 +14,7 @@ use lockcheck_events::{Frame, Site, wait_board};
 
 use crate::error::{CliError, Result};
 use crate::event_trace::{EventFile, Form, TEXT_EXTENSION};
-use crate::records::Records;
+use crate::records::{Process, Records};
 use crate::symbols::Symbols;
 
 /// How many processes of one run are judged. Beyond that, the report says that there were more.
@@ -158,8 +157,7 @@ impl Traces {
             [Some(PathBuf::from(&process.cwd)), exe].into_iter().flatten()
         });
         let map = SourceMap::new(hints.into_iter().chain(folders));
-        let started = processes.map(|process| process.started_ns).filter(|&ns| ns != 0).min();
-        match started.and_then(|ns| SystemTime::UNIX_EPOCH.checked_add(Duration::from_nanos(ns))) {
+        match processes.filter_map(Process::started).min() {
             Some(moment) => map.not_after(moment),
             None => map,
         }
@@ -194,7 +192,10 @@ impl Traces {
             let report = judged.judge.report(target, &context);
             add(&mut merged.stats, &report.stats);
             ignores.extend(judged.judge.ignores().into_iter().map(|ignore| ignore.at(&context)));
-            for note in report.notes {
+            let replaced = judged.records.replaced(symbols).into_iter().map(|file| {
+                format!("{file} was replaced after the process was started: functions in it have no names")
+            });
+            for note in report.notes.into_iter().chain(replaced) {
                 if !merged.notes.contains(&note) {
                     merged.notes.push(note);
                 }
