@@ -78,8 +78,10 @@ fn futex(word: &AtomicU32, operation: i32, value: u32) {
     }
 }
 
-/// What a hand-off costs without anything of ours: two threads on one processor that wake each other in turn.
-fn ping_pong(turns: u32) {
+/// What a hand-off costs without anything of ours: so many threads on one processor, each of which wakes the next one and
+/// sleeps, as the threads of an exploration do and in the same scheduling class. Between three it costs more than between
+/// two: a thread that sleeps stays in the scheduler's queue for a while, where it is met again.
+fn ring(size: usize, turns: u32) {
     // SAFETY: takes no arguments; an array of integers, for which zeros are a value; and a processor that exists.
     unsafe {
         let mut only: libc::cpu_set_t = std::mem::zeroed();
@@ -87,24 +89,33 @@ fn ping_pong(turns: u32) {
         let mut before: libc::cpu_set_t = std::mem::zeroed();
         libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &mut before);
         libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &only);
-        let words = [AtomicU32::new(0), AtomicU32::new(0)];
-        let take = |word: &AtomicU32| {
-            while word.swap(0, Ordering::Acquire) == 0 {
-                futex(word, libc::FUTEX_WAIT, 0);
+        let words: Vec<AtomicU32> = (0..size).map(|_| AtomicU32::new(0)).collect();
+        let take = |own: usize| {
+            while words[own].swap(0, Ordering::Acquire) == 0 {
+                futex(&words[own], libc::FUTEX_WAIT, 0);
             }
         };
-        let give = |word: &AtomicU32| {
-            word.store(1, Ordering::Release);
-            futex(word, libc::FUTEX_WAKE, 1);
+        let give = |own: usize| {
+            let next = &words[(own + 1) % size];
+            next.store(1, Ordering::Release);
+            futex(next, libc::FUTEX_WAKE, 1);
+        };
+        let batch = || {
+            let plain: libc::sched_param = std::mem::zeroed();
+            libc::sched_setscheduler(0, libc::SCHED_BATCH, &plain);
         };
         let (began, before_it) = (Instant::now(), used());
         std::thread::scope(|scope| {
-            scope.spawn(|| (0..turns).for_each(|_| (take(&words[0]), give(&words[1])).1));
-            (0..turns).for_each(|_| (give(&words[0]), take(&words[1])).1);
+            for own in 1..size {
+                let turn = move || (take(own), give(own)).1;
+                scope.spawn(move || (batch(), (0..turns).for_each(|_| turn())).1);
+            }
+            let first = scope.spawn(|| (batch(), (0..turns).for_each(|_| (give(0), take(0)).1)).1);
+            let _ = first.join();
         });
-        let hand_offs = f64::from(2 * turns);
+        let hand_offs = size as f64 * f64::from(turns);
         println!(
-            "a bare hand-off on one processor: {:.2} us of processor, {:.2} us of wall",
+            "a bare hand-off among {size} threads on one processor: {:.2} us of processor, {:.2} us of wall",
             (used().seconds - before_it.seconds) * 1e6 / hand_offs,
             began.elapsed().as_secs_f64() * 1e6 / hand_offs,
         );
@@ -141,7 +152,8 @@ fn measure(name: &str, explore: &Explore, body: fn()) {
 
 fn main() {
     let runs = std::env::args().nth(1).and_then(|runs| runs.parse().ok()).unwrap_or(100_000);
-    ping_pong(200_000);
+    ring(2, 200_000);
+    ring(3, 200_000);
     let explore = Explore::new().runs(runs);
     measure("two locks in one order, default portfolio", &explore, || two_locks(false));
     for (name, strategy) in [
