@@ -6,7 +6,7 @@ use super::acquires::{Acquires, Kind, Want};
 use super::atomicity::{Place, Regions};
 use super::clocks::{Clocks, LockStamps, Stamp};
 use super::findings::TraceFindings;
-use super::history::{Dependencies, Edges, SectionKind, Sections};
+use super::history::{Dependencies, Edges, Sections};
 use super::holds::{EMPTY, Hold, HoldSets, SetId};
 use super::order::{LockOrder, joined_under_lock};
 use super::races::{FoundRace, Races, Readers, Relations, Seen};
@@ -344,6 +344,7 @@ impl Analysis {
         self.shb.add_thread(thread);
         self.depends.add_thread(thread);
         self.forks.add_thread(thread);
+        self.acquires.add_thread(thread);
         self.sections.add_thread(thread);
     }
 
@@ -360,20 +361,14 @@ impl Analysis {
         let shared = event.op == Op::SharedAcquire;
         let hold = Hold::new(event.target, shared);
         self.locks = self.locks.max(event.target + 1);
-        let mut section = 0;
-        if self.config.closure() {
-            let kind = if state.set == EMPTY {
-                SectionKind::plain(hold)
-            } else {
-                let number = self.acquires.lock(thread, hold, state.set, event.location);
-                SectionKind::nested(number)
-            };
-            section = self.sections.open(thread, kind, (index, line, event.location));
-        } else if self.config.deadlocks && state.set != EMPTY {
-            self.acquires.lock(thread, hold, state.set, event.location);
+        let (number, shape) = self.acquires.shape((hold, state.set, event.location), &mut self.sets);
+        let closure = self.config.closure();
+        if (self.config.deadlocks || closure) && shape.is_nested() {
+            self.acquires.note(thread, number);
         }
+        let section = if closure { self.sections.open(thread, number, index, line) } else { 0 };
         state.holds.push(HeldNow { hold, line, section, before: state.set, guards: false });
-        state.set = self.sets.with(state.set, hold);
+        state.set = shape.after;
         if self.config.happens_before() {
             if self.stamps.len() <= event.target as usize {
                 self.stamps.resize_with(event.target as usize + 1, Default::default);

@@ -1,7 +1,7 @@
 //! What of a trace the sync-preserving closure needs: who depends on whom, and every critical section.
 //!
 //! [`Edges`] are the edges of read-from, fork, join and wake-up, sixteen bytes each, and only those that say more than
-//! an earlier one between the same two threads. [`Sections`] has twenty bytes for each critical section, appended in the
+//! an earlier one between the same two threads. [`Sections`] has sixteen bytes for each critical section, appended in the
 //! order of its thread. That is all the history there is: reads, writes and releases leave no record of their own.
 //! Appending is all that happens while the trace is read; [`EdgeIndex`] and [`SectionIndex`] sort it when, and only
 //! if, there is something to search.
@@ -10,8 +10,7 @@
 
 use std::ops::Range;
 
-use super::acquires::{Kind, Want};
-use super::holds::Hold;
+use super::acquires::Shape;
 
 /// An edge from one thread to another: event `source` of `from` comes before event `at` of `thread`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -275,48 +274,11 @@ impl Dependencies {
     }
 }
 
-/// What a section is a section of: the abstract acquire of a nested acquisition, by its number, or the lock and mode of
-/// one while nothing else was held, which needs no abstract acquire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct SectionKind(u32);
-
-/// Set in a [`SectionKind`] that is a lock and mode.
-const PLAIN: u32 = 1 << 31;
-
-impl SectionKind {
-    /// An acquisition of `hold` while nothing else was held.
-    pub(super) fn plain(hold: Hold) -> SectionKind {
-        SectionKind(hold.0 | PLAIN)
-    }
-
-    /// An instance of abstract acquire `number`.
-    pub(super) fn nested(number: u32) -> SectionKind {
-        debug_assert!(number < PLAIN);
-        SectionKind(number)
-    }
-
-    /// The abstract acquire, if there is one.
-    pub(super) fn number(self) -> Option<u32> {
-        (self.0 & PLAIN == 0).then_some(self.0)
-    }
-
-    /// The lock and mode; `kinds` gives those of the abstract acquires.
-    pub(super) fn hold(self, kinds: &[Kind]) -> Hold {
-        match self.number().map(|number| kinds[number as usize].want) {
-            None => Hold(self.0 & !PLAIN),
-            Some(Want::Lock(hold)) => hold,
-            Some(Want::End(_)) => unreachable!("a join has no section"),
-        }
-    }
-}
-
 /// One outermost hold of a lock by a thread.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Section {
-    /// What it is a section of.
-    pub(super) kind: SectionKind,
-    /// Location of the acquisition.
-    pub(super) location: u32,
+    /// The shape of the acquisition: lock, mode, what else was held, location.
+    pub(super) shape: u32,
     /// Number of the acquisition among the events of its thread.
     pub(super) acquired: u32,
     /// Number of the release, or [`NEVER`].
@@ -342,14 +304,9 @@ impl Sections {
 
     /// A section begins; its number within the thread.
     #[inline]
-    pub(super) fn open(
-        &mut self,
-        thread: u32,
-        kind: SectionKind,
-        (acquired, line, location): (u32, u32, u32),
-    ) -> u32 {
+    pub(super) fn open(&mut self, thread: u32, shape: u32, acquired: u32, line: u32) -> u32 {
         let sections = &mut self.of_thread[thread as usize];
-        sections.push(Section { kind, location, acquired, released: NEVER, line });
+        sections.push(Section { shape, acquired, released: NEVER, line });
         sections.len() as u32 - 1
     }
 
@@ -394,8 +351,8 @@ pub(super) struct Slot {
 }
 
 impl<'a> SectionIndex<'a> {
-    /// Sorts `sections`; `kinds` are the abstract acquires.
-    pub(super) fn new(sections: &'a Sections, kinds: &[Kind]) -> SectionIndex<'a> {
+    /// Sorts `sections`; `shapes` are those of their acquisitions.
+    pub(super) fn new(sections: &'a Sections, shapes: &[Shape]) -> SectionIndex<'a> {
         let mut index = SectionIndex {
             sections,
             slots: Vec::new(),
@@ -405,21 +362,21 @@ impl<'a> SectionIndex<'a> {
             numbers: Vec::new(),
             acquired: Vec::new(),
         };
-        let dense = index.find_shared_locks(kinds);
+        let dense = index.find_shared_locks(shapes);
         let mut slot_of_lock = vec![NEVER; dense.len()];
         for thread in 0..sections.of_thread.len() {
-            index.add_thread(thread, kinds, &dense, &mut slot_of_lock);
+            index.add_thread(thread, shapes, &dense, &mut slot_of_lock);
         }
         index
     }
 
     /// By lock: a dense number for the locks that several threads use, [`NEVER`] for the others.
-    fn find_shared_locks(&mut self, kinds: &[Kind]) -> Vec<u32> {
+    fn find_shared_locks(&mut self, shapes: &[Shape]) -> Vec<u32> {
         let (mut user, mut dense) = (Vec::new(), Vec::new());
         let mut count = 0;
         for (thread, sections) in self.sections.of_thread.iter().enumerate() {
             for section in sections {
-                let lock = section.kind.hold(kinds).lock() as usize;
+                let lock = shapes[section.shape as usize].hold.lock() as usize;
                 if user.len() <= lock {
                     user.resize(lock + 1, NEVER);
                     dense.resize(lock + 1, NEVER);
@@ -437,13 +394,13 @@ impl<'a> SectionIndex<'a> {
     }
 
     /// Counts and places the sections of one thread. `slot_of_lock` is [`NEVER`] for every lock, before and after.
-    fn add_thread(&mut self, thread: usize, kinds: &[Kind], dense: &[u32], slot_of_lock: &mut [u32]) {
+    fn add_thread(&mut self, thread: usize, shapes: &[Shape], dense: &[u32], slot_of_lock: &mut [u32]) {
         let sections = &self.sections.of_thread[thread];
         let first = self.slots.len();
         let mut next: Vec<usize> = Vec::new();
         let mut places = Vec::with_capacity(sections.len());
         for section in sections {
-            let hold = section.kind.hold(kinds);
+            let hold = shapes[section.shape as usize].hold;
             let lock = hold.lock() as usize;
             if dense[lock] == NEVER {
                 places.push(NEVER);
@@ -473,7 +430,7 @@ impl<'a> SectionIndex<'a> {
                 self.numbers[*at] = number as u32;
                 self.acquired[*at] = section.acquired;
                 *at += 1;
-                slot_of_lock[section.kind.hold(kinds).lock() as usize] = NEVER;
+                slot_of_lock[shapes[section.shape as usize].hold.lock() as usize] = NEVER;
             }
         }
         self.of_thread.push(first..self.slots.len());

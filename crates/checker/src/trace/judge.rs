@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use hashbrown::{HashMap, HashSet};
 use lockcheck_events::trace_event::{Op, TargetKind};
 
-use super::acquires::{Kind, Unfinished, Want};
+use super::acquires::{Kind, Shape, Unfinished, Want};
 use super::analysis::Analysis;
 use super::atomicity::Place;
 use super::closure::{Candidate, Closure, Downset, Ideal, first_tuple};
@@ -13,8 +13,8 @@ use super::findings::{
     Access, BrokenRegion, BrokenUpdate, Cycle, CycleEdge, Harmless, HeldLock, HoldMode, InconsistentLocking,
     Limit, Race, RaceRelations, TraceFindings, TraceStats, TraceTier, Wanted, Witness,
 };
-use super::history::{EdgeIndex, SectionIndex, SectionKind};
-use super::holds::{EMPTY, Hold, HoldSets, SetId};
+use super::history::{EdgeIndex, NEVER, SectionIndex};
+use super::holds::{Hold, HoldSets, SetId};
 use super::order::{LockOrder, joined_under_lock, objects};
 use super::races::{AccessList, ListKey, RaceKey, Races, Seen, race_key, sound};
 use super::reversal::{MAX_REVERSAL_PAIRS, Reversals};
@@ -45,7 +45,8 @@ pub(super) fn judge(mut analysis: Analysis) -> TraceFindings {
             || analysis.config.osr
             || races.found.values().any(|found| sound(found.relations)));
     let index = search.then(|| {
-        (EdgeIndex::new(&analysis.depends), SectionIndex::new(&analysis.sections, &analysis.acquires.kinds))
+        let shapes = &analysis.acquires.shapes;
+        (EdgeIndex::new(&analysis.depends), SectionIndex::new(&analysis.sections, shapes))
     });
     let mut judge = Judge {
         analysis,
@@ -84,9 +85,7 @@ fn note_requests(analysis: &mut Analysis) {
         }
         // The request does not say its mode. A lock that is ever shared may be wanted so, which blocks least.
         let shared = Hold::new(request.lock, true);
-        let kinds = &analysis.acquires.kinds;
-        let mut sections = analysis.sections.of_thread.iter().flatten();
-        let ever = sections.any(|section| section.kind.hold(kinds) == shared);
+        let ever = analysis.acquires.shapes.iter().any(|shape| shape.hold == shared);
         analysis.locks = analysis.locks.max(request.lock + 1);
         let want = Want::Lock(Hold::new(request.lock, ever));
         let kind = Kind { thread, want, set: request.set, location: request.location };
@@ -97,14 +96,11 @@ fn note_requests(analysis: &mut Analysis) {
 /// Makes abstract acquires of the unnested acquisitions of threads that somebody waits for while holding a lock.
 fn name_unnested(analysis: &mut Analysis) {
     let joined = joined_under_lock(&analysis.acquires.kinds, analysis.threads.len());
-    let acquires = &mut analysis.acquires;
-    for (thread, sections) in analysis.sections.of_thread.iter_mut().enumerate() {
-        for section in sections.iter_mut().filter(|_| joined[thread]) {
-            if section.kind.number().is_none() {
-                let (set, location) = (EMPTY, section.location);
-                let want = Want::Lock(section.kind.hold(&acquires.kinds));
-                let kind = Kind { thread: thread as u32, want, set, location };
-                section.kind = SectionKind::nested(acquires.number(kind));
+    let sections = &analysis.sections.of_thread;
+    for (thread, sections) in sections.iter().enumerate().filter(|&(thread, _)| joined[thread]) {
+        for section in sections {
+            if !analysis.acquires.shapes[section.shape as usize].is_nested() {
+                analysis.acquires.note(thread as u32, section.shape);
             }
         }
     }
@@ -195,21 +191,39 @@ impl<'a> Judge<'a> {
 
     /// The candidates of each abstract acquire that is part of a pattern, in order.
     fn candidates(&self, patterns: &Patterns) -> HashMap<u32, Vec<Candidate>> {
+        let acquires = &self.analysis.acquires;
         let mut lists: HashMap<u32, Vec<Candidate>> = HashMap::new();
-        for &kind in patterns.groups.iter().flat_map(|g| &g.patterns).flatten() {
-            lists.entry(kind).or_default();
+        // By thread: its shapes that are part of a pattern, with the abstract acquire.
+        let mut wanted: Vec<Vec<(u32, u32)>> = vec![Vec::new(); self.analysis.threads.len()];
+        for &number in patterns.groups.iter().flat_map(|g| &g.patterns).flatten() {
+            lists.entry(number).or_insert_with(|| {
+                let kind = &acquires.kinds[number as usize];
+                let shape = acquires.shape_of(kind);
+                wanted[kind.thread as usize].extend(shape.map(|shape| (shape, number)));
+                Vec::new()
+            });
         }
-        let mut wanted = vec![false; self.analysis.acquires.kinds.len()];
-        lists.keys().for_each(|&kind| wanted[kind as usize] = true);
-        for section in self.analysis.sections.of_thread.iter().flatten() {
-            if let Some(kind) = section.kind.number().filter(|&kind| wanted[kind as usize]) {
-                let candidate = Candidate { index: section.acquired, line: section.line };
-                lists.entry(kind).or_default().push(candidate);
+        // By shape: the place in `found` of the thread at hand.
+        let mut place = vec![NEVER; acquires.shapes.len()];
+        for (sections, wanted) in self.analysis.sections.of_thread.iter().zip(&wanted) {
+            if wanted.is_empty() {
+                continue;
+            }
+            let mut found: Vec<Vec<Candidate>> = vec![Vec::new(); wanted.len()];
+            wanted.iter().zip(0..).for_each(|(&(shape, _), at)| place[shape as usize] = at);
+            for section in sections {
+                if let Some(found) = found.get_mut(place[section.shape as usize] as usize) {
+                    found.push(Candidate { index: section.acquired, line: section.line });
+                }
+            }
+            for (&(shape, number), found) in wanted.iter().zip(found) {
+                place[shape as usize] = NEVER;
+                lists.insert(number, found);
             }
         }
-        for &Unfinished { kind, index, line } in &self.analysis.acquires.unfinished {
-            if wanted[kind as usize] {
-                lists.entry(kind).or_default().push(Candidate { index, line });
+        for &Unfinished { kind, index, line } in &acquires.unfinished {
+            if let Some(list) = lists.get_mut(&kind) {
+                list.push(Candidate { index, line });
             }
         }
         lists
@@ -331,11 +345,10 @@ impl<'a> Judge<'a> {
             if missing.is_empty() {
                 break;
             }
-            let hold = section.kind.hold(&self.analysis.acquires.kinds);
+            let Shape { hold, location, .. } = self.analysis.acquires.shapes[section.shape as usize];
             if let Some(at) = missing.iter().position(|other| *other == hold) {
                 missing.swap_remove(at);
-                let (line, location) = (section.line, section.location);
-                holds.push(HeldLock { lock: hold.lock(), mode: mode(hold), line, location });
+                holds.push(HeldLock { lock: hold.lock(), mode: mode(hold), line: section.line, location });
             }
         }
         holds.reverse();
@@ -355,11 +368,13 @@ impl<'a> Judge<'a> {
 
     /// The first instance of an abstract acquire.
     fn first_instance(&self, kind: u32) -> Candidate {
-        let thread = self.analysis.acquires.kinds[kind as usize].thread;
+        let acquires = &self.analysis.acquires;
+        let thread = acquires.kinds[kind as usize].thread;
+        let shape = acquires.shape_of(&acquires.kinds[kind as usize]);
         let sections = &self.analysis.sections.of_thread[thread as usize];
-        let section = sections.iter().find(|section| section.kind.number() == Some(kind));
+        let section = sections.iter().find(|section| Some(section.shape) == shape);
         let section = section.map(|s| Candidate { index: s.acquired, line: s.line });
-        let unfinished = self.analysis.acquires.unfinished.iter().find(|u| u.kind == kind);
+        let unfinished = acquires.unfinished.iter().find(|u| u.kind == kind);
         let unfinished = unfinished.map(|u| Candidate { index: u.index, line: u.line });
         section.or(unfinished).expect("a kind is made for an instance")
     }
