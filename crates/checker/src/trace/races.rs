@@ -106,8 +106,13 @@ pub(super) struct Variable {
     pub(super) several: bool,
     /// Somebody wrote it.
     written: bool,
-    /// Some pair of its accesses is unordered by happens-before.
+    /// Some access that the last write and the reads since do not stand for is unordered with one that is recorded, or
+    /// may be.
     racy: bool,
+    /// It ever was `racy`.
+    raced: bool,
+    /// It was accessed as an atomic too.
+    mixed: bool,
     /// It was accessed under some lock.
     locked: bool,
     /// Reported as inconsistently locked.
@@ -126,6 +131,8 @@ impl Default for Variable {
             several: false,
             written: false,
             racy: false,
+            raced: false,
+            mixed: false,
             locked: false,
             hinted: false,
         }
@@ -250,12 +257,18 @@ impl Races {
         }
         state.several |= state.first_thread != seen.thread;
         state.written |= seen.write;
-        if let Some(hb) = clocks.hb
-            && state.several
-            && self.unordered(variable, &seen, hb)
-        {
-            self.variables[variable as usize].racy = true;
-            self.scan(variable, &seen, hb, clocks.shb);
+        if let Some(hb) = clocks.hb {
+            if state.several && self.unordered(variable, &seen, hb) {
+                let ordered = self.scan(variable, &seen, hb, clocks.shb);
+                let state = &mut self.variables[variable as usize];
+                state.raced = true;
+                // A write after every access so far stands for them all: what comes after it comes after them. Only an
+                // atomic access could replace it as the last write without being compared with it.
+                state.racy = !(seen.write && ordered) || state.mixed;
+            }
+        } else {
+            state.mixed = true;
+            state.racy = state.raced;
         }
         if clocks.record {
             self.record(variable, seen, clocks);
@@ -290,31 +303,40 @@ impl Races {
             }
     }
 
-    /// Reports every record that is unordered with `seen`.
-    fn scan(&mut self, variable: u32, seen: &Seen, hb: &Clocks, shb: Option<&Clocks>) {
+    /// Reports every record that is unordered with `seen`; whether there is none.
+    fn scan(&mut self, variable: u32, seen: &Seen, hb: &Clocks, shb: Option<&Clocks>) -> bool {
         let state = &self.variables[variable as usize];
+        let mut ordered = true;
         if state.records > FEW {
-            let log = std::mem::take(&mut self.logs[state.head as usize].seen);
+            let head = state.head as usize;
+            let log = std::mem::take(&mut self.logs[head].seen);
             for other in &log {
-                self.judge(variable, other, seen, hb, shb);
+                ordered &= !self.judge(variable, other, seen, hb, shb);
             }
-            let head = self.variables[variable as usize].head;
-            self.logs[head as usize].seen = log;
-            return;
+            self.logs[head].seen = log;
+            return ordered;
         }
         let mut at = state.head;
         while at != NEVER {
             let Record { seen: other, next } = self.records[at as usize];
-            self.judge(variable, &other, seen, hb, shb);
+            ordered &= !self.judge(variable, &other, seen, hb, shb);
             at = next;
         }
+        ordered
     }
 
-    /// Reports a pair if it races.
+    /// Reports a pair if it races; whether it does.
     #[inline]
-    fn judge(&mut self, variable: u32, other: &Seen, seen: &Seen, hb: &Clocks, shb: Option<&Clocks>) {
+    fn judge(
+        &mut self,
+        variable: u32,
+        other: &Seen,
+        seen: &Seen,
+        hb: &Clocks,
+        shb: Option<&Clocks>,
+    ) -> bool {
         if !other.conflicts(seen) || hb.known(seen.thread, other.thread) >= other.index {
-            return;
+            return false;
         }
         let sound = shb.is_some_and(|shb| shb.known(seen.thread, other.thread) < other.index);
         let key = race_key(other, seen);
@@ -329,6 +351,7 @@ impl Races {
             let relations = RaceRelations { hb: true, shb: sound, ..Default::default() };
             self.report(variable, *other, *seen, relations, None);
         }
+        true
     }
 
     /// Notes a racing pair, with its witness where the sync-preserving closure gives none.
