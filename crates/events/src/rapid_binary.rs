@@ -18,6 +18,26 @@ const MAX_THREADS: u32 = 1 << 10;
 /// First location the form cannot hold.
 const MAX_LOCATION: u32 = 1 << 15;
 
+/// By operation: which of [`BinaryReader::known`] its operand is in. Those that are none of the form's are turned down
+/// before it counts.
+const KIND: [u8; 16] = [2, 2, 3, 3, 1, 1, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0];
+/// Threads among [`BinaryReader::known`].
+const THREAD: usize = 1;
+/// Marks a gap in [`BinaryReader::known`].
+const UNSEEN: u32 = u32::MAX;
+
+/// Has `known` say that `operand` is `number`, unless the operand is far larger than any number so far: memory is to
+/// follow what the file has.
+fn keep(known: &mut Vec<u32>, operand: u64, number: u32) {
+    if operand < 4 * u64::from(number) + 65_536 {
+        let at = operand as usize;
+        if at >= known.len() {
+            known.resize(at + 1, UNSEEN);
+        }
+        known[at] = number;
+    }
+}
+
 /// What the header says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Header {
@@ -74,6 +94,9 @@ pub struct BinaryReader<R> {
     given: u64,
     /// The original numbers of threads, locks and variables.
     names: Names,
+    /// By [`KIND`]: the number of each operand that was met and is small, [`UNSEEN`] for others. What stands here was
+    /// checked when it was met first, so that an event of known operands is decoded without a decision.
+    known: [Vec<u32>; 4],
     /// Set by the end or the first error.
     finished: bool,
 }
@@ -90,6 +113,7 @@ impl<R: Read> BinaryReader<R> {
             header: Header::default(),
             given: 0,
             names: Names::default(),
+            known: [vec![0], Vec::new(), Vec::new(), Vec::new()],
             finished: false,
         };
         let have = reader.fill(HEADER_BYTES)?;
@@ -149,35 +173,55 @@ impl<R: Read> BinaryReader<R> {
         }
         let word: [u8; 8] = self.buffer[self.at..self.at + 8].try_into().expect("eight bytes");
         let word = u64::from_be_bytes(word);
-        let Some(event) = self.decode(word) else { return Err(self.explain(word)) };
+        let Some(event) = self.decode_new(word) else { return Err(self.explain(word)) };
         self.at += 8;
         self.given += 1;
         Ok(Some(Located { event, line: self.given as u32 }))
     }
 
-    /// The event in `word`, if it is one.
+    /// The event in `word`, if thread and operand were met before.
     #[inline]
-    fn decode(&mut self, word: u64) -> Option<Event> {
+    fn decode(&self, word: u64) -> Option<Event> {
+        let op = (word >> 10 & 0xF) as usize;
+        let operand = (word >> 14 & ((1 << 34) - 1)) as usize;
+        let target = *self.known[usize::from(KIND[op])].get(operand)?;
+        let thread = *self.known[THREAD].get((word & 0x3FF) as usize)?;
+        if target == UNSEEN || thread == UNSEEN || op > Op::Branch as usize || word >> 63 != 0 {
+            return None;
+        }
+        Some(Event { thread, target, location: (word >> 48) as u32, op: Op::ALL[op] })
+    }
+
+    /// The event in `word`, if it is one; its operands are known from now on.
+    fn decode_new(&mut self, word: u64) -> Option<Event> {
         let operand = word >> 14 & ((1 << 34) - 1);
         let op = *Op::ALL[..=Op::Branch as usize].get((word >> 10 & 0xF) as usize)?;
         if word >> 63 != 0 {
             return None;
         }
-        let target = match op.target_kind() {
-            TargetKind::Lock if operand < u64::from(self.header.locks) => {
-                self.names.locks.intern_number(operand)
+        let (table, limit) = match op.target_kind() {
+            TargetKind::Lock => (&mut self.names.locks, self.header.locks),
+            TargetKind::Variable => (&mut self.names.variables, self.header.variables),
+            TargetKind::Thread => (&mut self.names.threads, MAX_THREADS),
+            TargetKind::None | TargetKind::Condition => {
+                let thread = self.thread(word);
+                return Some(Event { thread, target: 0, location: (word >> 48) as u32, op });
             }
-            TargetKind::Variable if operand < u64::from(self.header.variables) => {
-                self.names.variables.intern_number(operand)
-            }
-            TargetKind::Thread if operand < u64::from(MAX_THREADS) => {
-                self.names.threads.intern_number(operand)
-            }
-            TargetKind::None | TargetKind::Condition => 0,
-            _ => return None,
         };
-        let thread = self.names.threads.intern_number(word & 0x3FF);
+        if operand >= u64::from(limit) {
+            return None;
+        }
+        let target = table.intern_number(operand);
+        keep(&mut self.known[usize::from(KIND[op as usize])], operand, target);
+        let thread = self.thread(word);
         Some(Event { thread, target, location: (word >> 48) as u32, op })
+    }
+
+    /// The number of the thread in `word`, known from now on.
+    fn thread(&mut self, word: u64) -> u32 {
+        let thread = self.names.threads.intern_number(word & 0x3FF);
+        keep(&mut self.known[THREAD], word & 0x3FF, thread);
+        thread
     }
 
     /// Why `word` is not an event.

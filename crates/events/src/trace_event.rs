@@ -572,13 +572,28 @@ impl WellFormed {
     /// Accepts `event`, or says which rule it breaks and since which line.
     #[inline]
     pub fn check(&mut self, event: &Event, line: u32) -> Result<Effect, (Rule, u32)> {
-        let state = grown(&mut self.threads, event.thread);
+        self.check_thread(event.thread, line)?;
+        self.check_op(event, line)
+    }
+
+    /// The first half of [`WellFormed::check`]: whether `thread` may act at all. A caller that knows the operation gets
+    /// by with this half for reads and writes, and looks at the operation once.
+    #[inline]
+    pub fn check_thread(&mut self, thread: u32, line: u32) -> Result<(), (Rule, u32)> {
+        let state = grown(&mut self.threads, thread);
         if state.joined != 0 {
             return Err((Rule::JoinComesLast, state.joined));
         }
         if state.started == 0 {
             state.started = line;
         }
+        Ok(())
+    }
+
+    /// The second half of [`WellFormed::check`]: whether the operation is possible now. Precondition: the first half
+    /// has accepted the thread.
+    #[inline]
+    pub fn check_op(&mut self, event: &Event, line: u32) -> Result<Effect, (Rule, u32)> {
         match event.op {
             Op::Acquire => grown(&mut self.locks, event.target).acquire(event.thread, line),
             Op::Release => grown(&mut self.locks, event.target).release(event.thread),
@@ -586,11 +601,12 @@ impl WellFormed {
             Op::SharedRelease => grown(&mut self.locks, event.target).release_shared(event.thread),
             Op::Fork | Op::Join => self.fork_or_join(event, line),
             Op::Begin => {
-                state.regions += 1;
+                grown(&mut self.threads, event.thread).regions += 1;
                 Ok(Effect::None)
             }
             Op::End => {
-                state.regions = state.regions.checked_sub(1).ok_or((Rule::EndHasBegin, 0))?;
+                let regions = &mut grown(&mut self.threads, event.thread).regions;
+                *regions = regions.checked_sub(1).ok_or((Rule::EndHasBegin, 0))?;
                 Ok(Effect::None)
             }
             _ => Ok(Effect::None),

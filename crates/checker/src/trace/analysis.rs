@@ -252,8 +252,37 @@ impl Analysis {
     #[inline]
     pub fn event(&mut self, located: &Located) -> Result<(), Rejected> {
         let (event, line) = (&located.event, located.line);
-        let effect =
-            self.rules.check(event, line).map_err(|(rule, since)| Rejected { at: *located, rule, since })?;
+        let rejected = |(rule, since)| Rejected { at: *located, rule, since };
+        self.rules.check_thread(event.thread, line).map_err(rejected)?;
+        // What an event does cannot be foretold by the processor, so that it is looked at once, for the rules and for
+        // the rest. Accesses and locks are nearly all events.
+        match event.op {
+            Op::Read | Op::Write => {
+                let index = self.begin(event, line, Effect::None);
+                self.access(event, index, line);
+            }
+            Op::Acquire | Op::SharedAcquire => {
+                let effect = self.rules.check_op(event, line).map_err(rejected)?;
+                let index = self.begin(event, line, effect);
+                self.acquire(event, index, line, effect);
+            }
+            Op::Release | Op::SharedRelease => {
+                let effect = self.rules.check_op(event, line).map_err(rejected)?;
+                let index = self.begin(event, line, effect);
+                self.release(event, index, effect);
+            }
+            _ => {
+                let effect = self.rules.check_op(event, line).map_err(rejected)?;
+                let index = self.begin(event, line, effect);
+                self.rare(event, index, line);
+            }
+        }
+        Ok(())
+    }
+
+    /// What every event that keeps the rules does; its number among those of its thread.
+    #[inline]
+    fn begin(&mut self, event: &Event, line: u32, effect: Effect) -> u32 {
         self.events += 1;
         if self.events >= self.next_floor {
             self.raise_floor();
@@ -277,10 +306,12 @@ impl Analysis {
             let place = Place { thread, index, line, location, op, set };
             self.regions.event(event, place, effect != Effect::Reentrant);
         }
+        index
+    }
+
+    /// An event that is neither an access nor of a lock's.
+    fn rare(&mut self, event: &Event, index: u32, line: u32) {
         match event.op {
-            Op::Read | Op::Write => self.access(event, index, line),
-            Op::Acquire | Op::SharedAcquire => self.acquire(event, index, line, effect),
-            Op::Release | Op::SharedRelease => self.release(event, index, effect),
             Op::Request => self.request(event, index, line),
             Op::Fork => self.fork(event, index),
             Op::Join => self.join(event, index, line),
@@ -292,8 +323,11 @@ impl Analysis {
             Op::AtomicRead | Op::AtomicWrite | Op::AtomicUpdate => self.atomic(event, index, line),
             Op::Fence => self.fence(event, index),
             Op::Begin | Op::End | Op::Branch => {}
+            Op::Read | Op::Write => unreachable!("an access is not rare"),
+            Op::Acquire | Op::SharedAcquire | Op::Release | Op::SharedRelease => {
+                unreachable!("nor is what locks do")
+            }
         }
-        Ok(())
     }
 
     /// A lock is asked for.
