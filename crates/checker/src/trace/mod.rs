@@ -22,6 +22,7 @@ mod analysis;
 mod atomicity;
 mod clocks;
 mod closure;
+mod components;
 mod findings;
 mod history;
 mod holds;

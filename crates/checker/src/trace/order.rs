@@ -9,9 +9,10 @@
 use hashbrown::{HashMap, HashSet};
 use lockcheck_events::trace_event::TargetKind;
 use petgraph::algo::kosaraju_scc;
-use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::graph::DiGraph;
 
 use super::acquires::{Kind, Want};
+use super::components::{NONE, components};
 use super::holds::{EMPTY, HoldSets};
 
 /// Most steps of the pattern enumeration, over the whole trace. The number of cycles is exponential in the worst case.
@@ -211,29 +212,18 @@ impl<'a> LockOrder<'a> {
                 holders.entry(held).or_default().push(node as u32);
             }
         }
-        let mut graph = DiGraph::<(), ()>::new();
-        for _ in &kinds {
-            graph.add_node(());
-        }
-        let mut successors = vec![Vec::new(); kinds.len()];
-        for (node, &kind) in kinds.iter().enumerate() {
-            let kind = &self.kinds[kind as usize];
-            for &other in holders.get(&self.wanted(kind)).map_or(&[][..], |list| list) {
+        let mut successors = Vec::with_capacity(kinds.len());
+        for kind in kinds.iter().map(|&kind| &self.kinds[kind as usize]) {
+            let blocking = |&&other: &&u32| {
                 let twin = &self.kinds[kinds[other as usize] as usize];
-                if self.blocks(kind, twin) && self.can_coexist(kind, twin) {
-                    successors[node].push(other);
-                    graph.add_edge(NodeIndex::new(node), NodeIndex::new(other as usize), ());
-                }
-            }
+                self.blocks(kind, twin) && self.can_coexist(kind, twin)
+            };
+            let holders = holders.get(&self.wanted(kind)).map_or(&[][..], |list| list);
+            successors.push(holders.iter().filter(blocking).copied().collect::<Vec<u32>>());
         }
-        let mut component = vec![u32::MAX; kinds.len()];
-        for (number, members) in kosaraju_scc(&graph).into_iter().enumerate() {
-            if members.len() > 1 {
-                members.iter().for_each(|node| component[node.index()] = number as u32);
-            }
-        }
+        let component = components(&successors);
         for (node, list) in successors.iter_mut().enumerate() {
-            list.retain(|&other| component[node] != u32::MAX && component[node] == component[other as usize]);
+            list.retain(|&other| component[node] != NONE && component[node] == component[other as usize]);
         }
         PatternNodes { kinds, successors }
     }
