@@ -101,7 +101,7 @@ struct OpenSection {
 /// unless said otherwise.
 pub(super) struct Closure<'a> {
     /// Thread order, read-from, fork, join, wake-up.
-    edges: &'a EdgeIndex,
+    edges: &'a EdgeIndex<'a>,
     /// All critical sections.
     index: &'a SectionIndex<'a>,
     /// Whether sections count; before, the set is closed under `edges` alone.
@@ -156,7 +156,7 @@ struct LockProgress {
 
 impl<'a> Closure<'a> {
     /// The empty set.
-    pub(super) fn new(edges: &'a EdgeIndex, index: &'a SectionIndex<'a>) -> Self {
+    pub(super) fn new(edges: &'a EdgeIndex<'a>, index: &'a SectionIndex<'a>) -> Self {
         Closure {
             edges,
             index,

@@ -1,10 +1,10 @@
 //! What of a trace the sync-preserving closure needs: who depends on whom, and every critical section.
 //!
-//! [`Edges`] are the edges of read-from, fork, join and wake-up, sixteen bytes each, and only those that say more than
-//! an earlier one between the same two threads. [`Sections`] has sixteen bytes for each critical section, appended in the
+//! [`Edges`] are the edges of read-from, fork, join and wake-up, sixteen bytes each with their place in the order of
+//! the trace, and only those that say more than an earlier one between the same two threads. [`Sections`] has sixteen bytes for each critical section, appended in the
 //! order of its thread. That is all the history there is: reads, writes and releases leave no record of their own.
-//! Appending is all that happens while the trace is read; [`EdgeIndex`] and [`SectionIndex`] sort it when, and only
-//! if, there is something to search.
+//! Appending is all that happens while the trace is read; [`EdgeIndex`] and [`SectionIndex`] are made of it when, and
+//! only if, there is something to search.
 //!
 //! [`Dependencies`] is a small transitive order that can be asked at any time, for fork and join alone.
 
@@ -12,12 +12,10 @@ use std::ops::Range;
 
 use super::acquires::Shape;
 
-/// An edge from one thread to another: event `source` of `from` comes before event `at` of `thread`.
+/// An edge to a thread: event `source` of `from` comes before event `at` of the thread in whose list it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Edge {
-    /// Whose event comes later.
-    thread: u32,
-    /// That event; 0 for before the first.
+    /// Event of the thread; 0 for before the first.
     at: u32,
     /// Whose event comes earlier.
     from: u32,
@@ -25,11 +23,13 @@ struct Edge {
     source: u32,
 }
 
-/// The edges between threads, in the order of the trace. For each thread, `at` never decreases.
+/// The edges between threads.
 #[derive(Default)]
 pub(super) struct Edges {
-    /// All of them.
-    edges: Vec<Edge>,
+    /// By thread: its edges in the order of the trace. `at` never decreases.
+    of_thread: Vec<Vec<Edge>>,
+    /// Whose edge each is, in the order of the trace.
+    order: Vec<u32>,
     /// `heard[t][u]`: the last `source` of an edge from `u` to `t`.
     heard: Vec<Vec<u32>>,
 }
@@ -39,6 +39,7 @@ impl Edges {
     pub(super) fn add_thread(&mut self, thread: u32) {
         while self.heard.len() <= thread as usize {
             self.heard.push(Vec::new());
+            self.of_thread.push(Vec::new());
         }
     }
 
@@ -54,13 +55,25 @@ impl Edges {
             return false;
         }
         *heard = source;
-        self.edges.push(Edge { thread, at, from, source });
+        self.of_thread[thread as usize].push(Edge { at, from, source });
+        self.order.push(thread);
         true
     }
 
     /// Bytes of the history proper.
     pub(super) fn bytes(&self) -> usize {
-        self.edges.capacity() * size_of::<Edge>()
+        let edges: usize = self.of_thread.iter().map(Vec::capacity).sum();
+        edges * size_of::<Edge>() + self.order.capacity() * size_of::<u32>()
+    }
+
+    /// Each edge in the order of the trace: its thread and how many edges that had before.
+    fn in_order(&self) -> impl Iterator<Item = (usize, usize)> {
+        let mut next = vec![0; self.of_thread.len()];
+        self.order.iter().map(move |&thread| {
+            let next = &mut next[thread as usize];
+            *next += 1;
+            (thread as usize, *next - 1)
+        })
     }
 }
 
@@ -68,43 +81,54 @@ impl Edges {
 /// take no more memory than edges.
 const STRIDE: usize = 4;
 
-/// Edges by thread, with the thread's full clock every so many edges: a closure that starts from nothing jumps to the
-/// last clock instead of walking all edges before it.
-pub(super) struct EdgeIndex {
-    /// By thread: its edges without the thread, in order.
-    of_thread: Vec<Vec<(u32, u32, u32)>>,
+/// Edges for each entry of [`EdgeIndex::samples`].
+const SAMPLED: usize = 16;
+
+/// Edges with their thread's full clock every so many edges: a closure that starts from nothing jumps to the last
+/// clock instead of walking all edges before it.
+pub(super) struct EdgeIndex<'a> {
+    /// By thread: its edges in order.
+    of_thread: &'a [Vec<Edge>],
+    /// By thread: `at` of the last of each [`SAMPLED`] edges. A search begins here, where it meets few cache lines.
+    samples: Vec<Vec<u32>>,
     /// Edges between two clocks.
     stride: usize,
     /// By thread: clock after each `stride` edges, each as long as there are threads. Transitive.
     clocks: Vec<Vec<u32>>,
 }
 
-impl EdgeIndex {
-    /// Sorts `edges`.
-    pub(super) fn new(edges: &Edges) -> EdgeIndex {
+impl<'a> EdgeIndex<'a> {
+    /// Computes the clocks of `edges`.
+    pub(super) fn new(edges: &'a Edges) -> EdgeIndex<'a> {
         Self::with_stride(edges, STRIDE.max(edges.heard.len() / 4))
     }
 
     /// As [`EdgeIndex::new`], with a clock after each `stride` edges.
-    fn with_stride(edges: &Edges, stride: usize) -> EdgeIndex {
-        let threads = edges.heard.len();
-        let mut of_thread = vec![Vec::new(); threads];
-        for edge in &edges.edges {
-            of_thread[edge.thread as usize].push((edge.at, edge.from, edge.source));
+    fn with_stride(edges: &'a Edges, stride: usize) -> EdgeIndex<'a> {
+        let of_thread = &edges.of_thread[..];
+        let width = of_thread.len();
+        let room = |edges: &Vec<Edge>| Vec::with_capacity(edges.len() / stride * width);
+        let clocks = of_thread.iter().map(room).collect();
+        let samples = of_thread.iter().map(|edges| {
+            edges.chunks_exact(SAMPLED).map(|edges| edges[SAMPLED - 1].at).collect()
+        });
+        let mut index = EdgeIndex { of_thread, samples: samples.collect(), stride, clocks };
+        if of_thread.iter().any(|edges| edges.len() >= stride) {
+            index.compute_clocks(edges);
         }
-        let mut index = EdgeIndex { of_thread, stride, clocks: vec![Vec::new(); threads] };
-        index.compute_clocks(&edges.edges);
         index
     }
 
     /// How many edges of `thread` come at or before its event `index`.
     pub(super) fn count(&self, thread: u32, index: u32) -> usize {
-        self.of_thread[thread as usize].partition_point(|edge| edge.0 <= index)
+        let from = SAMPLED * self.samples[thread as usize].partition_point(|&at| at <= index);
+        let edges = &self.of_thread[thread as usize][from..];
+        from + edges[..edges.len().min(SAMPLED)].partition_point(|edge| edge.at <= index)
     }
 
     /// Edges `from` to `to` of `thread`, as pairs (thread, event).
     pub(super) fn between(&self, thread: u32, from: usize, to: usize) -> impl Iterator<Item = (u32, u32)> {
-        self.of_thread[thread as usize][from..to].iter().map(|edge| (edge.1, edge.2))
+        self.of_thread[thread as usize][from..to].iter().map(|edge| (edge.from, edge.source))
     }
 
     /// The last clock of `thread` after at most `edges` edges, and how many edges it covers.
@@ -117,54 +141,32 @@ impl EdgeIndex {
         (&self.clocks[thread as usize][start..start + width], number * self.stride)
     }
 
-    /// Computes the clocks in one pass. A thread's clock after some of its edges is kept as long as later edges come
-    /// from there.
-    fn compute_clocks(&mut self, edges: &[Edge]) {
+    /// Computes the clocks in one pass in the order of the trace. A thread's clock after some of its edges (a version)
+    /// is kept as long as later edges come from there.
+    fn compute_clocks(&mut self, edges: &Edges) {
         let threads = self.of_thread.len();
-        if self.of_thread.iter().all(|edges| edges.len() < self.stride) {
-            return;
-        }
-        let mut users: Vec<Vec<u32>> = self.of_thread.iter().map(|edges| vec![0; edges.len() + 1]).collect();
-        let mut sources = Vec::with_capacity(edges.len());
-        let mut seen = vec![0; threads];
-        for edge in edges {
-            let version = self.count_back(edge.from, edge.source, seen[edge.from as usize]);
-            users[edge.from as usize][version] += 1;
-            sources.push(version as u32);
-            seen[edge.thread as usize] += 1;
-        }
+        let (wanted, mut users) = self.versions(edges);
         // By thread: how many of its edges are in, and its clock.
         let mut now: Vec<(usize, Vec<u32>)> = vec![(0, vec![0; threads]); threads];
-        // By thread and version: the row of `rows` where it is kept.
-        let mut kept: Vec<Vec<u32>> = users.iter().map(|users| vec![NEVER; users.len()]).collect();
-        let (mut rows, mut spare) = (Vec::new(), Vec::new());
-        for (edge, wanted) in edges.iter().zip(sources) {
-            let (thread, from, wanted) = (edge.thread as usize, edge.from as usize, wanted as usize);
-            let version = now[thread].0;
-            if users[thread][version] > 0 {
-                let row = spare.pop().unwrap_or_else(|| {
-                    rows.resize(rows.len() + threads, 0);
-                    (rows.len() / threads - 1) as u32
-                });
-                rows[row as usize * threads..][..threads].copy_from_slice(&now[thread].1);
-                kept[thread][version] = row;
+        let mut kept = Kept { width: threads, ..Kept::default() };
+        for ((thread, number), wanted) in edges.in_order().zip(wanted) {
+            let Edge { from, source, .. } = self.of_thread[thread][number];
+            let (from, wanted) = (from as usize, wanted as usize);
+            let version = &mut users[thread][number];
+            if *version > 0 {
+                *version = kept.keep(&now[thread].1, *version);
             }
-            now[thread].0 += 1;
             let mut clock = std::mem::take(&mut now[thread].1);
-            let row = kept[from][wanted];
-            let source = match row {
-                NEVER => &now[from].1[..],
-                row => &rows[row as usize * threads..][..threads],
-            };
-            for (mine, theirs) in clock.iter_mut().zip(source) {
-                *mine = (*mine).max(*theirs);
+            let user = &mut users[from][wanted];
+            if now[from].0 == wanted {
+                raise(&mut clock, &now[from].1);
+                *user -= 1;
+            } else {
+                raise(&mut clock, kept.row(*user));
+                kept.release(*user);
             }
-            clock[from] = clock[from].max(edge.source);
-            users[from][wanted] -= 1;
-            if users[from][wanted] == 0 && row != NEVER {
-                spare.push(row);
-                kept[from][wanted] = NEVER;
-            }
+            clock[from] = clock[from].max(source);
+            now[thread].0 = number + 1;
             if now[thread].0.is_multiple_of(self.stride) {
                 self.clocks[thread].extend_from_slice(&clock);
             }
@@ -172,15 +174,82 @@ impl EdgeIndex {
         }
     }
 
+    /// In the order of the trace: of which version of its source's thread each edge comes. By thread and version: how
+    /// many edges come from there.
+    fn versions(&self, edges: &Edges) -> (Vec<u32>, Vec<Vec<u32>>) {
+        let mut users: Vec<Vec<u32>> =
+            self.of_thread.iter().map(|edges| vec![0; edges.len() + 1]).collect();
+        let mut wanted = Vec::with_capacity(edges.order.len());
+        let mut seen = vec![0; self.of_thread.len()];
+        for (thread, number) in edges.in_order() {
+            let Edge { from, source, .. } = self.of_thread[thread][number];
+            let version = self.count_back(from, source, seen[from as usize]);
+            users[from as usize][version] += 1;
+            wanted.push(version as u32);
+            seen[thread] = number + 1;
+        }
+        (wanted, users)
+    }
+
     /// [`EdgeIndex::count`] among the first `upto` edges of `thread`, of which it is likely to be a late one.
     fn count_back(&self, thread: u32, index: u32, upto: usize) -> usize {
         let edges = &self.of_thread[thread as usize][..upto];
-        let mut step = 1;
-        while step < upto && edges[upto - step].0 > index {
-            step *= 2;
+        // Wide steps: how far back it is cannot be foretold, and within a step the search takes no decisions.
+        let mut step = 16;
+        while step < upto && edges[upto - step].at > index {
+            step *= 8;
         }
         let from = upto.saturating_sub(step);
-        from + edges[from..].partition_point(|edge| edge.0 <= index)
+        from + edges[from..].partition_point(|edge| edge.at <= index)
+    }
+}
+
+/// Clocks that later edges come from.
+#[derive(Default)]
+struct Kept {
+    /// Entries of a clock.
+    width: usize,
+    /// Clock after clock.
+    clocks: Vec<u32>,
+    /// By clock: how many edges still come from it.
+    users: Vec<u32>,
+    /// Clocks without users.
+    spare: Vec<u32>,
+}
+
+impl Kept {
+    /// Keeps a clock for so many edges; its number.
+    fn keep(&mut self, clock: &[u32], users: u32) -> u32 {
+        let number = self.spare.pop().unwrap_or_else(|| {
+            self.clocks.resize(self.clocks.len() + self.width, 0);
+            self.users.push(0);
+            self.users.len() as u32 - 1
+        });
+        let start = number as usize * self.width;
+        self.clocks[start..start + self.width].copy_from_slice(clock);
+        self.users[number as usize] = users;
+        number
+    }
+
+    /// Clock `number`.
+    fn row(&self, number: u32) -> &[u32] {
+        &self.clocks[number as usize * self.width..][..self.width]
+    }
+
+    /// One of the edges that come from clock `number` is done.
+    fn release(&mut self, number: u32) {
+        let users = &mut self.users[number as usize];
+        *users -= 1;
+        if *users == 0 {
+            self.spare.push(number);
+        }
+    }
+}
+
+/// Raises each entry to that of `other`.
+fn raise(clock: &mut [u32], other: &[u32]) {
+    for (mine, theirs) in clock.iter_mut().zip(other) {
+        *mine = (*mine).max(*theirs);
     }
 }
 
@@ -478,8 +547,8 @@ mod tests {
     }
 
     /// All events that come before event `index` of `thread`, found by walking edges.
-    fn walk(edges: &[Edge], thread: u32, index: u32, clock: &mut [u32]) {
-        for edge in edges.iter().filter(|edge| edge.thread == thread && edge.at <= index) {
+    fn walk(edges: &[Vec<Edge>], thread: u32, index: u32, clock: &mut [u32]) {
+        for edge in edges[thread as usize].iter().filter(|edge| edge.at <= index) {
             let entry = &mut clock[edge.from as usize];
             if *entry < edge.source {
                 *entry = edge.source;
@@ -517,7 +586,7 @@ mod tests {
                     assert_eq!(covered, count / stride * stride);
                     if covered > 0 {
                         let mut expected = vec![0; threads as usize];
-                        walk(&edges.edges, thread, list[covered - 1].0, &mut expected);
+                        walk(&edges.of_thread, thread, list[covered - 1].at, &mut expected);
                         let own = thread as usize;
                         for of in (0..threads as usize).filter(|&of| of != own) {
                             assert_eq!(clock[of], expected[of], "stride {stride}");

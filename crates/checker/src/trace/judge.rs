@@ -111,7 +111,7 @@ struct Judge<'a> {
     /// What was collected.
     analysis: &'a Analysis,
     /// Edges by thread, sections by thread and lock, if anything is to be searched.
-    index: Option<&'a (EdgeIndex, SectionIndex<'a>)>,
+    index: Option<&'a (EdgeIndex<'a>, SectionIndex<'a>)>,
     /// Searches left.
     searches: u32,
     /// Limits reached.

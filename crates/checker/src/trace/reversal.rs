@@ -100,7 +100,7 @@ struct Reversed {
 /// Tries pairs of accesses, one after the other.
 pub(super) struct Reversals<'a> {
     log: &'a EventLog,
-    edges: &'a EdgeIndex,
+    edges: &'a EdgeIndex<'a>,
     closure: Closure<'a>,
     /// Pairs that may still be tried.
     left: u32,
@@ -112,7 +112,7 @@ pub(super) struct Reversals<'a> {
 
 impl<'a> Reversals<'a> {
     /// Tries with this closure, which is used for nothing else.
-    pub(super) fn new(log: &'a EventLog, edges: &'a EdgeIndex, closure: Closure<'a>) -> Self {
+    pub(super) fn new(log: &'a EventLog, edges: &'a EdgeIndex<'a>, closure: Closure<'a>) -> Self {
         Reversals { log, edges, closure, left: MAX_REVERSALS, scanned: 0, limited: log.full }
     }
 
@@ -240,7 +240,7 @@ enum Object {
 /// One look at a part of the trace, in its order.
 struct Scan<'a> {
     log: &'a EventLog,
-    edges: &'a EdgeIndex,
+    edges: &'a EdgeIndex<'a>,
     /// By thread: how many of its events belong to the set.
     counts: &'a [u32],
     reversed: &'a [Reversed],
@@ -255,7 +255,7 @@ struct Scan<'a> {
 }
 
 impl<'a> Scan<'a> {
-    fn new(log: &'a EventLog, edges: &'a EdgeIndex, counts: &'a [u32], reversed: &'a [Reversed]) -> Self {
+    fn new(log: &'a EventLog, edges: &'a EdgeIndex<'a>, counts: &'a [u32], reversed: &'a [Reversed]) -> Self {
         Scan {
             log,
             edges,
