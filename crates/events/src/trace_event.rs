@@ -592,7 +592,7 @@ impl WellFormed {
 
     /// The second half of [`WellFormed::check`]: whether the operation is possible now. Precondition: the first half
     /// has accepted the thread.
-    #[inline]
+    #[inline(always)]
     pub fn check_op(&mut self, event: &Event, line: u32) -> Result<Effect, (Rule, u32)> {
         match event.op {
             Op::Acquire => grown(&mut self.locks, event.target).acquire(event.thread, line),

@@ -78,8 +78,10 @@ impl Shape {
 pub(super) struct Acquires {
     /// By number.
     pub(super) kinds: Vec<Kind>,
-    /// The inverse of `kinds`.
+    /// The inverse of `kinds`, without those that have a bit in `known` and whose number nobody has asked for yet.
     numbers: HashMap<Kind, u32>,
+    /// So many of the first `kinds` are in `numbers` for certain.
+    named: usize,
     /// By thread: a bit for each of the first [`MAX_BITS`] shapes, set once the abstract acquire of both is in `kinds`.
     known: Vec<Vec<u64>>,
     /// By number.
@@ -105,6 +107,7 @@ impl Default for Acquires {
         Acquires {
             kinds: Vec::new(),
             numbers: HashMap::new(),
+            named: 0,
             known: Vec::new(),
             shapes: Vec::new(),
             shape_numbers: HashMap::new(),
@@ -173,7 +176,8 @@ impl Acquires {
     /// The slow half of [`Acquires::note`].
     #[cold]
     fn note_slowly(&mut self, thread: u32, number: u32) {
-        self.number(self.shapes[number as usize].kind(thread));
+        let kind = self.shapes[number as usize].kind(thread);
+        let is_new = !self.numbers.contains_key(&kind);
         if number < MAX_BITS {
             let known = &mut self.known[thread as usize];
             let word = number as usize / 64;
@@ -181,6 +185,11 @@ impl Acquires {
                 known.resize(word + 1, 0);
             }
             known[word] |= 1 << (number % 64);
+        } else if is_new {
+            self.numbers.insert(kind, self.kinds.len() as u32);
+        }
+        if is_new {
+            self.kinds.push(kind);
         }
     }
 
@@ -191,7 +200,13 @@ impl Acquires {
     }
 
     /// The number of `kind`, a new one if it was never seen.
-    pub(super) fn number(&mut self, kind: Kind) -> u32 {
+    fn number(&mut self, kind: Kind) -> u32 {
+        if matches!(kind.want, Want::Lock(_)) {
+            for (kind, number) in self.kinds.iter().zip(0..).skip(self.named) {
+                self.numbers.entry(*kind).or_insert(number);
+            }
+            self.named = self.kinds.len();
+        }
         *self.numbers.entry(kind).or_insert_with(|| {
             self.kinds.push(kind);
             u32::try_from(self.kinds.len() - 1).expect("fewer kinds than events")

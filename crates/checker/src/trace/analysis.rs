@@ -9,7 +9,7 @@ use super::findings::TraceFindings;
 use super::history::{Dependencies, Edges, Sections};
 use super::holds::{EMPTY, Hold, HoldSets, SetId};
 use super::order::{LockOrder, joined_under_lock};
-use super::races::{FoundRace, Races, Readers, Relations, Seen};
+use super::races::{FoundRace, Races, Readers, Relations, Seen, Variable};
 use super::reversal::EventLog;
 use super::shapes::{Update, Updates};
 
@@ -281,7 +281,7 @@ impl Analysis {
     }
 
     /// What every event that keeps the rules does; its number among those of its thread.
-    #[inline]
+    #[inline(always)]
     fn begin(&mut self, event: &Event, line: u32, effect: Effect) -> u32 {
         self.events += 1;
         if self.events >= self.next_floor {
@@ -473,10 +473,10 @@ impl Analysis {
         let seen = Seen { thread, write, location: event.location, index, line, set: state.set };
         let segment = state.segment;
         self.races.add_variable(variable);
-        let known = self.races.variables[variable as usize];
-        let first = !known.write.is_some() && known.readers == Readers::None;
-        if write && self.config.atomicity && known.write.is_some() && known.write.thread != thread {
-            self.check_update(variable, &seen, known.write, known.readers);
+        let Variable { write: last, readers, .. } = self.races.variables[variable as usize];
+        let first = !last.is_some() && readers == Readers::None;
+        if write && self.config.atomicity && last.is_some() && last.thread != thread {
+            self.check_update(variable, &seen, last, readers);
         }
         let relations = Relations {
             hb: self.config.happens_before().then_some(&self.hb),
@@ -499,12 +499,11 @@ impl Analysis {
             } else {
                 *stamp = Stamp::bare(thread, index);
             }
-        } else if known.write.is_some() && known.write.thread != thread {
+        } else if last.is_some() && last.thread != thread {
             if self.config.shb {
-                self.shb.receive(thread, known.write);
+                self.shb.receive(thread, last);
             }
-            if self.config.closure() && self.depends.add(thread, index, known.write.thread, known.write.index)
-            {
+            if self.config.closure() && self.depends.add(thread, index, last.thread, last.index) {
                 self.threads[thread as usize].segment = segment + 1;
             }
         }

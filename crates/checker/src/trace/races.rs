@@ -87,8 +87,9 @@ pub(super) enum Readers {
     Many,
 }
 
-/// What is known of a variable.
+/// What is known of a variable: a cache line, which most accesses find in the processor's second-level cache at best.
 #[derive(Clone, Copy)]
+#[repr(align(64))]
 pub(super) struct Variable {
     /// The last write, by thread and event; its row is of the schedulable clocks, if these run.
     pub(super) write: Stamp,
