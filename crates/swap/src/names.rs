@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
-use syn::{ItemMacro, ItemMod, ItemUse, Stmt, UseTree};
+use syn::{Item, ItemMacro, ItemMod, ItemUse, Stmt, UseTree};
 
 /// What a file declares under its own names, anywhere in it.
 #[derive(Debug, Default)]
@@ -74,6 +74,66 @@ impl Names {
             }
             _ => {}
         }
+    }
+}
+
+/// What one module declares by name, so that a glob's name of the same spelling does not count there.
+#[derive(Debug, Default)]
+pub struct Explicit {
+    /// Its own modules and types, and what it imports from elsewhere.
+    pub own: HashSet<String>,
+    /// What it imports from std or from the mirror.
+    pub settled: HashSet<String>,
+}
+
+impl Explicit {
+    /// Those of a module with these items.
+    pub fn of(items: &[Item]) -> Explicit {
+        let mut explicit = Explicit::default();
+        for item in items {
+            let name = match item {
+                Item::Mod(item) => &item.ident,
+                Item::Struct(item) => &item.ident,
+                Item::Enum(item) => &item.ident,
+                Item::Union(item) => &item.ident,
+                Item::Trait(item) => &item.ident,
+                Item::Type(item) => &item.ident,
+                Item::Use(item) => {
+                    explicit.import(&item.tree, &mut Vec::new());
+                    continue;
+                }
+                _ => continue,
+            };
+            explicit.own.insert(name.to_string());
+        }
+        explicit
+    }
+
+    fn import(&mut self, tree: &UseTree, before: &mut Vec<String>) {
+        match tree {
+            UseTree::Path(path) => {
+                before.push(path.ident.to_string());
+                self.import(&path.tree, before);
+                before.pop();
+            }
+            UseTree::Group(group) => group.items.iter().for_each(|item| self.import(item, before)),
+            UseTree::Name(name) if name.ident == "self" => {
+                let last = before.last().cloned().unwrap_or_default();
+                self.bind(last, before);
+            }
+            UseTree::Name(name) => self.bind(name.ident.to_string(), before),
+            UseTree::Rename(rename) => self.bind(rename.rename.to_string(), before),
+            UseTree::Glob(_) => {}
+        }
+    }
+
+    fn bind(&mut self, name: String, before: &[String]) {
+        let of_std = before.first().is_some_and(|root| root == "std" || root == "tracked");
+        if of_std {
+            self.settled.insert(name)
+        } else {
+            self.own.insert(name)
+        };
     }
 }
 

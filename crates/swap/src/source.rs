@@ -13,7 +13,7 @@ use syn::{
 use crate::edit::{Edits, Place};
 use crate::mirrors::{Edition, Mirrors, Root, Verdict, verdict};
 use crate::modules::Module;
-use crate::names::Names;
+use crate::names::{Explicit, Names};
 use crate::{Left, examples, tokens, uses};
 
 /// A file after the swap.
@@ -120,6 +120,8 @@ pub struct Swap<'a> {
     pub left: Vec<Left>,
     pub features: Vec<&'static str>,
     modules: Vec<Module>,
+    /// What the module around the place declares by name; none within a function or a macro.
+    pub explicit: Option<Explicit>,
     /// The inline modules around the place, outermost first, each with the folder that `#[path]` gives it.
     inside: Vec<(String, Option<String>)>,
 }
@@ -137,6 +139,7 @@ impl<'a> Swap<'a> {
             left: Vec::new(),
             features: Vec::new(),
             modules: Vec::new(),
+            explicit: None,
             inside: Vec::new(),
         }
     }
@@ -303,6 +306,17 @@ fn string(value: &syn::Expr) -> Option<String> {
 }
 
 impl<'ast> Visit<'ast> for Swap<'_> {
+    fn visit_file(&mut self, node: &'ast syn::File) {
+        self.explicit = Some(Explicit::of(&node.items));
+        visit::visit_file(self, node);
+    }
+
+    fn visit_block(&mut self, node: &'ast syn::Block) {
+        let around = self.explicit.take();
+        visit::visit_block(self, node);
+        self.explicit = around;
+    }
+
     fn visit_item_use(&mut self, node: &'ast ItemUse) {
         uses::import(self, node, true);
     }
@@ -342,13 +356,15 @@ impl<'ast> Visit<'ast> for Swap<'_> {
 
     fn visit_item_mod(&mut self, node: &'ast ItemMod) {
         let name = unraw(&node.ident);
-        if node.content.is_none() {
+        let Some((_, items)) = &node.content else {
             self.module(name, &node.attrs);
             return;
-        }
+        };
+        let around = self.explicit.replace(Explicit::of(items));
         self.inside.push((name, paths_of(&node.attrs).into_iter().next()));
         visit::visit_item_mod(self, node);
         self.inside.pop();
+        self.explicit = around;
     }
 
     fn visit_item_extern_crate(&mut self, node: &'ast ItemExternCrate) {

@@ -188,11 +188,7 @@ impl<'a> Import<'_, 'a, '_> {
 
     fn glob(&mut self, tree: &UseTree, root: Root<'a>) -> Part {
         match root {
-            Root::Std if self.behind.is_empty() => {
-                let why = "it brings in `sync` and `thread` among all the rest; name them in an import of their own";
-                self.swap.leave(tree.span(), "std::*", why);
-                Part::Nothing
-            }
+            Root::Std if self.behind.is_empty() => self.glob_of_std(tree),
             Root::BelowStd(name) if self.behind.first().is_some_and(|first| first == "sync") => {
                 let what = format!("{name}::sync::*");
                 self.swap.leave(tree.span(), what, "only paths that begin with `std` are swapped");
@@ -206,6 +202,33 @@ impl<'a> Import<'_, 'a, '_> {
                 Part::Nothing
             }
             Root::Std | Root::ParkingLot(_) => Part::All,
+        }
+    }
+
+    /// `std::*` brings in `sync` and `thread` among all the rest, which stays; what is imported by name beside it goes
+    /// before what a glob brings in.
+    fn glob_of_std(&mut self, tree: &UseTree) -> Part {
+        let explicit = self.swap.explicit.as_ref().filter(|_| self.split.is_some());
+        let Some(explicit) = explicit else {
+            let why =
+                "it brings in `sync` and `thread` among all the rest; name them in an import of their own";
+            self.swap.leave(tree.span(), "std::*", why);
+            return Part::Nothing;
+        };
+        let is_settled = |name: &&str| explicit.settled.contains(*name);
+        let open: Vec<&str> = ["sync", "thread"].into_iter().filter(|name| !is_settled(name)).collect();
+        let (own, missing): (Vec<&str>, Vec<&str>) =
+            open.into_iter().partition(|name| explicit.own.contains(*name));
+        for name in own {
+            let why = format!(
+                "it brings in `{name}`, unless by some condition this module's own `{name}` is there"
+            );
+            self.swap.leave(tree.span(), "std::*", why);
+        }
+        match &missing[..] {
+            [] => Part::Nothing,
+            [only] => Part::Some((*only).to_owned()),
+            several => Part::Some(format!("{{{}}}", several.join(", "))),
         }
     }
 
@@ -272,6 +295,10 @@ impl<'a> Import<'_, 'a, '_> {
         let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
         let between = if alone { format!("{newline}{before}") } else { " ".to_owned() };
         let mut new = String::new();
+        // A glob that brings in what nobody uses is not warned of; an import by name is.
+        if has_bare_glob(&node.tree) {
+            new += &format!("{between}#[allow(unused_imports)]");
+        }
         for attr in node.attrs.iter().filter(|attr| !attr.path().is_ident("doc")) {
             new += &between;
             new += &text[range(attr.span())];
@@ -288,6 +315,19 @@ impl<'a> Import<'_, 'a, '_> {
         new += &format!("use {colons}{replacement}::{moved};");
         edits.insert(end, new);
         self.take(edits, at);
+    }
+}
+
+/// Whether it has `std::*` in it.
+fn has_bare_glob(tree: &UseTree) -> bool {
+    match tree {
+        UseTree::Group(group) => group.items.iter().any(has_bare_glob),
+        UseTree::Path(path) if path.ident == "std" => match &*path.tree {
+            UseTree::Glob(_) => true,
+            UseTree::Group(group) => group.items.iter().any(|item| matches!(item, UseTree::Glob(_))),
+            _ => false,
+        },
+        _ => false,
     }
 }
 

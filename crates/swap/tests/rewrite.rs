@@ -119,7 +119,6 @@ fn what_the_mirror_lacks_stays_behind() {
         "fn f(_: std::sync::Exclusive<u8>) {}",
         &[(1, "std::sync::Exclusive", "has no `Exclusive`")],
     );
-    check_left("use std::*;", "use std::*;", &[(1, "std::*", "an import of their own")]);
     check_left("use std as s;", "use std as s;", &[(1, "std as s", "other name")]);
     check_left(
         "use core::sync::atomic::AtomicU8;\nuse alloc::sync::Arc;",
@@ -426,6 +425,31 @@ fn what_only_the_2015_edition_parses_is_swapped_by_its_looks() {
         let (after, left) = swap(text);
         assert_eq!((after.as_str(), left.len()), (text, 1), "{left:?}");
         assert!(left[0].why.contains(why), "{left:?}");
+    }
+}
+
+/// tracing-core reaches std through `mod stdlib { pub(crate) use std::*; }`, so that without it another can stand there.
+#[test]
+fn a_glob_of_std_is_joined_by_the_mirrors_names() {
+    check(
+        "#[cfg(feature = \"std\")]\npub(crate) use std::*;\n#[cfg(not(feature = \"std\"))]\nmod no_std {\n    pub(crate) mod sync {}\n}\n",
+        "#[cfg(feature = \"std\")]\npub(crate) use std::*;\n#[allow(unused_imports)]\n#[cfg(feature = \"std\")]\npub(crate) use tracked::{sync, thread};\n#[cfg(not(feature = \"std\"))]\nmod no_std {\n    pub(crate) mod sync {}\n}\n",
+    );
+    check(
+        "use std::{io::*, *};\nuse std::sync;\n",
+        "use std::{io::*, *};\n#[allow(unused_imports)]\nuse tracked::thread;\nuse tracked::sync;\n",
+    );
+    check(
+        "mod a { pub use ::std::*; }\n",
+        "mod a { pub use ::std::*; #[allow(unused_imports)] pub use ::tracked::{sync, thread}; }\n",
+    );
+    check_left(
+        "pub use std::*;\nmod sync {}\n",
+        "pub use std::*;\n#[allow(unused_imports)]\npub use tracked::thread;\nmod sync {}\n",
+        &[(1, "std::*", "this module's own `sync`")],
+    );
+    for text in ["fn f() { use std::*; }\n", "m! { use std::*; }\n"] {
+        check_left(text, text, &[(1, "std::*", "an import of their own")]);
     }
 }
 
