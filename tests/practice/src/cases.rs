@@ -11,8 +11,10 @@ pub struct Case {
     /// What the driver depends on, as lines of a manifest, with `VERSION` for the version under test and `FEATURES` for
     /// what follows.
     pub dependencies: &'static str,
-    /// Features of the bad version, and of the fixed one.
+    /// Features of the bad version, and of the fixed one; or whatever else differs between the two.
     pub features: [&'static str; 2],
+    /// Whether the driver is swapped as well, because the crate takes or gives locks or channels.
+    pub driver_too: bool,
     pub runs: &'static [Run],
 }
 
@@ -49,6 +51,7 @@ pub const CASES: &[Case] = &[
         fixed: "0.17.0-rc.11",
         dependencies: "indicatif = \"=VERSION\"",
         features: ["", ""],
+        driver_too: false,
         runs: &[
             Run {
                 arguments: &["once"],
@@ -74,6 +77,7 @@ pub const CASES: &[Case] = &[
         fixed: "0.32.2",
         dependencies: "sentry-core = { version = \"=VERSION\", features = [\"client\"] }",
         features: ["", ""],
+        driver_too: false,
         runs: &[Run { arguments: &[], kinds: DEADLOCK, tier: "actual", places: 1, hangs: Hangs::Always }],
     },
     Case {
@@ -83,6 +87,7 @@ pub const CASES: &[Case] = &[
         fixed: "0.18.0",
         dependencies: "egui = { version = \"=VERSION\", default-features = false, features = [FEATURES] }",
         features: ["\"multi_threaded\", \"default_fonts\"", "\"default_fonts\""],
+        driver_too: false,
         runs: &[
             Run {
                 arguments: &["once"],
@@ -101,6 +106,7 @@ pub const CASES: &[Case] = &[
         fixed: "0.3.7",
         dependencies: "internment = \"=VERSION\"",
         features: ["", ""],
+        driver_too: false,
         runs: &[Run { arguments: &[], kinds: DEADLOCK, tier: "actual", places: 1, hangs: Hangs::Always }],
     },
     Case {
@@ -110,6 +116,7 @@ pub const CASES: &[Case] = &[
         fixed: "0.1.1",
         dependencies: "waitout = \"=VERSION\"",
         features: ["", ""],
+        driver_too: false,
         runs: &[Run {
             arguments: &[],
             kinds: &["lost-wakeup", "stuck-wait"],
@@ -125,6 +132,7 @@ pub const CASES: &[Case] = &[
         fixed: "0.7.0",
         dependencies: "serial_test = \"=VERSION\"",
         features: ["", ""],
+        driver_too: false,
         runs: &[
             Run { arguments: &["nest"], kinds: DEADLOCK, tier: "actual", places: 1, hangs: Hangs::Always },
             Run { arguments: &["read"], kinds: DEADLOCK, tier: "actual", places: 1, hangs: Hangs::Always },
@@ -137,6 +145,7 @@ pub const CASES: &[Case] = &[
         fixed: "0.11.0",
         dependencies: "electrum-client = { version = \"=VERSION\", default-features = false }\nbitcoin = \"0.28\"",
         features: ["", ""],
+        driver_too: false,
         runs: &[Run {
             arguments: &[],
             // The caller itself reads the socket, so that it asks for what it holds.
@@ -145,6 +154,75 @@ pub const CASES: &[Case] = &[
             places: 1,
             hangs: Hangs::Always,
         }],
+    },
+    Case {
+        name: "notify",
+        krate: "notify",
+        bad: "4.0.13",
+        fixed: "4.0.14",
+        dependencies: "notify = \"=VERSION\"",
+        features: ["", ""],
+        // It takes a sender.
+        driver_too: true,
+        runs: &[Run {
+            arguments: &[],
+            kinds: &["lock-order-cycle"],
+            tier: "likely",
+            places: 2,
+            hangs: Hangs::Never,
+        }],
+    },
+    Case {
+        name: "tracing_core",
+        krate: "tracing-core",
+        bad: "0.1.26",
+        fixed: "0.1.27",
+        dependencies: "tracing = { version = \"=FEATURES\", default-features = false, features = [\"std\"] }\ntracing-core = \"=VERSION\"",
+        features: ["0.1.34", "0.1.35"],
+        driver_too: false,
+        runs: &[Run { arguments: &[], kinds: DEADLOCK, tier: "actual", places: 1, hangs: Hangs::Always }],
+    },
+    Case {
+        name: "redb_savepoint",
+        krate: "redb",
+        bad: "0.7.0",
+        fixed: "0.8.0",
+        dependencies: "redb = \"=VERSION\"",
+        features: ["", ""],
+        driver_too: false,
+        runs: &[Run {
+            arguments: &["apart"],
+            kinds: &["lock-order-cycle"],
+            tier: "likely",
+            places: 2,
+            hangs: Hangs::Never,
+        }],
+    },
+    Case {
+        name: "redb_drop",
+        krate: "redb",
+        bad: "4.1.0",
+        fixed: "4.2.0",
+        dependencies: "redb = \"=VERSION\"",
+        features: ["", ""],
+        driver_too: false,
+        runs: &[Run {
+            arguments: &[],
+            kinds: &["lost-wakeup", "stuck-wait"],
+            tier: "actual",
+            places: 1,
+            hangs: Hangs::Always,
+        }],
+    },
+    Case {
+        name: "tokio_reactor",
+        krate: "tokio-reactor",
+        bad: "0.1.1",
+        fixed: "0.1.2",
+        dependencies: "tokio-reactor = \"=VERSION\"\nfutures = \"0.1.31\"\nmio = \"0.6.23\"",
+        features: ["", ""],
+        driver_too: false,
+        runs: &[Run { arguments: &[], kinds: DEADLOCK, tier: "actual", places: 1, hangs: Hangs::Always }],
     },
 ];
 

@@ -64,7 +64,11 @@ fn build(workshop: &Workshop, case: &Case, version: &str, is_bad: bool) -> Resul
         Names { plain: format!("{}_{side}_plain", case.name), swapped: format!("{}_{side}", case.name) };
     let files = [("src/main.rs", driver.as_str())];
     workshop.package(&folder.join("plain"), &names.plain, &manifest, &files)?;
-    workshop.package(&folder.join("swapped"), &names.swapped, &format!("{manifest}{patch}"), &files)?;
+    let swapped = folder.join("swapped");
+    workshop.package(&swapped, &names.swapped, &format!("{manifest}{patch}"), &files)?;
+    if case.driver_too {
+        workshop.swap(&swapped)?;
+    }
     let built = run(workshop.cargo(&folder.join("plain")).arg("build"), BUILD)?;
     if built.code != Some(0) {
         return Err(format!("the driver of {} {version} does not build:\n{}", case.krate, built.stderr));
