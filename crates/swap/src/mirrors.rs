@@ -12,7 +12,7 @@ pub enum Edition {
 /// A line of parking_lot.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Line {
-    /// 0.12, and 0.11, whose types the mirror of 0.12 has.
+    /// 0.12, and 0.6 to 0.11, whose types the mirror of 0.12 has.
     V0_12,
     /// 0.13.
     V0_13,
@@ -128,7 +128,15 @@ fn known(name: &str, names: &[&str], module: &str) -> Verdict {
 fn parking_lot(own: &ParkingLot, name: &str) -> Verdict {
     if own.line.is_none() {
         let requirement = &own.requirement;
-        return Verdict::Missing(format!("parking_lot {requirement} has no mirror; 0.12 and 0.13 have one"));
+        let why = format!(
+            "parking_lot {requirement} has no mirror; 0.6 to 0.13 have one, below 0.11 only without `lock_api` beside it"
+        );
+        return Verdict::Missing(why);
+    }
+    if name == "ONCE_INIT" {
+        return Verdict::Missing(
+            "the mirror has no `ONCE_INIT`: `Once::new()` is a constant, too".to_owned(),
+        );
     }
     if name == "deadlock" {
         return Verdict::Missing(

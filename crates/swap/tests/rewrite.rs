@@ -13,7 +13,7 @@ fn mirrors() -> Mirrors {
         parking_lots: vec![
             lot("parking_lot", Some(Line::V0_12), "0.12"),
             lot("newer", Some(Line::V0_13), "0.13"),
-            lot("ancient", None, "0.9"),
+            lot("ancient", None, "0.5"),
         ],
         shadowed: false,
         examples: true,
@@ -196,9 +196,15 @@ fn parking_lot_goes_by_its_name_and_its_line() {
         "use ancient::Mutex;\nuse parking_lot::{deadlock::check_deadlock, Mutex};",
         "use ancient::Mutex;\nuse parking_lot::deadlock::check_deadlock;\nuse tracked::parking_lot_0_12::Mutex;",
         &[
-            (1, "ancient::Mutex", "parking_lot 0.9 has no mirror"),
+            (1, "ancient::Mutex", "parking_lot 0.5 has no mirror"),
             (2, "parking_lot::deadlock::check_deadlock", "what it does"),
         ],
+    );
+    let text = "static A: parking_lot::Once = parking_lot::ONCE_INIT;";
+    check_left(
+        text,
+        "static A: tracked::parking_lot_0_12::Once = parking_lot::ONCE_INIT;",
+        &[(1, "parking_lot::ONCE_INIT", "`Once::new()`")],
     );
     let features = rewrite("use parking_lot::Mutex; use newer::Once;", &mirrors()).unwrap().features;
     assert_eq!(features, ["parking_lot_0_12", "parking_lot_0_13"]);

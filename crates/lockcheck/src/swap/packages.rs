@@ -1,6 +1,7 @@
 //! What cargo knows of a package, in the words of the swap crate: its targets, its edition, its parking_lot.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use cargo_metadata::semver::{Version, VersionReq};
@@ -11,6 +12,9 @@ use lockcheck_swap::{Edition, Entry, Line, Mirrors, ParkingLot};
 const FEATURES: [&str; 4] = ["arc_lock", "owning_ref", "send_guard", "serde"];
 /// No line of parking_lot has had more releases than this.
 const PATCH_MAX: u64 = 200;
+
+/// The lines whose raw locks are those of the mirrors' lock_api, or of a newer one.
+const LINES_OF_LOCK_API_0_4: RangeInclusive<u64> = 11..=13;
 
 /// A package to be swapped.
 pub struct Crate {
@@ -45,7 +49,10 @@ impl Crate {
             entries: package.targets.iter().map(entry).collect(),
             mirrors: Mirrors {
                 edition: if old { Edition::E2015 } else { Edition::E2018 },
-                parking_lots: parking_lots.iter().map(|dependency| parking_lot(dependency)).collect(),
+                parking_lots: parking_lots
+                    .iter()
+                    .map(|dependency| parking_lot(dependency, package))
+                    .collect(),
                 shadowed: false,
                 examples: package.targets.iter().any(|target| target.doctest),
             },
@@ -76,22 +83,29 @@ fn entry(target: &Target) -> Entry {
     }
 }
 
-fn parking_lot(dependency: &Dependency) -> ParkingLot {
+fn parking_lot(dependency: &Dependency, package: &Package) -> ParkingLot {
     let name = dependency.rename.as_ref().unwrap_or(&dependency.name);
+    // Of the raw locks of another lock_api than the mirror's nothing can be built.
+    let builds_on_raw_locks = package.dependencies.iter().any(|own| own.name == "lock_api");
+    let lacks = builds_on_raw_locks && !admits(&dependency.req, &LINES_OF_LOCK_API_0_4);
     ParkingLot {
         name: name.replace('-', "_"),
-        line: line_of(&dependency.req),
+        line: line_of(&dependency.req).filter(|_| !lacks),
         requirement: dependency.req.to_string().trim_start_matches('^').to_owned(),
     }
 }
 
-/// The newest line with a mirror that the requirement admits. The mirror of 0.12 has all that 0.11 has.
+/// The newest line with a mirror that the requirement admits. The mirror of 0.12 has all that 0.6 to 0.11 have.
 pub fn line_of(requirement: &VersionReq) -> Option<Line> {
-    let admits = |minor: u64| (0..PATCH_MAX).any(|patch| requirement.matches(&Version::new(0, minor, patch)));
-    [(13, Line::V0_13), (12, Line::V0_12), (11, Line::V0_12)]
+    [(13..=13, Line::V0_13), (6..=12, Line::V0_12)]
         .into_iter()
-        .find(|(minor, _)| admits(*minor))
+        .find(|(minors, _)| admits(requirement, minors))
         .map(|(_, line)| line)
+}
+
+fn admits(requirement: &VersionReq, minors: &RangeInclusive<u64>) -> bool {
+    let admits = |minor: u64| (0..PATCH_MAX).any(|patch| requirement.matches(&Version::new(0, minor, patch)));
+    minors.clone().any(admits)
 }
 
 /// What is on in parking_lot, by the dependency itself or by a feature of the package.
@@ -117,12 +131,12 @@ mod tests {
     #[test]
     fn requirements_mean_lines() {
         let line = |text: &str| line_of(&text.parse().unwrap());
-        for text in ["0.12", "^0.12.3", "=0.12.1", "0.11", "~0.11.2", ">=0.11, <0.13"] {
+        for text in ["0.12", "^0.12.3", "=0.12.1", "0.11", "~0.11.2", ">=0.11, <0.13", "0.10", "0.6.4"] {
             assert_eq!(line(text), Some(Line::V0_12), "{text}");
         }
         for text in ["0.13", ">=0.12", "*"] {
             assert_eq!(line(text), Some(Line::V0_13), "{text}");
         }
-        assert_eq!(line("0.10"), None);
+        assert_eq!(line("0.5"), None);
     }
 }
