@@ -131,9 +131,16 @@ fn other(key: u64) -> &'static AtomicU32 {
 
 /// The calling thread has arrived: from here on it records, if the mode says so.
 pub(crate) fn arrive(thread: &Thread, started_by_us: bool) {
-    if !mode::recording() || FILE.get_or_init(create).is_none() {
-        return;
+    if mode::recording() && FILE.get_or_init(create).is_some() {
+        begin(thread, started_by_us);
     }
+}
+
+/// From here on the calling thread records. On its own, because it has room for recorders on its stack, of which the
+/// thread of somebody who does not record may not have so much.
+#[cold]
+#[inline(never)]
+fn begin(thread: &Thread, started_by_us: bool) {
     let recorder = Recorder {
         lane: UnsafeCell::new(Lane::new()),
         heard: Cell::new(STRANGERS_ENDED.load(Ordering::Relaxed)),

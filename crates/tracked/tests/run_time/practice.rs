@@ -38,3 +38,15 @@ fn parking_lot_condvar_with_two_mutexes_panics_and_is_no_finding() {
         },
     );
 }
+
+/// string_cache has a test of its own for threads with little room: one of 50 kB locked for the first time in its life,
+/// and had no room for what only a recording needs.
+#[test]
+fn a_thread_with_a_small_stack_locks_string_cache() {
+    let thread = std::thread::Builder::new().stack_size(40 << 10).spawn(|| {
+        let (outer, inner) = (tracked::Mutex::new(1), tracked::RwLock::new(2));
+        let outer = outer.lock().unwrap();
+        *outer + *inner.read().unwrap()
+    });
+    assert_eq!(thread.unwrap().join().unwrap(), 3);
+}
