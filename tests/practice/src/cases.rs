@@ -15,6 +15,8 @@ pub struct Case {
     pub features: [&'static str; 2],
     /// Whether the driver is swapped as well, because the crate takes or gives locks or channels.
     pub driver_too: bool,
+    /// Whether the driver is run order after order, because by itself it hangs once in a long while.
+    pub explored: bool,
     pub runs: &'static [Run],
 }
 
@@ -52,6 +54,7 @@ pub const CASES: &[Case] = &[
         dependencies: "indicatif = \"=VERSION\"",
         features: ["", ""],
         driver_too: false,
+        explored: false,
         runs: &[
             Run {
                 arguments: &["once"],
@@ -78,6 +81,7 @@ pub const CASES: &[Case] = &[
         dependencies: "sentry-core = { version = \"=VERSION\", features = [\"client\"] }",
         features: ["", ""],
         driver_too: false,
+        explored: false,
         runs: &[Run { arguments: &[], kinds: DEADLOCK, tier: "actual", places: 1, hangs: Hangs::Always }],
     },
     Case {
@@ -88,6 +92,7 @@ pub const CASES: &[Case] = &[
         dependencies: "egui = { version = \"=VERSION\", default-features = false, features = [FEATURES] }",
         features: ["\"multi_threaded\", \"default_fonts\"", "\"default_fonts\""],
         driver_too: false,
+        explored: false,
         runs: &[
             Run {
                 arguments: &["once"],
@@ -107,6 +112,7 @@ pub const CASES: &[Case] = &[
         dependencies: "internment = \"=VERSION\"",
         features: ["", ""],
         driver_too: false,
+        explored: false,
         runs: &[Run { arguments: &[], kinds: DEADLOCK, tier: "actual", places: 1, hangs: Hangs::Always }],
     },
     Case {
@@ -117,6 +123,7 @@ pub const CASES: &[Case] = &[
         dependencies: "waitout = \"=VERSION\"",
         features: ["", ""],
         driver_too: false,
+        explored: false,
         runs: &[Run {
             arguments: &[],
             kinds: &["lost-wakeup", "stuck-wait"],
@@ -133,6 +140,7 @@ pub const CASES: &[Case] = &[
         dependencies: "serial_test = \"=VERSION\"",
         features: ["", ""],
         driver_too: false,
+        explored: false,
         runs: &[
             Run { arguments: &["nest"], kinds: DEADLOCK, tier: "actual", places: 1, hangs: Hangs::Always },
             Run { arguments: &["read"], kinds: DEADLOCK, tier: "actual", places: 1, hangs: Hangs::Always },
@@ -146,6 +154,7 @@ pub const CASES: &[Case] = &[
         dependencies: "electrum-client = { version = \"=VERSION\", default-features = false }\nbitcoin = \"0.28\"",
         features: ["", ""],
         driver_too: false,
+        explored: false,
         runs: &[Run {
             arguments: &[],
             // The caller itself reads the socket, so that it asks for what it holds.
@@ -164,6 +173,7 @@ pub const CASES: &[Case] = &[
         features: ["", ""],
         // It takes a sender.
         driver_too: true,
+        explored: false,
         runs: &[Run {
             arguments: &[],
             kinds: &["lock-order-cycle"],
@@ -180,6 +190,7 @@ pub const CASES: &[Case] = &[
         dependencies: "tracing = { version = \"=FEATURES\", default-features = false, features = [\"std\"] }\ntracing-core = \"=VERSION\"",
         features: ["0.1.34", "0.1.35"],
         driver_too: false,
+        explored: false,
         runs: &[Run { arguments: &[], kinds: DEADLOCK, tier: "actual", places: 1, hangs: Hangs::Always }],
     },
     Case {
@@ -190,6 +201,7 @@ pub const CASES: &[Case] = &[
         dependencies: "redb = \"=VERSION\"",
         features: ["", ""],
         driver_too: false,
+        explored: false,
         runs: &[Run {
             arguments: &["apart"],
             kinds: &["lock-order-cycle"],
@@ -206,6 +218,7 @@ pub const CASES: &[Case] = &[
         dependencies: "redb = \"=VERSION\"",
         features: ["", ""],
         driver_too: false,
+        explored: false,
         runs: &[Run {
             arguments: &[],
             kinds: &["lost-wakeup", "stuck-wait"],
@@ -222,7 +235,26 @@ pub const CASES: &[Case] = &[
         dependencies: "tokio-reactor = \"=VERSION\"\nfutures = \"0.1.31\"\nmio = \"0.6.23\"",
         features: ["", ""],
         driver_too: false,
+        explored: false,
         runs: &[Run { arguments: &[], kinds: DEADLOCK, tier: "actual", places: 1, hangs: Hangs::Always }],
+    },
+    Case {
+        name: "stm",
+        krate: "stm",
+        bad: "0.2.3",
+        fixed: "0.2.4",
+        dependencies: "stm = \"=VERSION\"",
+        features: ["", ""],
+        // Its threads are what is to be ordered.
+        driver_too: true,
+        explored: true,
+        runs: &[Run {
+            arguments: &[],
+            kinds: &["lost-wakeup"],
+            tier: "confirmed",
+            places: 2,
+            hangs: Hangs::Never,
+        }],
     },
 ];
 

@@ -87,7 +87,8 @@ fn practise_one(
     let side = if is_bad { "bad" } else { "fixed" };
     let folder = workshop.place.join(case.name).join(side).join("swapped");
     let mut command = workshop.lockcheck(&folder);
-    command.args(["run", ".", "--message-format", "json", "--hang-after", "15s", "--"]).args(way.arguments);
+    let how = if case.explored { "explore" } else { "run" };
+    command.args([how, ".", "--message-format", "json", "--hang-after", "15s", "--"]).args(way.arguments);
     let watched = run(&mut command, BUILD)?;
     let report = report_of(&watched)?;
     let mut lost = Vec::new();

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use lockcheck_checker::{Evidence, Finding};
+use lockcheck_checker::{Code, Evidence, Finding};
 use lockcheck_report::escape;
 
 /// More sides than this are counted, not told.
@@ -24,7 +24,14 @@ pub fn tell(finding: &Finding) -> String {
             line(format!("{} takes {lock} at {}", thread(side), escape::text(&hold.site.to_string())));
         }
     }
-    for side in sides {
+    // A notification that was lost came before the wait for it.
+    let (lost, rest): (Vec<_>, Vec<_>) =
+        sides.iter().partition(|side| finding.code == Code::LostWakeup && side.action == "notify");
+    for side in lost {
+        let (lock, place) = (name(finding, &side.lock), side.site.to_string());
+        line(format!("{} notifies {lock} at {}", thread(side), escape::text(&place)));
+    }
+    for side in rest {
         let place = escape::text(&side.site.to_string()).into_owned();
         let lock = name(finding, &side.lock);
         let what = match side.action.as_str() {
@@ -73,5 +80,40 @@ fn name(finding: &Finding, id: &str) -> String {
         None => {
             format!("the {} made at {}", escape::text(&lock.class), escape::text(&lock.created.to_string()))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lockcheck_checker::Tier;
+    use lockcheck_events::{Attempt, Mode, Site};
+
+    use super::*;
+
+    /// As in stm 0.2.3: the wait was told first, and the notification was one that `main` "would" send.
+    #[test]
+    fn a_lost_notification_is_told_before_the_wait_for_it() {
+        let side = |thread: &str, action: &str, line| Evidence {
+            process: 0,
+            thread: thread.to_owned(),
+            event: 1,
+            action: action.to_owned(),
+            attempt: Attempt::Block,
+            lock: "1".to_owned(),
+            mode: Mode::Exclusive,
+            holds: Vec::new(),
+            site: Site { package: "p".to_owned(), file: "src/main.rs".to_owned(), line, column: 9 },
+            backtrace: Vec::new(),
+        };
+        let evidence = vec![side("waiter", "wait", 7), side("main", "notify", 3)];
+        let told = tell(&Finding { evidence, ..Finding::bare(Code::LostWakeup, Tier::Actual) });
+        let steps: Vec<&str> = told.lines().skip(1).map(str::trim).collect();
+        assert_eq!(
+            steps,
+            [
+                "1. `main` notifies another lock at src/main.rs:3:9",
+                "2. `waiter` waits for another lock at src/main.rs:7:9",
+            ]
+        );
     }
 }
