@@ -256,6 +256,17 @@ pub const CASES: &[Case] = &[
             hangs: Hangs::Never,
         }],
     },
+    Case {
+        name: "tracing_tree",
+        krate: "tracing-tree",
+        bad: "0.3.0",
+        fixed: "0.3.1",
+        dependencies: "tracing-tree = \"=VERSION\"\ntracing = \"0.1\"\ntracing-subscriber = \"0.3\"",
+        features: ["", ""],
+        driver_too: false,
+        explored: false,
+        runs: &[Run { arguments: &[], kinds: DEADLOCK, tier: "actual", places: 1, hangs: Hangs::Always }],
+    },
 ];
 
 /// Healthy code with tests of its own.
