@@ -371,18 +371,20 @@ impl<T> Task<T> {
 
     /// Shows the result to all callbacks, then to everybody.
     fn settle(&self, result: Result<T, TaskError>) {
-        let signal = Signal::about_to();
-        let ended = Point::here();
-        let mut state = self.state();
-        while !state.callbacks.is_empty() {
+        let (signal, ended, mut state) = loop {
+            // Whoever finds the task done comes after its callbacks too, so this is taken anew after each of them.
+            let (signal, ended) = (Signal::about_to(), Point::here());
+            let mut state = self.state();
             let callbacks = std::mem::take(&mut state.callbacks);
+            if callbacks.is_empty() {
+                break (signal, ended, state);
+            }
             drop(state);
             for callback in callbacks {
                 // Its panic was printed when it happened; it is nobody else's business.
                 drop(catch_unwind(AssertUnwindSafe(|| callback(&result))));
             }
-            state = self.state();
-        }
+        };
         self.pool.watch.part_sends(&self.end);
         self.post.is_settled();
         state.result = Some(result);
@@ -397,15 +399,29 @@ impl<T> Task<T> {
         self.pool.watch.part_signalled(&self.end, self.submitted, &signal, Turn::ANY);
     }
 
+    /// The calling thread, which has waited until the task is done, comes after it.
+    fn is_followed(&self) {
+        let ended = self.state().ended;
+        if let Some(ended) = ended {
+            ended.precedes();
+        }
+        self.pool.watch.part_hears(&self.end);
+    }
+
     fn is_done(&self) -> bool {
         self.state().phase == Phase::Done
+    }
+
+    /// The calling thread is about to wait for it, or finds that it need not.
+    fn is_awaited(&self, site: Site, deadline: Option<Instant>) {
+        self.pool.watch.part_awaited(&self.end, site, deadline, Turn::ANY);
     }
 
     /// Waits until it is done (`true`) or the deadline has passed.
     fn wait(&self, site: Site, deadline: Option<Instant>) -> bool {
         let watch = &self.pool.watch;
         let task = std::slice::from_ref(&self.post);
-        watch.part_awaited(&self.end, site, deadline, Turn::ANY);
+        self.is_awaited(site, deadline);
         watch.tasks_awaited(task, site, deadline);
         let ticket = {
             let state = self.state();
@@ -447,13 +463,8 @@ impl<T> Future<T> {
     }
 
     fn take(self) -> Result<T, TaskError> {
-        let mut state = self.task.state();
-        let (result, ended) = (state.result.take(), state.ended);
-        drop(state);
-        if let Some(ended) = ended {
-            ended.precedes();
-        }
-        self.task.pool.watch.part_hears(&self.task.end);
+        self.task.is_followed();
+        let result = self.task.state().result.take();
         result.expect("done, and nobody else has the future")
     }
 
@@ -481,6 +492,7 @@ impl<T> Future<T> {
             && let Some(result) = state.result.take()
         {
             drop(state);
+            self.task.is_followed();
             self.task.settle(result);
         }
     }
@@ -571,12 +583,17 @@ pub fn wait<T>(
     if let Some(first) = futures.first() {
         let number = if when == When::First { 1 } else { futures.len() };
         let crowd = Crowd::around(&futures);
-        crowd.wait(number, &first.task.pool.watch, Location::caller(), timeout.and_then(deadline));
+        let (site, deadline) = (Location::caller(), timeout.and_then(deadline));
+        if number == futures.len() {
+            futures.iter().for_each(|future| future.task.is_awaited(site, deadline));
+        }
+        crowd.wait(number, &first.task.pool.watch, site, deadline);
         for future in &futures {
             future.task.state().crowds.retain(|(other, _)| !Arc::ptr_eq(other, &crowd));
         }
     }
-    let (done, not_done) = futures.into_iter().partition(Future::is_done);
+    let (done, not_done): (Vec<_>, _) = futures.into_iter().partition(Future::is_done);
+    done.iter().for_each(|future: &Future<T>| future.task.is_followed());
     Waited { done, not_done }
 }
 
@@ -607,7 +624,9 @@ impl<T> Iterator for AsCompleted<T> {
         self.crowd.wait(1, &pool.watch, Location::caller(), None);
         let number = ignore_poison(self.crowd.done.lock()).pop_front()?;
         self.left -= 1;
-        self.futures[number].take()
+        let future = self.futures[number].take()?;
+        future.task.is_followed();
+        Some(future)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

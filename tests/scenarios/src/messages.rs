@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvError, channel as unwatched_channel};
 use std::time::Duration;
 
-use tracked::executor::ThreadPoolExecutor;
+use tracked::executor::{self, Future, ThreadPoolExecutor, When};
 use tracked::queue::Queue;
 use tracked::sync::mpsc::{channel, sync_channel};
 use tracked::{Barrier, Event, thread};
@@ -35,6 +35,11 @@ pub const ALL: &[Scenario] = &[
     ("join-under-a-lock-after-a-message", join_under_a_lock_after_a_message),
     ("result-under-a-lock-the-task-needs", result_under_a_lock_the_task_needs),
     ("result-under-another-lock", result_under_another_lock),
+    ("results-under-a-lock-one-task-needs", results_under_a_lock_one_task_needs),
+    ("abba-after-wait-for-all", || abba_after(|tasks| drop(executor::wait(tasks, When::All, None)))),
+    ("abba-after-wait-for-first", || abba_after(|tasks| drop(executor::wait(tasks, When::First, None)))),
+    ("abba-after-as-completed", || abba_after(|tasks| assert_eq!(executor::as_completed(tasks).count(), 1))),
+    ("abba-after-a-callback", abba_after_a_callback),
     ("pool-of-1-starved", pool_of_1_starved),
     ("pool-of-2-starved", pool_of_2_starved),
     ("pool-of-2-could-starve", pool_of_2_could_starve),
@@ -378,6 +383,38 @@ fn result_under_another_lock() {
     let future = pool.submit(move || drop(lock(&inner)));
     let _held = lock(&b);
     future.result().expect("it does not panic");
+}
+
+/// Would hang if the lock were taken before the first task ran.
+fn results_under_a_lock_one_task_needs() {
+    let (a, pool) = (Arc::new(mutex()), ThreadPoolExecutor::new(1));
+    let inner = a.clone();
+    let tasks = vec![pool.submit(move || drop(lock(&inner))), pool.submit(|| ())];
+    while !tasks.iter().all(Future::is_done) {
+        thread::yield_now();
+    }
+    let _held = lock(&a);
+    assert_eq!(executor::wait(tasks, When::All, None).done.len(), 2);
+}
+
+/// A task takes the locks in one order; whoever has waited for it takes them in the other.
+fn abba_after(wait: fn(Vec<Future<()>>)) {
+    let (a, b, pool) = (Arc::new(mutex()), Arc::new(mutex()), ThreadPoolExecutor::new(2));
+    let (its_a, its_b) = (a.clone(), b.clone());
+    wait(vec![pool.submit(move || drop((lock(&its_a), lock(&its_b))))]);
+    drop((lock(&b), lock(&a)));
+}
+
+/// A task is done when its callbacks have run: its result comes after them.
+fn abba_after_a_callback() {
+    let (a, b, pool) = (Arc::new(mutex()), Arc::new(mutex()), ThreadPoolExecutor::new(1));
+    let (its_a, its_b, go) = (a.clone(), b.clone(), Arc::new(Unwatched::new(2)));
+    let gone = go.clone();
+    let task = pool.submit(move || drop(gone.wait()));
+    task.add_done_callback(move |_| drop((lock(&its_a), lock(&its_b))));
+    go.wait();
+    task.result().expect("it does not panic");
+    drop((lock(&b), lock(&a)));
 }
 
 /// A task that submits another to the pool, and waits for it.

@@ -179,6 +179,11 @@ const MATRIX: &[(&str, Due)] = &[
     ("join-under-a-lock-after-a-message", Nothing),
     ("result-under-a-lock-the-task-needs", foretold(WAIT)),
     ("result-under-another-lock", Nothing),
+    ("results-under-a-lock-one-task-needs", foretold(WAIT)),
+    ("abba-after-wait-for-all", Nothing),
+    ("abba-after-wait-for-first", Nothing),
+    ("abba-after-as-completed", Nothing),
+    ("abba-after-a-callback", Nothing),
     // The workers, and the submission of a task that no worker is left for.
     ("pool-of-1-starved", actual(STARVED, 2)),
     ("pool-of-2-starved", actual(STARVED, 3)),
