@@ -375,7 +375,7 @@ fn cycle_message(finding: &Finding) -> String {
         return format!("{who} takes {} in both orders: two threads doing so could deadlock", locks(finding));
     }
     let who = threads(finding);
-    let happened = finding.code != Code::LockOrderCycle && finding.tier == Tier::Actual;
+    let happened = finding.code != Code::LockOrderCycle && is_under_way(finding);
     if is_upgrade(finding) {
         let what = wanted_phrase(finding, 0);
         let verb = if happened { "are deadlocked" } else { "could deadlock" };
@@ -432,6 +432,11 @@ fn join_message(finding: &Finding) -> String {
         Tier::Actual => format!("{who} joins {needs}, which waits for {held}, which {who} holds"),
         _ => format!("{who} joins {needs}, which needs {held}, while {who} holds it"),
     }
+}
+
+/// Whether its threads were seen waiting: also in a deadlock that is only likely, because somebody might yet end it.
+pub fn is_under_way(finding: &Finding) -> bool {
+    finding.tier == Tier::Actual || finding.code == Code::Deadlock && finding.tier == Tier::Likely
 }
 
 /// One thread that takes two locks against the order that is stated for them.

@@ -320,6 +320,7 @@ fn certainty(finding: &Finding) -> String {
         Tier::Likely if matches!(finding.code, Code::StuckWait | Code::LostWakeup) => {
             "nobody that is watched could end the wait"
         }
+        Tier::Likely if words::is_under_way(finding) => "each was seen to wait for what the others have",
         Tier::Likely if sides < 2 => "nothing seen rules it out; not yet confirmed",
         Tier::Likely => {
             let number = if sides == 2 { "two".to_owned() } else { sides.to_string() };
@@ -437,7 +438,7 @@ impl<'a> View<'a> {
         if let Some(deed) = words::deed(evidence, &self.lock(&evidence.lock)) {
             return deed;
         }
-        let happened = self.finding.tier == Tier::Actual;
+        let happened = words::is_under_way(self.finding);
         let verb = if happened { "waits" } else { "asks" };
         let timed = if evidence.attempt == Attempt::Timed { ", with a timeout," } else { "" };
         let lock = self.lock(&evidence.lock);

@@ -410,7 +410,7 @@ fn abba_after_a_callback() {
     let (a, b, pool) = (Arc::new(mutex()), Arc::new(mutex()), ThreadPoolExecutor::new(1));
     let (its_a, its_b, go) = (a.clone(), b.clone(), Arc::new(Unwatched::new(2)));
     let gone = go.clone();
-    let task = pool.submit(move || drop(gone.wait()));
+    let task = pool.submit(move || _ = gone.wait());
     task.add_done_callback(move |_| drop((lock(&its_a), lock(&its_b))));
     go.wait();
     task.result().expect("it does not panic");

@@ -1,6 +1,6 @@
 //! Waits that are not for locks: conditions, channels. Those that hang do so always.
 
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
@@ -36,6 +36,10 @@ pub const ALL: &[Scenario] = &[
     ("scope-under-a-lock-the-worker-took", scope_under_a_lock_the_worker_took),
     ("join-under-another-lock", join_under_another_lock),
     ("semaphores-in-opposite-order", semaphores_in_opposite_order),
+    ("real-semaphores-beside-one-that-polls", real_semaphores_beside_one_that_polls),
+    ("real-semaphore-and-mutex-beside-one-that-polls", real_semaphore_and_mutex_beside_one_that_polls),
+    ("semaphores-opened-by-one-that-polls", semaphores_opened_by_one_that_polls),
+    ("permit-handed-on-to-one-that-polls", permit_handed_on_to_one_that_polls),
     ("condvar-with-predicate", condvar_with_predicate),
     ("semaphore-as-a-gate", semaphore_as_a_gate),
 ];
@@ -403,6 +407,92 @@ fn join_under_another_lock() {
 fn semaphores_in_opposite_order() {
     let (a, b) = (Semaphore::new(1), Semaphore::new(1));
     one_then_the_other(|| drop((a.acquire(), b.acquire())), || drop((b.acquire(), a.acquire())));
+}
+
+/// Each has what the other asks for, and a third thread never sleeps for good, so that the process does not stand still.
+fn real_semaphores_beside_one_that_polls() {
+    let (a, b, both) = (Semaphore::new(1), Semaphore::new(1), Barrier::new(2));
+    beside_one_that_polls(vec![
+        Box::new(|| {
+            let _held = a.acquire();
+            both.wait();
+            drop(b.acquire());
+        }),
+        Box::new(|| {
+            let _held = b.acquire();
+            both.wait();
+            drop(a.acquire());
+        }),
+    ]);
+}
+
+fn real_semaphore_and_mutex_beside_one_that_polls() {
+    let (a, b, both) = (Semaphore::new(1), mutex(), Barrier::new(2));
+    beside_one_that_polls(vec![
+        Box::new(|| {
+            let _held = a.acquire();
+            both.wait();
+            drop(lock(&b));
+        }),
+        Box::new(|| {
+            let _held = lock(&b);
+            both.wait();
+            drop(a.acquire());
+        }),
+    ]);
+}
+
+/// The permits are a signal as well: they were given by somebody else before, and are again in the end.
+fn semaphores_opened_by_one_that_polls() {
+    let (a, b, both) = (Semaphore::new(0), Semaphore::new(1), Barrier::new(2));
+    a.release();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let _held = a.acquire();
+            both.wait();
+            drop(b.acquire());
+        });
+        scope.spawn(|| {
+            let _held = b.acquire();
+            both.wait();
+            drop(a.acquire());
+        });
+        poll_for_a_good_while();
+        a.release();
+    });
+}
+
+/// Main waits for a thread that waits for main's permit, which is in other hands.
+fn permit_handed_on_to_one_that_polls() {
+    let permits = Semaphore::new(1);
+    thread::scope(|scope| {
+        let permit = permits.acquire();
+        scope.spawn(move || {
+            let _permit = permit;
+            poll_for_a_good_while();
+        });
+        scope.spawn(|| drop(permits.acquire())).join().expect("it does not panic");
+    });
+}
+
+/// For longer than the detector's patience with those who wait beside threads that run.
+fn poll_for_a_good_while() {
+    let nothing = channel::<()>();
+    let _ = nothing.1.recv_timeout(Duration::from_millis(2_500));
+}
+
+/// Runs these beside a thread that polls until both are through, by a panic too.
+fn beside_one_that_polls(bodies: Vec<Box<dyn FnOnce() + Send + '_>>) {
+    let (through, all) = channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(
+            move || {
+                while all.recv_timeout(Duration::from_millis(1)) == Err(RecvTimeoutError::Timeout) {}
+            },
+        );
+        together(bodies);
+        drop(through);
+    });
 }
 
 /// The healthy form of it all.

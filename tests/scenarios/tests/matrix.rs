@@ -130,6 +130,10 @@ const MATRIX: &[(&str, Due)] = &[
     ("condvar-with-predicate", Nothing),
     // Semaphores take no part in the order of locks, neither as sides nor as gates.
     ("semaphores-in-opposite-order", Nothing),
+    ("real-semaphores-beside-one-that-polls", One { kind: DEADLOCK, tier: "likely", sides: 2 }),
+    ("real-semaphore-and-mutex-beside-one-that-polls", One { kind: DEADLOCK, tier: "likely", sides: 2 }),
+    ("semaphores-opened-by-one-that-polls", Nothing),
+    ("permit-handed-on-to-one-that-polls", Nothing),
     ("semaphore-as-a-gate", likely(2)),
     ("lost-wakeup", actual(LOST, 2)),
     ("wait-holding-what-the-notifier-needs", actual(DEADLOCK, 2)),

@@ -12,13 +12,13 @@ mod watched;
 
 #[cfg(not(instrumented))]
 pub(crate) use plain::{
-    AboutToPark, Crew, Datum, Hand, Part, Point, Post, RawLock, Region, Signal, Token, Turn, Vigil, Watch,
-    choose_waiter, is_spurious, is_time_to_look, left_undone, wait_under_control,
+    AboutToPark, Crew, Datum, Hand, Part, Permits, Point, Post, RawLock, Region, Signal, Token, Turn, Vigil,
+    Watch, choose_waiter, is_spurious, is_time_to_look, left_undone, look_for_a_circle, wait_under_control,
 };
 #[cfg(instrumented)]
 pub(crate) use watched::{
-    AboutToPark, Crew, Datum, Hand, Part, Point, Post, RawLock, Region, Signal, Token, Turn, Vigil, Watch,
-    choose_waiter, is_spurious, is_time_to_look, left_undone, wait_under_control,
+    AboutToPark, Crew, Datum, Hand, Part, Permits, Point, Post, RawLock, Region, Signal, Token, Turn, Vigil,
+    Watch, choose_waiter, is_spurious, is_time_to_look, left_undone, look_for_a_circle, wait_under_control,
 };
 
 #[cfg(instrumented)]

@@ -128,6 +128,27 @@ pub(crate) fn is_time_to_look(_since: Instant) -> bool {
 
 pub(crate) fn left_undone(_hand: &Hand, _taken_at: Site) {}
 
+/// Who has the permits of a semaphore: of no interest here.
+pub(crate) struct Permits;
+
+impl Permits {
+    pub(crate) const fn new() -> Permits {
+        Permits
+    }
+
+    #[inline(always)]
+    pub(crate) fn taken(&self, _site: Site) {}
+
+    #[inline(always)]
+    pub(crate) fn given(&self) {}
+
+    #[inline(always)]
+    pub(crate) fn opened(&self) {}
+}
+
+#[inline(always)]
+pub(crate) fn look_for_a_circle(_since: Instant) {}
+
 /// The identity of an object that threads wait for: of no interest here.
 pub(crate) struct Watch;
 
@@ -202,6 +223,17 @@ impl Watch {
         &self,
         _tasks: &[Post],
         _all: bool,
+        _site: Site,
+        _deadline: Option<Instant>,
+        block: impl FnOnce() -> R,
+    ) -> R {
+        block()
+    }
+
+    #[inline]
+    pub(crate) fn waiting_for_permit<R>(
+        &self,
+        _permits: &Permits,
         _site: Site,
         _deadline: Option<Instant>,
         block: impl FnOnce() -> R,

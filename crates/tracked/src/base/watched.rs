@@ -14,6 +14,8 @@ pub(crate) use crate::rt::Token;
 pub(crate) use crate::rt::hands::{Hand, is_time_to_look, left_undone};
 use crate::rt::messages::Stamp;
 use crate::rt::notices;
+use crate::rt::permits;
+pub(crate) use crate::rt::permits::{Permits, look as look_for_a_circle};
 use crate::rt::standstill;
 pub(crate) use crate::rt::standstill::Vigil;
 use crate::rt::steer;
@@ -395,6 +397,26 @@ impl Watch {
     /// since the last signal, that it has to wait.
     pub(crate) fn waiting<R>(&self, site: Site, deadline: Option<Instant>, block: impl FnOnce() -> R) -> R {
         self.in_sight(site, deadline, Wait::for_anyone, block)
+    }
+
+    /// As [`waiting`](Self::waiting), for one of these permits.
+    pub(crate) fn waiting_for_permit<R>(
+        &self,
+        permits: &Permits,
+        site: Site,
+        deadline: Option<Instant>,
+        block: impl FnOnce() -> R,
+    ) -> R {
+        let mut ticket = None;
+        let wait = |wanted: HeldLock| {
+            let busy = rt::current().map(rt::Thread::enter);
+            ticket = permits::Ticket::new(permits, wanted.id);
+            drop(busy);
+            ticket
+                .as_ref()
+                .map_or_else(|| Wait::for_anyone(wanted), |it| Wait::for_permit(wanted, it.number()))
+        };
+        self.in_sight(site, deadline, wait, block)
     }
 
     /// As [`waiting`](Self::waiting), for a signal, by one who may not have made sure.

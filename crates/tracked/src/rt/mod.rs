@@ -36,6 +36,7 @@ pub(crate) mod notices;
 pub(crate) mod once;
 pub(crate) mod operation;
 pub(crate) mod output;
+pub(crate) mod permits;
 pub(crate) mod pools;
 pub(crate) mod predicate;
 pub(crate) mod reaction;

@@ -20,7 +20,7 @@ use parking_lot::Mutex;
 
 use super::context::{Held, HeldLock, HoldSet, Place, Shared, Thread};
 use super::operation::Owner;
-use super::{knowledge, lifecycle, pools, registry, stack, strays};
+use super::{knowledge, lifecycle, permits, pools, registry, stack, strays};
 use crate::base::park::Parker;
 
 /// Threads that an owner hint can name; the owners of locks beyond are looked for the slow way. A process with more
@@ -84,6 +84,7 @@ const ENDERS_ANYONE: u32 = 2;
 const ENDERS_OTHER_HOLDERS: u32 = 3;
 const ENDERS_TASKS: u32 = 4;
 const ENDERS_WORK: u32 = 5;
+const ENDERS_PERMIT: u32 = 6;
 
 /// What a thread waits for, as others may read it.
 #[repr(align(128))]
@@ -93,7 +94,7 @@ pub(crate) struct WaitSlot {
     enders: AtomicU32,
     /// The wait ends by itself one day, or another process could end it.
     timed: AtomicBool,
-    /// The thread whose end is awaited, or the number of the wait for tasks, if `enders` says so.
+    /// The thread whose end is awaited, or the number of the wait for tasks or a permit, if `enders` says so.
     target: AtomicU32,
     /// The last signal before the wait, if that found nobody and the wait may be one that did not make sure.
     lost: LostSignal,
@@ -220,6 +221,11 @@ impl Wait {
             outside: false,
             unused: None,
         }
+    }
+
+    /// For a permit that any thread could give, by the number of the wait.
+    pub(crate) fn for_permit(wanted: HeldLock, number: u32) -> Wait {
+        Wait { enders: ENDERS_PERMIT, target: ThreadId(number), ..Wait::for_anyone(wanted) }
     }
 
     /// For something to do: whatever any thread could give.
@@ -467,9 +473,14 @@ impl Scene {
 
 /// Looks at everybody who waits.
 pub(crate) fn scene() -> Scene {
+    scene_with(enders)
+}
+
+/// The same, where `enders` says who could end a wait.
+fn scene_with(enders: fn(u32, &HeldLock, ThreadId) -> Enders) -> Scene {
     let mut scene = Scene::default();
     registry::for_each_thread(|other, holds| {
-        if let Some((waiting, sequence, wanted)) = read(other, holds) {
+        if let Some((waiting, sequence, wanted)) = read(other, holds, enders) {
             scene.sequences.push((waiting.request.thread, sequence));
             scene.snapshot.waiting.push(waiting);
             scene.locks.push(holds.iter().chain([wanted]).collect());
@@ -521,7 +532,19 @@ pub(crate) fn circle_but_for_timeouts(thread: &Thread) -> Option<(Stuck, Vec<Hel
 
 /// The circle that a waiting thread is caught in or waits behind. The calling thread is busy.
 pub(crate) fn circle_behind(thread: ThreadId) -> Option<Circle> {
-    let scene = scene();
+    circle_in(scene(), thread)
+}
+
+/// The same, if permits are given by none but those who have them. The calling thread is busy.
+pub(crate) fn circle_of_permits(thread: ThreadId) -> Option<Circle> {
+    let scene = scene_with(|word, wanted, target| match word {
+        ENDERS_PERMIT => permits::enders(target.0),
+        _ => enders(word, wanted, target),
+    });
+    circle_in(scene, thread)
+}
+
+fn circle_in(scene: Scene, thread: ThreadId) -> Option<Circle> {
     let Stuck { kind, threads: sides } = scene.snapshot.circle_from(thread)?;
     let aside = Aside { seen: Instant::now(), locks: scene.locks_of(&sides) };
     let mut sequences = scene.sequences;
@@ -530,7 +553,11 @@ pub(crate) fn circle_behind(thread: ThreadId) -> Option<Circle> {
 }
 
 /// What `other` waits for and holds, if it waits and went on waiting while this was read.
-fn read(other: &Shared, holds: &HoldSet) -> Option<(Waiting, u32, HeldLock)> {
+fn read(
+    other: &Shared,
+    holds: &HoldSet,
+    enders: fn(u32, &HeldLock, ThreadId) -> Enders,
+) -> Option<(Waiting, u32, HeldLock)> {
     let slot = &other.wait;
     let sequence = slot.sequence.load(Ordering::Acquire);
     if sequence.is_multiple_of(2) {

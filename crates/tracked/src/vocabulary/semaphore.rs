@@ -6,12 +6,14 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use super::deadline;
-use crate::base::park::{WaitQueue, ignore_poison};
-use crate::base::{Kind, Site, Step, Watch};
+use crate::base::park::{Ticket, WaitQueue, ignore_poison};
+use crate::base::{Kind, Permits, Site, Step, Watch, look_for_a_circle};
 
 /// A number of permits; taking one blocks while there is none.
 pub struct Semaphore {
     permits: Mutex<usize>,
+    /// Who has those that are out. Changed under the lock of `permits`.
+    out: Permits,
     waiters: WaitQueue,
     watch: Watch,
 }
@@ -29,6 +31,7 @@ impl Semaphore {
     pub const fn new(permits: usize) -> Semaphore {
         Semaphore {
             permits: Mutex::new(permits),
+            out: Permits::new(),
             waiters: WaitQueue::new(),
             watch: Watch::new(Kind::Semaphore),
         }
@@ -49,10 +52,12 @@ impl Semaphore {
     }
 
     /// Takes a permit if there is one.
+    #[track_caller]
     pub fn try_acquire(&self) -> Option<Permit<'_>> {
         self.watch.step(Step::Try, None);
         let mut permits = ignore_poison(self.permits.lock());
         *permits = permits.checked_sub(1)?;
+        self.out.taken(Location::caller());
         drop(permits);
         self.watch.hears();
         Some(Permit { semaphore: self })
@@ -69,7 +74,10 @@ impl Semaphore {
     pub fn release(&self) {
         self.watch.step(Step::Give, None);
         self.watch.sends();
-        *ignore_poison(self.permits.lock()) += 1;
+        let mut permits = ignore_poison(self.permits.lock());
+        *permits += 1;
+        self.out.given();
+        drop(permits);
         self.waiters.tell_one();
     }
 
@@ -84,22 +92,36 @@ impl Semaphore {
             let mut permits = ignore_poison(self.permits.lock());
             if let Some(rest) = permits.checked_sub(1) {
                 *permits = rest;
+                self.out.taken(site);
                 drop(permits);
                 self.watch.hears();
                 return true;
             }
             let ticket = self.waiters.enqueue();
             drop(permits);
-            if !self.watch.waiting(site, deadline, || ticket.wait(deadline)) {
+            if !self.watch.waiting_for_permit(&self.out, site, deadline, || wait(ticket, deadline)) {
                 return false;
             }
         }
     }
 }
 
+/// Waits until told (`true`) or until the deadline. One who waits for long looks whether it is for himself, in the end.
+fn wait(ticket: Ticket<'_>, deadline: Option<Instant>) -> bool {
+    if deadline.is_some() {
+        return ticket.wait(deadline);
+    }
+    let since = Instant::now();
+    ticket.wait_and_look(&|| look_for_a_circle(since));
+    true
+}
+
 impl Permit<'_> {
     /// Keeps the permit for good: somebody calls [`Semaphore::release`] instead.
     pub fn forget(self) {
+        let permits = ignore_poison(self.semaphore.permits.lock());
+        self.semaphore.out.opened();
+        drop(permits);
         std::mem::forget(self);
     }
 }
@@ -164,6 +186,7 @@ impl BoundedSemaphore {
     }
 
     /// As [`Semaphore::try_acquire`].
+    #[track_caller]
     pub fn try_acquire(&self) -> Option<Permit<'_>> {
         self.inner.try_acquire()
     }
@@ -190,6 +213,7 @@ impl BoundedSemaphore {
             return Err(OverRelease { bound: self.bound });
         }
         *permits += 1;
+        self.inner.out.given();
         drop(permits);
         self.inner.waiters.tell_one();
         Ok(())
