@@ -128,6 +128,10 @@ pub struct Exhaustive {
     begun: bool,
     /// A run ended early: what would have come after is unknown.
     cut: bool,
+    /// Runs are made of fine steps.
+    fine: bool,
+    /// A worker came to an operation for which they have to be.
+    needs_fine: bool,
     exhausted: bool,
     coverage: Coverage,
 }
@@ -153,6 +157,8 @@ impl Exhaustive {
             runs_left: runs_max,
             begun: false,
             cut: false,
+            fine: false,
+            needs_fine: false,
             exhausted: false,
             coverage,
         }
@@ -238,6 +244,13 @@ impl Exhaustive {
         !self.exhausted
     }
 
+    /// Begins anew, with runs that are made of fine steps: what was seen so far is part of that.
+    fn refine(&mut self) {
+        let begun = Exhaustive::new(self.runs_left);
+        let coverage = Coverage { bound: self.bound, ..begun.coverage };
+        *self = Exhaustive { bound: self.bound, fine: true, coverage, ..begun };
+    }
+
     fn diverged(&mut self) {
         self.coverage.nondeterministic = true;
         self.path.truncate(self.depth);
@@ -253,6 +266,9 @@ fn explorable(moment: &Moment<'_>) -> impl Fn(&Pending) -> bool + use<> {
 
 impl Strategy for Exhaustive {
     fn begin(&mut self) -> bool {
+        if self.needs_fine && !self.fine {
+            self.refine();
+        }
         if self.exhausted {
             return false;
         }
@@ -278,6 +294,8 @@ impl Strategy for Exhaustive {
     }
 
     fn choose(&mut self, moment: &Moment<'_>) -> Option<Worker> {
+        let looks = |pending: &Pending| pending.operation.kind.sees_ends();
+        self.needs_fine = self.needs_fine || moment.pending.iter().any(looks);
         if let Some(course) = self.rehearsal.repeats.take() {
             let worker = self.repeat(&course, moment);
             self.rehearsal.repeats = Some(course);
@@ -301,7 +319,10 @@ impl Strategy for Exhaustive {
         Some(worker)
     }
 
-    fn draw(&mut self, _: &Moment<'_>, _: Worker, _: Draw, options: u32) -> u32 {
+    fn draw(&mut self, _: &Moment<'_>, _: Worker, draw: Draw, options: u32) -> u32 {
+        if draw == Draw::Fine {
+            return u32::from(self.fine);
+        }
         let drawn = self.drawn;
         self.drawn += 1;
         let value = match &self.rehearsal.repeats {

@@ -165,13 +165,22 @@ pub enum OperationKind {
     Update,
     /// Calls something that is not under control.
     External,
+    /// Looks whether somebody has a lock, or has ended, and goes on either way.
+    Peek,
     /// Anything else.
     Other,
 }
 
 impl OperationKind {
+    /// Whether its outcome can tell the end of a hold, or of a worker, from the operation before: see
+    /// [`Draw::Fine`](crate::Draw::Fine).
+    #[must_use]
+    pub fn sees_ends(self) -> bool {
+        matches!(self, OperationKind::TryLock | OperationKind::TimedLock | OperationKind::Peek)
+    }
+
     /// All of them, in order.
-    pub(crate) const ALL: [OperationKind; 28] = [
+    pub(crate) const ALL: [OperationKind; 29] = [
         OperationKind::Begin,
         OperationKind::End,
         OperationKind::Spawn,
@@ -199,6 +208,7 @@ impl OperationKind {
         OperationKind::Store,
         OperationKind::Update,
         OperationKind::External,
+        OperationKind::Peek,
         OperationKind::Other,
     ];
 }

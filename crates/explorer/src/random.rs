@@ -37,6 +37,8 @@ impl Generator {
     /// and a spurious wake-up are rare.
     pub fn draw(&mut self, draw: Draw, options: u32) -> u32 {
         match draw {
+            // Worth its operations only to a search that is to be complete.
+            Draw::Fine => 0,
             Draw::Timeout | Draw::Spurious if !self.one_in(RARE) => 0,
             _ => self.below(options),
         }

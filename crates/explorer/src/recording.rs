@@ -2,7 +2,7 @@
 
 use crate::default_order::default_choice;
 use crate::moment::{Moment, Worker};
-use crate::schedule::{Deviation, Schedule};
+use crate::schedule::{Deviation, FINE_ORDINAL, Schedule};
 use crate::strategy::{Draw, RunEnd, Strategy};
 
 /// A strategy together with the schedule of its current (or last) run.
@@ -66,6 +66,12 @@ impl<S: Strategy> Strategy for Recording<S> {
     fn draw(&mut self, moment: &Moment<'_>, worker: Worker, draw: Draw, options: u32) -> u32 {
         let index = moment.of(worker).index;
         let value = self.strategy.draw(moment, worker, draw, options);
+        if draw == Draw::Fine {
+            if value != 0 {
+                self.schedule.push(Deviation::Draw { worker, index, ordinal: FINE_ORDINAL, value });
+            }
+            return value;
+        }
         if (self.drawing.0, self.drawing.1) != (worker, index) {
             self.drawing = (worker, index, 0);
         }

@@ -16,7 +16,7 @@ use crate::moment::{Access, Moment, Object, Operation, OperationKind, Pending, R
 use crate::strategy::{Draw, RunEnd, Strategy};
 
 /// The version of the protocol, sent first.
-pub const HELLO: u32 = 0x6231_0002;
+pub const HELLO: u32 = 0x6231_0003;
 
 /// The answer that gives the run up; after its end, that nobody is asked for.
 const ABANDON: u32 = u32::MAX;
@@ -195,7 +195,8 @@ impl Question {
 }
 
 /// In the order of the enumeration, so that a place is a value.
-const DRAWS: [Draw; 5] = [Draw::Notified, Draw::Timeout, Draw::Spurious, Draw::Number, Draw::Other];
+const DRAWS: [Draw; 6] =
+    [Draw::Notified, Draw::Timeout, Draw::Spurious, Draw::Number, Draw::Other, Draw::Fine];
 const ENDS: [RunEnd; 5] =
     [RunEnd::Finished, RunEnd::Deadlock, RunEnd::Found, RunEnd::Abandoned, RunEnd::TooLong];
 const ACCESSES: [Access; 6] = [

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::default_order::default_choice;
 use crate::moment::{Moment, OperationKind, Readiness, Worker};
-use crate::schedule::{Deviation, Schedule};
+use crate::schedule::{Deviation, FINE_ORDINAL, Schedule};
 use crate::strategy::{Draw, RunEnd, Strategy};
 
 /// Where a program did not do what its schedule takes for granted.
@@ -170,13 +170,17 @@ impl Strategy for Replay {
         self.lenient.then_some(default)
     }
 
-    fn draw(&mut self, moment: &Moment<'_>, worker: Worker, _: Draw, options: u32) -> u32 {
+    fn draw(&mut self, moment: &Moment<'_>, worker: Worker, draw: Draw, options: u32) -> u32 {
         let index = moment.of(worker).index;
         if (self.draws.0, self.draws.1) != (worker, index) {
             self.draws = (worker, index, 0);
         }
-        let nth = self.draws.2;
-        self.draws.2 += 1;
+        let nth = if draw == Draw::Fine {
+            FINE_ORDINAL
+        } else {
+            self.draws.2 += 1;
+            self.draws.2 - 1
+        };
         let wanted = |deviation: Deviation| match deviation {
             Deviation::Draw { ordinal, value, .. } if ordinal == nth => Some(value),
             _ => None,

@@ -6,6 +6,7 @@
 //! b1:0.102>1,1.7>0       two deviations
 //! b1:0.3=2               in the course of worker 0's operation 3, the first draw is 2 (the default is 0)
 //! b1:0.3#1=1             the second draw of that operation is 1
+//! b1:0.0#99=1            the ends of holds and of workers are operations too
 //! ```
 //!
 //! The one that "would be about to" is the [default choice](crate::default_choice) of the moment, which need not be
@@ -78,6 +79,10 @@ pub struct Schedule {
 
 /// More deviations than any recorded run has: what is longer is not a schedule.
 const DEVIATIONS_MAX: usize = 1 << 20;
+
+/// The draw of worker 0's first operation that stands for [`Draw::Fine`](crate::Draw::Fine), which is made before it.
+/// No operation has so many of its own.
+pub(crate) const FINE_ORDINAL: u32 = 99;
 
 /// The version of the text form, and of the default order it stands on.
 const PREFIX: &str = "b1:";

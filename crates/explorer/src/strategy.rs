@@ -16,6 +16,10 @@ pub enum Draw {
     Number,
     /// Anything else.
     Other,
+    /// Before the first operation of a run: whether the end of a hold, and of a worker, is an operation of its own (1),
+    /// or one with the operation before (0), which is as good for all who wait for it but not for who only
+    /// [looks](crate::OperationKind::sees_ends) whether it has come.
+    Fine,
 }
 
 /// How a run ended.
