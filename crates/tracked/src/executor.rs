@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use crate::base::park::{WaitQueue, ignore_poison};
-use crate::base::{Crew, Kind, Part, Point, Post, Signal, Site, Turn, Watch, thread};
+use crate::base::{Crew, Kind, Part, Point, Post, Signal, Site, Step, Turn, Watch, thread};
 use crate::vocabulary::deadline;
 
 /// Why a task has no value.
@@ -108,6 +108,7 @@ struct PoolState {
 impl Pool {
     /// The next job; `None` when there will be none.
     fn next(&self) -> Option<Job> {
+        self.watch.step(Step::Take, None);
         loop {
             let ticket = {
                 let mut state = self.state();
@@ -129,6 +130,7 @@ impl Pool {
 
     /// Hands the job to the workers; gives it back if no more are taken.
     fn add(&self, job: Job) -> Result<(), Job> {
+        self.watch.step(Step::Give, None);
         let mut state = self.state();
         if state.closed {
             return Err(job);
@@ -256,6 +258,7 @@ impl ThreadPoolExecutor {
     /// workers, it does not wait for that one; of several calls, one waits.
     #[track_caller]
     pub fn shutdown(&self) {
+        self.pool.watch.step(Step::Change, Some(Location::caller()));
         self.pool.state().closed = true;
         self.pool.idle.tell_all();
         let workers = std::mem::take(&mut *ignore_poison(self.workers.lock()));
@@ -372,6 +375,7 @@ impl<T> Task<T> {
     /// Shows the result to all callbacks, then to everybody.
     fn settle(&self, result: Result<T, TaskError>) {
         let (signal, ended, mut state) = loop {
+            self.pool.watch.part_ends(&self.end);
             // Whoever finds the task done comes after its callbacks too, so this is taken anew after each of them.
             let (signal, ended) = (Signal::about_to(), Point::here());
             let mut state = self.state();
@@ -469,12 +473,16 @@ impl<T> Future<T> {
     }
 
     /// Whether the task is done, one way or another.
+    #[track_caller]
     pub fn is_done(&self) -> bool {
+        self.task.pool.watch.part_asked(&self.task.end, Location::caller());
         self.task.is_done()
     }
 
     /// Cancels the task if no worker has taken it yet; says whether that was so.
+    #[track_caller]
     pub fn cancel(&self) -> bool {
+        self.task.pool.watch.step(Step::Change, Some(Location::caller()));
         let cancelled = self.task.begin(Phase::Settling);
         if cancelled {
             self.task.settle(Err(TaskError::Cancelled));

@@ -203,6 +203,15 @@ impl<S> Core<S> {
         ignore_poison(self.state.lock()).items.len()
     }
 
+    /// As `len`, for one who goes by it.
+    fn looks_at_len<T>(&self) -> usize
+    where
+        S: Store<T>,
+    {
+        self.watch.step(Step::Look, None);
+        self.len()
+    }
+
     /// Gives the number of the item.
     fn push<T>(&self, item: T) -> Result<u64, Full<T>>
     where
@@ -485,17 +494,17 @@ macro_rules! queue {
 
             /// How many items are in it at this moment.
             pub fn len(&self) -> usize {
-                self.core.len()
+                self.core.looks_at_len()
             }
 
             /// Whether it is empty at this moment.
             pub fn is_empty(&self) -> bool {
-                self.core.len() == 0
+                self.core.looks_at_len() == 0
             }
 
             /// Whether it is full at this moment.
             pub fn is_full(&self) -> bool {
-                self.core.len() >= self.core.capacity
+                self.core.looks_at_len() >= self.core.capacity
             }
         }
 

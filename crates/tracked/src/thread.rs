@@ -283,10 +283,11 @@ impl<T> JoinHandle<T> {
     }
 
     /// Whether the thread has ended.
+    #[track_caller]
     pub fn is_finished(&self) -> bool {
         match &self.inner {
             Inner::Own(inner, _) => inner.is_finished(),
-            Inner::Lent(lent) => lent.is_over(),
+            Inner::Lent(lent) => lent.asks_whether_over(Location::caller()),
         }
     }
 }
@@ -349,10 +350,11 @@ impl<'scope, T> ScopedJoinHandle<'scope, T> {
     }
 
     /// Whether the thread has ended.
+    #[track_caller]
     pub fn is_finished(&self) -> bool {
         match &self.inner {
             ScopedInner::Own(inner, _) => inner.is_finished(),
-            ScopedInner::Lent(lent) => lent.is_over(),
+            ScopedInner::Lent(lent) => lent.asks_whether_over(Location::caller()),
         }
     }
 }

@@ -183,6 +183,12 @@ impl Watch {
     pub(crate) fn part_sends(&self, _part: &Part) {}
 
     #[inline]
+    pub(crate) fn part_ends(&self, _part: &Part) {}
+
+    #[inline]
+    pub(crate) fn part_asked(&self, _part: &Part, _site: Site) {}
+
+    #[inline]
     pub(crate) fn part_signalled(&self, _part: &Part, _site: Site, _signal: &Signal, _turn: Turn) {}
 
     #[inline]

@@ -318,6 +318,20 @@ impl Watch {
         }
     }
 
+    /// Takes note that what a part stands for is about to be over, which some wait for and others ask for.
+    pub(crate) fn part_ends(&self, part: &Part) {
+        if let Some(thread) = rt::current() {
+            steer::operations::ends_for(thread, &part.meta, &self.meta);
+        }
+    }
+
+    /// Takes note that somebody asks whether it is over, and goes on either way.
+    pub(crate) fn part_asked(&self, part: &Part, site: Site) {
+        if let Some(thread) = rt::current() {
+            steer::operations::looks(thread, OperationKind::Load, &part.meta, site);
+        }
+    }
+
     /// Takes note of the signal just given by a part.
     pub(crate) fn part_signalled(&self, part: &Part, site: Site, signal: &Signal, turn: Turn) {
         if let (Some(thread), Some(needs)) = (watched(), &signal.0) {

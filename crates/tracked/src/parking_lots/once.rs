@@ -92,14 +92,24 @@ impl Once {
 
     /// How far it has come at this moment.
     #[inline]
+    #[track_caller]
     pub fn state(&self) -> OnceState {
-        STATES[self.state.load(Ordering::Acquire) as usize % STATES.len()]
+        self.gate.asked(Location::caller(), |state| *state == OnceState::Done, || self.now())
     }
 
     /// Whether a closure has run to its end.
     #[inline]
+    #[track_caller]
     pub fn is_completed(&self) -> bool {
         self.state() == OnceState::Done
+    }
+
+    fn now(&self) -> OnceState {
+        STATES[self.state.load(Ordering::Acquire) as usize % STATES.len()]
+    }
+
+    fn is_done(&self) -> bool {
+        self.now() == OnceState::Done
     }
 
     /// Waits until a closure has run to its end.
@@ -109,11 +119,14 @@ impl Once {
     /// If one panicked. With `LOCKCHECK_ON_DEADLOCK=panic`, if this call closes a deadlock.
     #[track_caller]
     pub fn wait(&self) {
-        if self.is_completed() {
+        if self.is_done() {
             return self.gate.passed(Location::caller());
         }
-        let _turn = self.gate.turn(Location::caller());
-        self.inner.wait();
+        let site = Location::caller();
+        if !self.gate.awaited_under_control(site, &|| self.is_done()) {
+            let _turn = self.gate.turn(site);
+            self.inner.wait();
+        }
     }
 
     /// As [`wait`](Self::wait), past closures that panic.
@@ -123,11 +136,14 @@ impl Once {
     /// With `LOCKCHECK_ON_DEADLOCK=panic`, if this call closes a deadlock.
     #[track_caller]
     pub fn wait_force(&self) {
-        if self.is_completed() {
+        if self.is_done() {
             return self.gate.passed(Location::caller());
         }
-        let _turn = self.gate.turn(Location::caller());
-        self.inner.wait_force();
+        let site = Location::caller();
+        if !self.gate.awaited_under_control(site, &|| self.is_done()) {
+            let _turn = self.gate.turn(site);
+            self.inner.wait_force();
+        }
     }
 
     /// Runs `f` if nothing has been run here before; waits for it if it runs elsewhere.
@@ -141,7 +157,7 @@ impl Once {
     where
         F: FnOnce(),
     {
-        if self.is_completed() {
+        if self.is_done() {
             return self.gate.passed(Location::caller());
         }
         let turn = self.gate.turn(Location::caller());
@@ -162,7 +178,7 @@ impl Once {
     where
         F: FnOnce(OnceState),
     {
-        if self.is_completed() {
+        if self.is_done() {
             return self.gate.passed(Location::caller());
         }
         let turn = self.gate.turn(Location::caller());
@@ -197,6 +213,6 @@ impl Default for Once {
 
 impl fmt::Debug for Once {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Once").field("state", &self.state()).finish()
+        f.debug_struct("Once").field("state", &self.now()).finish()
     }
 }

@@ -85,9 +85,31 @@ impl Gate {
     #[inline]
     pub(crate) fn passed(&self, site: Place) {
         if let Some(thread) = current() {
+            if thread.is_steered() {
+                // It stays done, so that nothing changes while the thread stops here. But that it is done already is
+                // an outcome, which others may bring about or be too late for.
+                return steer::operations::looks(thread, OperationKind::Once, &self.meta, site);
+            }
             let wanted = self.request(thread, site);
             record::received(thread, EventKind::Await, &wanted);
         }
+    }
+
+    /// Somebody asks at `site` whether it is done, by `is_done`, and goes on either way.
+    #[inline]
+    pub(crate) fn asked<R>(&self, site: Place, is_done: impl Fn(&R) -> bool, ask: impl FnOnce() -> R) -> R {
+        if !steer::operations::is_seen() {
+            return ask();
+        }
+        let Some(thread) = current() else { return ask() };
+        steer::operations::looks(thread, OperationKind::Load, &self.meta, site);
+        let answer = ask();
+        if is_done(&answer) {
+            // What was made is there to be used.
+            let done = record::object(&self.meta, thread, LockKind::Once, site);
+            record::received(thread, EventKind::Await, &done);
+        }
+        answer
     }
 
     /// The call at `site` does not find it done.
@@ -150,6 +172,10 @@ impl<'a> Turn<'a> {
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
+        // Who only asks can tell the end of the body from the last thing it did.
+        if let Some(thread) = current() {
+            steer::operations::ends(thread, &self.gate.meta);
+        }
         if self.token.is_recorded()
             && let Some(thread) = current()
         {

@@ -90,8 +90,9 @@ impl<T, F> LazyLock<T, F> {
 
     /// The value, if it has been made. Never blocks.
     #[inline]
+    #[track_caller]
     pub fn get(this: &LazyLock<T, F>) -> Option<&T> {
-        this.value.get()
+        this.gate.asked(Location::caller(), Option::is_some, || this.value.get())
     }
 }
 

@@ -103,8 +103,9 @@ impl<T: ?Sized> Mutex<T> {
 
     /// Whether a holder panicked.
     #[inline]
+    #[track_caller]
     pub fn is_poisoned(&self) -> bool {
-        self.raw.poison.get()
+        self.raw.is_poisoned(Location::caller())
     }
 
     /// Declares the data sound again.

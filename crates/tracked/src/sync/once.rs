@@ -77,8 +77,9 @@ impl Once {
 
     /// Whether something has been run to its end.
     #[inline]
+    #[track_caller]
     pub fn is_completed(&self) -> bool {
-        self.inner.is_completed()
+        self.gate.asked(Location::caller(), |done| *done, || self.inner.is_completed())
     }
 
     /// Waits until something has been run to its end.

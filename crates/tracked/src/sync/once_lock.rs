@@ -29,8 +29,9 @@ impl<T> OnceLock<T> {
 
     /// The value, if there is one by now. Never blocks.
     #[inline]
+    #[track_caller]
     pub fn get(&self) -> Option<&T> {
-        self.inner.get()
+        self.gate.asked(Location::caller(), Option::is_some, || self.inner.get())
     }
 
     /// The value, if there is one: the borrow proves that nobody else has the cell.

@@ -71,7 +71,15 @@ impl RawTracked {
     }
 
     pub(crate) fn is_locked(&self) -> bool {
+        rt::steer::operations::peeks(&self.meta, None);
         self.raw.is_locked()
+    }
+
+    /// Whether a holder panicked.
+    #[inline]
+    pub(crate) fn is_poisoned(&self, site: Place) -> bool {
+        rt::steer::operations::peeks(&self.meta, Some(site));
+        self.poison.get()
     }
 
     /// The calling thread lets go of the lock and takes it back at the end of what `wait` waits for.
@@ -223,6 +231,13 @@ impl RawTrackedRw {
     fn upgrading(&self, site: Place) -> Target<'_, Upgrading> {
         let manner = Manner::of(LockKind::RwLock, Mode::Exclusive);
         Target { lock: Upgrading::of(self), site, manner }
+    }
+
+    /// Whether a writer panicked.
+    #[inline]
+    pub(crate) fn is_poisoned(&self, site: Place) -> bool {
+        rt::steer::operations::peeks(&self.meta, Some(site));
+        self.poison.get()
     }
 
     pub(crate) fn name(&self, name: &str) {

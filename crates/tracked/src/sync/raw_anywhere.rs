@@ -128,10 +128,12 @@ impl RawTrackedRw {
     }
 
     pub(crate) fn is_locked(&self) -> bool {
+        rt::steer::operations::peeks(&self.meta, None);
         self.raw.is_locked()
     }
 
     pub(crate) fn is_locked_exclusive(&self) -> bool {
+        rt::steer::operations::peeks(&self.meta, None);
         self.raw.is_locked_exclusive()
     }
 

@@ -151,8 +151,9 @@ impl<T: ?Sized> RwLock<T> {
 
     /// Whether a writer panicked.
     #[inline]
+    #[track_caller]
     pub fn is_poisoned(&self) -> bool {
-        self.raw.poison.get()
+        self.raw.is_poisoned(Location::caller())
     }
 
     /// Declares the data sound again.

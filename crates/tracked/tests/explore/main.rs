@@ -5,6 +5,7 @@ mod atomics;
 mod channels;
 mod deadlocks;
 mod failures;
+mod looks;
 #[cfg(feature = "parking_lot_0_12")]
 mod parking_lots;
 mod program;

@@ -84,12 +84,13 @@ impl Thread {
     #[inline(never)]
     pub(crate) fn pop(&self, id: u64) -> bool {
         let holds = &self.holds;
-        if self.is_steered() {
-            steer::operations::releases(self, id);
-        }
-        let len = holds.len();
         let is_it = |&index: &usize| holds.entry(index).id.load(Ordering::Relaxed) == id;
-        let Some(index) = (0..len).rev().find(is_it) else { return false };
+        let Some(index) = (0..holds.len()).rev().find(is_it) else { return false };
+        if self.is_steered()
+            && let Some(hold) = holds.entry(index).read()
+        {
+            steer::operations::releases(self, id, hold.mode);
+        }
         if self.is_recording()
             && let Some(hold) = holds.entry(index).read()
         {

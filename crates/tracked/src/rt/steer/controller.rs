@@ -235,6 +235,8 @@ pub(super) struct State {
     watched: Option<u32>,
     /// Spurious wake-ups that may still happen in this run.
     pub spurious_left: u32,
+    /// The run is made of fine steps.
+    fine: bool,
     /// The workers of scopes that have not ended, with the address of the scope.
     pub scopes: Vec<(usize, u32)>,
     /// Some thread will never run again.
@@ -336,6 +338,7 @@ impl Controller {
                 outside: 0,
                 watched: None,
                 spurious_left: 0,
+                fine: false,
                 scopes: Vec::new(),
                 any_frozen: false,
                 race: false,
@@ -376,9 +379,10 @@ impl Controller {
             return false;
         }
         state.reset(spurious);
-        self.tried.store(false, Ordering::Relaxed);
         state.enrol(first, Worker(0));
         state.pending[0].readiness = Readiness::Ready;
+        state.fine = state.draw(0, Draw::Fine, 2) == 1;
+        self.tried.store(state.fine, Ordering::Relaxed);
         true
     }
 
@@ -694,7 +698,11 @@ impl Member {
         let site = site.map_or(0, |site| std::ptr::from_ref(site).addr());
         let looks = matches!(
             operation.kind,
-            OperationKind::Load | OperationKind::Yield | OperationKind::Sleep | OperationKind::TryLock
+            OperationKind::Load
+                | OperationKind::Peek
+                | OperationKind::Yield
+                | OperationKind::Sleep
+                | OperationKind::TryLock
         );
         if !looks {
             self.reads = (0, others);

@@ -14,7 +14,7 @@ use super::controller::{BY_ADDRESS, Obstacle, Stand, key_of};
 use super::seat::{Order, Seat};
 use super::{Me, SentHome, own};
 use crate::rt::context::{HeldLock, Place, Thread};
-use crate::rt::operation::{Raw, Target};
+use crate::rt::operation::{Meta, Raw, Target};
 use crate::rt::stack;
 use crate::rt::waits::{self, Wait};
 
@@ -231,9 +231,10 @@ pub(crate) fn granted(thread: &Thread, hold: &HeldLock) {
 }
 
 /// The worker is about to give up a hold. That is a point of decision only where somebody tries to get the lock: for
-/// all others it is as good as the point before the next operation.
+/// all others it is as good as the point before the next operation. In runs that are made of [fine](Draw::Fine) steps,
+/// it always is one.
 #[cold]
-pub(crate) fn releases(thread: &Thread, id: u64) {
+pub(crate) fn releases(thread: &Thread, id: u64, mode: Mode) {
     let Some(me) = own() else { return };
     if std::thread::panicking() || GOING_HOME.get() {
         return;
@@ -243,7 +244,11 @@ pub(crate) fn releases(thread: &Thread, id: u64) {
     }
     let busy = thread.enter();
     if me.controller().state().is_tried(me.worker, id) {
-        let stand = Stand::new(OperationKind::Unlock, thread.next_event(), None).on(id, Access::Release);
+        let access = match mode {
+            Mode::Shared | Mode::SharedRecursive => Access::ReleaseShared,
+            Mode::Exclusive | Mode::Upgradable => Access::Release,
+        };
+        let stand = Stand::new(OperationKind::Unlock, thread.next_event(), None).on(id, access);
         if me.controller().stop(me.worker, me.seat(), stand) == Order::Unwind {
             // A destructor is no place to panic in: at the next operation.
             GOING_HOME.set(true);
@@ -259,8 +264,44 @@ pub(crate) fn visible_in_drop(key: u64, access: Access) {
         return;
     }
     let index = thread.next_event();
+    stand_at_last((me, thread), Stand::new(OperationKind::Other, index, None).on(key, access));
+}
+
+/// What the object stands for is about to be over; counts it.
+pub(crate) fn ends(thread: &Thread, meta: &Meta) {
+    ends_at(thread, meta, None);
+}
+
+/// As [`ends`], of what is waited for by way of another object.
+pub(crate) fn ends_for(thread: &Thread, meta: &Meta, awaited: &Meta) {
+    ends_at(thread, meta, Some(awaited));
+}
+
+fn ends_at(thread: &Thread, meta: &Meta, awaited: Option<&Meta>) {
+    let index = thread.next_event();
+    if let Some(me) = own()
+        && thread.is_steered()
+        && !std::thread::panicking()
+        && !GOING_HOME.get()
+    {
+        let mut stand = Stand::new(OperationKind::Other, index, None).on(meta.id(thread).0, Access::Write);
+        if let Some(awaited) = awaited {
+            stand = stand.on(awaited.id(thread).0, Access::Write);
+        }
+        stand_at_last((me, thread), stand);
+    }
+}
+
+/// The worker has done what it was started for. Who asks whether that is so, and does not wait for it, can tell that
+/// from the last thing that it did: an operation in runs that are made of [fine](Draw::Fine) steps.
+pub(super) fn ends_finely(key: u64) {
+    if own().is_some_and(|me| me.controller().state().is_fine()) {
+        visible_in_drop(key, Access::Write);
+    }
+}
+
+fn stand_at_last((me, thread): (Me, &Thread), stand: Stand) {
     let _busy = thread.enter();
-    let stand = Stand::new(OperationKind::Other, index, None).on(key, access);
     if me.controller().stop(me.worker, me.seat(), stand) == Order::Unwind {
         GOING_HOME.set(true);
     }
@@ -280,6 +321,21 @@ pub(crate) fn visible(thread: &Thread, kind: OperationKind, key: u64, access: Ac
     let index = thread.next_event();
     if let Some(me) = own() {
         stop_shortly(me, thread, &|| Stand::new(kind, index, site).on(key, access));
+    }
+}
+
+/// The object is about to be looked at, by one who goes on whatever there is to see; counts it.
+pub(crate) fn looks(thread: &Thread, kind: OperationKind, meta: &Meta, site: Place) {
+    visible(thread, kind, meta.id(thread).0, Access::Read, Some(site));
+}
+
+/// As [`looks`], of one who asks whether somebody has the lock, or left it poisoned. Counted where that is of use.
+#[inline]
+pub(crate) fn peeks(meta: &Meta, site: Option<Place>) {
+    if is_seen()
+        && let Some(thread) = crate::rt::current()
+    {
+        visible(thread, OperationKind::Peek, meta.id(thread).0, Access::Read, site);
     }
 }
 
@@ -339,8 +395,12 @@ pub(crate) fn wait_until(
             None => {}
         }
         if let Some(object) = object.filter(|_| touched.is_none()) {
-            // Whether it was told depends on the object; a timed one gives up depending on it.
-            stand = stand.on(object, if timeout.is_some() { Access::Write } else { Access::Read });
+            // Whether it was told depends on the object; a timed one gives up depending on it, and one who is told of
+            // an item takes what is there when it looks.
+            let takes =
+                wait.is_some_and(|wait| matches!(wait.wanted().kind, LockKind::Queue | LockKind::Pool));
+            let changes = timeout.is_some() || takes;
+            stand = stand.on(object, if changes { Access::Write } else { Access::Read });
         }
         let relock = takes_back.map(|(key, mode)| {
             stand.touches = [stand.touches[0], Some((key, Access::Acquire))];
@@ -351,8 +411,15 @@ pub(crate) fn wait_until(
         stand.wait = wait;
         stand.until(ready, relock)
     };
-    stop(me, thread, &make, &|| ready());
+    let order = stop(me, thread, &make, &|| ready());
     TOOK_BACK.set(takes_back.is_some());
+    if order == Order::Late && takes_back.is_some() {
+        let _busy = thread.enter();
+        if me.controller().state().has_yet_to_ask(me.worker) {
+            // To give up and to take the lock are two steps then.
+            thread.next_event();
+        }
+    }
     // One that is late may have been told all the same; one that is going home, or the last one left, was not.
     ready()
 }

@@ -10,7 +10,7 @@ use lockcheck_events::{LockId, ThreadId};
 use lockcheck_explorer::{Access, Object, OperationKind, Worker};
 use parking_lot::{Condvar, Mutex};
 
-use super::controller::{Member, Obstacle, Stand};
+use super::controller::{BY_ADDRESS, Member, Obstacle, Stand};
 use super::operations::{self, Touched};
 use super::pool::{self, Make};
 use super::seat::{Job, Seat};
@@ -30,6 +30,11 @@ struct Packet<T> {
 impl<T> Packet<T> {
     fn is_over(&self) -> bool {
         self.over.load(Ordering::Acquire)
+    }
+
+    /// What its being there is known by.
+    fn key(&self) -> u64 {
+        std::ptr::from_ref(&self.over).addr() as u64 | BY_ADDRESS
     }
 
     fn put(&self, result: ThreadResult<T>) {
@@ -94,6 +99,7 @@ where
         if let Err(payload) = &result {
             panics::note(&**payload);
         }
+        operations::ends_finely(theirs.key());
         theirs.put(result);
     });
     // SAFETY: only the lifetime changes; the caller promises that what is borrowed outlives the worker, which runs or
@@ -147,8 +153,12 @@ impl<T> Lent<T> {
         self.thread
     }
 
-    /// Whether the closure has returned.
-    pub(crate) fn is_over(&self) -> bool {
+    /// Whether the closure has returned, for one who goes by it.
+    pub(crate) fn asks_whether_over(&self, site: Place) -> bool {
+        if let Some((_, thread)) = super::me() {
+            let key = self.packet.key();
+            operations::visible(thread, OperationKind::Peek, key, Access::Read, Some(site));
+        }
         self.packet.is_over()
     }
 

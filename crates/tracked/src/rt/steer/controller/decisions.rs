@@ -273,8 +273,9 @@ impl State {
                 let is_told = unsafe { &*ready }();
                 match (is_told, lock_is_free) {
                     (true, true) => Readiness::Ready,
-                    (false, true) => timer(),
-                    (_, false) => Readiness::Blocked,
+                    // Its time can pass while somebody has the lock: who signals then signals to others.
+                    (false, _) => timer(),
+                    (true, false) => Readiness::Blocked,
                 }
             }
         }
@@ -354,7 +355,9 @@ impl State {
                     claims.holders.push((chosen, mode));
                 }
             }
-            Obstacle::Until { relock: Some((object, mode)), .. } => {
+            Obstacle::Until { relock: Some((object, mode)), .. }
+                if self.is_free(chosen, object, mode, false, false) =>
+            {
                 self.claims[object as usize].holders.push((chosen, mode));
                 self.members[index].granted = Some(object);
             }
@@ -393,6 +396,11 @@ impl State {
             member.granted = None;
         }
         granted
+    }
+
+    /// Whether the worker gave up waiting while somebody had the lock that it takes back, which it asks for next.
+    pub(in crate::rt::steer) fn has_yet_to_ask(&self, me: u32) -> bool {
+        self.members[me as usize].granted.is_none()
     }
 
     /// Steps that the worker has made in its sleep since this was last asked.
@@ -439,10 +447,19 @@ impl State {
         self.claims[object as usize].holders.clear();
     }
 
-    /// Whether somebody stands before an operation on the lock that its release would change the outcome of.
+    /// Whether the run is made of fine steps.
+    pub(in crate::rt::steer) fn is_fine(&self) -> bool {
+        self.fine
+    }
+
+    /// Whether the release of a lock is an operation: somebody stands before one whose outcome it would change, or may
+    /// come to.
     pub(in crate::rt::steer) fn is_tried(&self, me: u32, key: u64) -> bool {
         if self.members.len() < 2 || !matches!(self.phase, Phase::Free) {
             return false;
+        }
+        if self.fine {
+            return true;
         }
         let Some(&object) = self.objects.get(&key) else { return false };
         self.pending.iter().enumerate().any(|(index, pending)| {
