@@ -1,9 +1,9 @@
 //! The STD text form of a trace, in and out: one event per line, `thread|op(arg)|location`.
 //!
 //! `begin`, `end` and `branch` have no argument. `#` comments and blank lines are skipped but counted; lines end in
-//! LF or CRLF. A line that is not an event is an error that names line and column, never a guess. The reader holds
-//! one line and the names, nothing that follows the file's length; it checks spelling only, the order of events is
-//! the business of [`crate::trace_event::WellFormed`].
+//! LF or CRLF, and a byte order mark at the start is ignored. A line that is not an event is an error that names line
+//! and column, never a guess. The reader holds one line and the names, nothing that follows the file's length; it
+//! checks spelling only, the order of events is the business of [`crate::trace_event::WellFormed`].
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 
@@ -13,6 +13,9 @@ use crate::trace_event::{
 
 /// Longest line, in bytes, so that a file without line ends costs no memory.
 pub const MAX_LINE: usize = 65_536;
+
+/// What may stand before the first line.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Reads STD text, event by event.
 pub struct TextReader<R> {
@@ -75,6 +78,8 @@ impl<R: Read> TextReader<R> {
             let line = buffer.strip_suffix(b"\n").unwrap_or(&buffer);
             let complete = line.len() < buffer.len();
             let line = line.strip_suffix(b"\r").unwrap_or(line);
+            // A byte order mark, which editors put there, is not seen by anybody: no name begins with it.
+            let line = line.strip_prefix(BYTE_ORDER_MARK).filter(|_| self.line == 1).unwrap_or(line);
             let parsed = match line.trim_ascii_start().first() {
                 None | Some(b'#') => Ok(None),
                 Some(_) => split(line).and_then(|parts| self.intern(line, parts)).map(Some),

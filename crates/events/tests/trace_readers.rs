@@ -137,6 +137,14 @@ proptest! {
 }
 
 #[test]
+fn a_byte_order_mark_is_no_part_of_the_first_name() {
+    let trace = text("\u{feff}T1|acq(l)|1\r\nT1|rel(l)|2\r\n".as_bytes()).unwrap();
+    assert_eq!((well_formed(&trace), trace.names.thread(0)), (2, "T1".to_owned()));
+    let error = text("\u{feff}T1|foo(l)|1\n".as_bytes()).unwrap_err().to_string();
+    assert!(error.starts_with("f.std:1:4: expected one of acq"), "{error}");
+}
+
+#[test]
 fn a_header_that_promises_the_world_costs_nothing() {
     let header = Header { threads: u16::MAX, locks: u32::MAX, variables: u32::MAX, events: 1 << 31 };
     let mut bytes = header.to_bytes().to_vec();
