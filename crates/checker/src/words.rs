@@ -495,6 +495,9 @@ fn self_deadlock_message(finding: &Finding) -> String {
             "{who} {waits} for itself: it asks to write {what} while it still holds a read of it"
         );
     }
+    if finding.evidence[0].action == "join" {
+        return format!("{who} {waits} for itself: it joins the thread that it is");
+    }
     format!("{who} {waits} for itself: it asks for {what} while it already holds it")
 }
 

@@ -133,6 +133,14 @@ fn the_advice_names_the_place_or_the_key() {
     assert!(advice(&own).contains("taken at src/a.rs:10") && advice(&own).contains("RLock"));
 }
 
+/// A thread is not held, by itself least of all.
+#[test]
+fn a_thread_that_joins_itself_is_not_said_to_hold_itself() {
+    let mut own = finding(Code::Deadlock, Tier::Actual, &named()[1..], &["a 1 10 1 11"]);
+    own.evidence[0].action = "join".to_owned();
+    assert_eq!(message(&own), "thread `a` waits for itself: it joins the thread that it is");
+}
+
 #[test]
 fn long_names_and_long_lists_are_cut() {
     assert_eq!(quoted(&"ö".repeat(99)).chars().count(), NAME_CHARS_MAX + 2);
