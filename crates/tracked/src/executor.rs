@@ -475,8 +475,14 @@ impl<T> Future<T> {
     /// Whether the task is done, one way or another.
     #[track_caller]
     pub fn is_done(&self) -> bool {
-        self.task.pool.watch.part_asked(&self.task.end, Location::caller());
-        self.task.is_done()
+        let watch = &self.task.pool.watch;
+        watch.part_asked(&self.task.end, Location::caller());
+        let done = self.task.is_done();
+        if done {
+            // All that the task did may be built on from here on.
+            watch.part_hears(&self.task.end);
+        }
+        done
     }
 
     /// Cancels the task if no worker has taken it yet; says whether that was so.

@@ -105,6 +105,7 @@ fn in_order() {
     );
     hand_over(OnceLock::new(), initialise, initialise);
     hand_over(Once::new(), run_once, run_once);
+    by_looking();
     by_channel();
     by_threads();
     by_parking();
@@ -140,6 +141,42 @@ fn initialise(cell: &Cell, once: &OnceLock<()>) {
 fn run_once(cell: &Cell, once: &Once) {
     once.call_once(|| cell.set(1));
     cell.get();
+}
+
+/// Who only looks, and sees that it is so, comes after what made it so.
+fn by_looking() {
+    hand_over(
+        OnceLock::new(),
+        |cell, once| {
+            cell.set(1);
+            once.set(()).unwrap();
+        },
+        |cell, once| {
+            while once.get().is_none() {
+                std::thread::yield_now();
+            }
+            cell.set(2);
+        },
+    );
+    hand_over(
+        Once::new(),
+        |cell, once| once.call_once(|| cell.set(1)),
+        |cell, once| {
+            while !once.is_completed() {
+                std::thread::yield_now();
+            }
+            cell.set(2);
+        },
+    );
+    let cell = Arc::new(Shared::new(0));
+    let pool = ThreadPoolExecutor::new(1);
+    let written = Arc::clone(&cell);
+    let task = pool.submit(move || written.set(1));
+    while !task.is_done() {
+        std::thread::yield_now();
+    }
+    cell.set(2);
+    task.result().unwrap();
 }
 
 fn by_channel() {
