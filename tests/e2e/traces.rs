@@ -87,3 +87,14 @@ fn a_recorded_race_has_both_stacks_and_says_what_would_have_ordered_it() {
         insta::assert_snapshot!("recorded_race", ran.report().replace(path, "FOLDER"));
     });
 }
+
+/// What happened is not foretold besides: the deadlock stands for the order that led to it.
+#[test]
+fn a_recorded_deadlock_is_told_once() {
+    let mut record = lockcheck_there();
+    record.args(["run", "--record", "programs", "--bin", "hang", "--message-format", "json"]);
+    let told = run(&mut record, BUILD).expect_code(3).json();
+    contract::check(&told);
+    let found = list(&told, "findings").iter().map(|finding| (text(finding, "code"), text(finding, "tier")));
+    assert_eq!(found.collect::<Vec<_>>(), [("LC0003", "actual")], "{told}");
+}

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use lockcheck_checker::{Context, Report};
+use lockcheck_checker::{Code, Context, Finding, Report, Tier};
 use lockcheck_events::source::SourceMap;
 use lockcheck_events::trace_event::{Event, Op, TargetKind, TraceReader as _};
 use lockcheck_events::trace_file::{EXTENSION, TraceError, TraceReader};
-use lockcheck_events::{LockId, Record, SiteId};
+use lockcheck_events::{LockId, Record, Site, SiteId};
 use lockcheck_report::{Sources, dot};
 
 use crate::args::{AnalyzeArgs, Format};
@@ -85,6 +85,9 @@ pub fn predict(
 /// finding, as sure as the surer of the two, with the stacks of the one that has some.
 fn merge(report: &mut Report, predicted: Predicted) -> Vec<String> {
     for finding in predicted.findings {
+        if has_happened(report, &finding) {
+            continue;
+        }
         match report.findings.iter_mut().find(|known| known.fingerprint == finding.fingerprint) {
             Some(known) => {
                 if finding.tier > known.tier {
@@ -102,6 +105,19 @@ fn merge(report: &mut Report, predicted: Predicted) -> Vec<String> {
     report.stats.events = report.stats.events.max(predicted.stats.events);
     report.stats.dropped += predicted.stats.dropped;
     predicted.notes
+}
+
+/// Whether a deadlock at the sites of this cycle is in the report as one that happened: it stands for the cycle then.
+fn has_happened(report: &Report, cycle: &Finding) -> bool {
+    let sites = |finding: &Finding| -> BTreeSet<Site> {
+        finding.evidence.iter().map(|side| side.site.clone()).collect()
+    };
+    let of_cycle = sites(cycle);
+    let is_it = |known: &Finding| {
+        let (same, deadlock) = (sites(known), known.code == Code::Deadlock && known.tier == Tier::Actual);
+        deadlock && (same.is_subset(&of_cycle) || of_cycle.is_subset(&same))
+    };
+    cycle.code == Code::LockOrderCycle && report.findings.iter().any(is_it)
 }
 
 /// Adds what was predicted from one trace, but for the notes, which it gives back.
