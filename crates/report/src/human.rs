@@ -325,7 +325,7 @@ fn certainty(finding: &Finding) -> String {
         Tier::Likely => {
             let number = if sides == 2 { "two".to_owned() } else { sides.to_string() };
             return format!(
-                "likely: {number} threads, no common lock, not ordered by spawn or join; not yet confirmed"
+                "likely: {number} threads, no common lock, no spawn or join seen that orders them; not yet confirmed"
             );
         }
         Tier::Predicted => "a valid reordering of what was recorded reaches it",
