@@ -138,19 +138,16 @@ impl Acquires {
         let place = (mix ^ mix >> 15) as usize & (self.recent.len() - 1);
         let number = self.recent[place];
         match self.shapes.get(number as usize) {
-            Some(known) if (known.hold, known.set, known.location) == (hold, set, location) => (number, *known),
+            Some(known) if (known.hold, known.set, known.location) == (hold, set, location) => {
+                (number, *known)
+            }
             _ => self.shape_slowly((hold, set, location), place, sets),
         }
     }
 
     /// The slow half of [`Acquires::shape`].
     #[cold]
-    fn shape_slowly(
-        &mut self,
-        key: (Hold, SetId, u32),
-        place: usize,
-        sets: &mut HoldSets,
-    ) -> (u32, Shape) {
+    fn shape_slowly(&mut self, key: (Hold, SetId, u32), place: usize, sets: &mut HoldSets) -> (u32, Shape) {
         let number = *self.shape_numbers.entry(key).or_insert_with(|| {
             let (hold, set, location) = key;
             self.shapes.push(Shape { hold, set, location, after: sets.with(set, hold) });

@@ -133,6 +133,8 @@ pub(super) struct Closure<'a> {
 struct Progress {
     /// Events included.
     count: u32,
+    /// How many edges come to these, or [`NEVER`] where that has to be looked up.
+    edges: u32,
     /// Events whose edges were followed; less than `count` exactly while in `lagging`.
     settled: u32,
     /// Edges followed.
@@ -179,15 +181,16 @@ impl<'a> Closure<'a> {
         self.threads.iter().map(|progress| progress.count).collect()
     }
 
-    /// Includes the first `count` events of `thread`, consequences to be drawn later.
+    /// Includes the first `count` events of `thread`, to which so many `edges` come if that is known; consequences to
+    /// be drawn later.
     #[inline]
-    fn raise(&mut self, thread: u32, count: u32) {
+    fn raise(&mut self, thread: u32, count: u32, edges: u32) {
         let progress = &mut self.threads[thread as usize];
         if count > progress.count {
             if progress.count == progress.settled {
                 self.lagging.push(thread);
             }
-            progress.count = count;
+            (progress.count, progress.edges) = (count, edges);
             if !progress.queued {
                 progress.queued = true;
                 self.unlisted.push(thread);
@@ -203,7 +206,7 @@ impl<'a> Closure<'a> {
             if progress.count == progress.settled {
                 progress.settled = count;
             }
-            progress.count = count;
+            (progress.count, progress.edges) = (count, NEVER);
             if !progress.queued {
                 progress.queued = true;
                 self.unlisted.push(thread);
@@ -242,7 +245,11 @@ impl<'a> Closure<'a> {
     /// Includes where the edges to the first `count` events of `thread` come from, from the last full clock on.
     fn draw_edges(&mut self, thread: u32, count: u32) {
         let edges = self.edges;
-        let upto = edges.count(thread, count);
+        let upto = match self.threads[thread as usize].edges {
+            _ if count == 0 => edges.count(thread, 0),
+            NEVER => edges.count(thread, count),
+            known => known as usize,
+        };
         let (clock, covered) = edges.clock(thread, upto);
         let drawn = self.threads[thread as usize].drawn;
         if covered > drawn {
@@ -252,8 +259,8 @@ impl<'a> Closure<'a> {
         }
         let rest = drawn.max(covered).min(upto);
         self.work += (upto - rest) as u64 + 8;
-        for (from, source) in edges.between(thread, rest, upto) {
-            self.raise(from, source);
+        for (from, source, known) in edges.between(thread, rest, upto) {
+            self.raise(from, source, known);
         }
         self.threads[thread as usize].drawn = drawn.max(upto);
     }
@@ -322,7 +329,7 @@ impl<'a> Closure<'a> {
             let later = if shared { last_exclusive } else { last };
             if later > section.line && section.released > self.threads[thread as usize].count {
                 debug_assert_ne!(section.released, NEVER, "a well-formed trace releases it first");
-                self.raise(thread, section.released);
+                self.raise(thread, section.released, NEVER);
             }
         }
     }
@@ -387,7 +394,7 @@ impl Closure<'_> {
             if section.pinned {
                 self.stuck |= clash;
             } else if clash || rule.early && later > section.line {
-                self.raise(section.thread, section.released);
+                self.raise(section.thread, section.released, NEVER);
                 continue;
             }
             open[kept] = section;
@@ -430,7 +437,7 @@ impl Ideal for Closure<'_> {
     }
 
     fn include(&mut self, thread: u32, count: u32) {
-        self.raise(thread, count);
+        self.raise(thread, count, NEVER);
         if count == 0 {
             self.draw_edges(thread, 0);
         }

@@ -1,6 +1,6 @@
 //! What of a trace the sync-preserving closure needs: who depends on whom, and every critical section.
 //!
-//! [`Edges`] are the edges of read-from, fork, join and wake-up, sixteen bytes each with their place in the order of
+//! [`Edges`] are the edges of read-from, fork, join and wake-up, twenty bytes each with their place in the order of
 //! the trace, and only those that say more than an earlier one between the same two threads. [`Sections`] has sixteen bytes for each critical section, appended in the
 //! order of its thread. That is all the history there is: reads, writes and releases leave no record of their own.
 //! Appending is all that happens while the trace is read; [`EdgeIndex`] and [`SectionIndex`] are made of it when, and
@@ -21,6 +21,8 @@ struct Edge {
     from: u32,
     /// That event.
     source: u32,
+    /// How many edges to `from` come at or before `source`: whoever follows this edge goes on from there.
+    version: u32,
 }
 
 /// The edges between threads.
@@ -55,7 +57,8 @@ impl Edges {
             return false;
         }
         *heard = source;
-        self.of_thread[thread as usize].push(Edge { at, from, source });
+        let version = count_back(&self.of_thread[from as usize], source);
+        self.of_thread[thread as usize].push(Edge { at, from, source, version });
         self.order.push(thread);
         true
     }
@@ -109,10 +112,15 @@ impl<'a> EdgeIndex<'a> {
         let width = of_thread.len();
         let room = |edges: &Vec<Edge>| Vec::with_capacity(edges.len() / stride * width);
         let clocks = of_thread.iter().map(room).collect();
-        let samples = of_thread.iter().map(|edges| {
-            edges.chunks_exact(SAMPLED).map(|edges| edges[SAMPLED - 1].at).collect()
-        });
+        let samples = of_thread
+            .iter()
+            .map(|edges| edges.chunks_exact(SAMPLED).map(|edges| edges[SAMPLED - 1].at).collect());
         let mut index = EdgeIndex { of_thread, samples: samples.collect(), stride, clocks };
+        let current = |edge: &Edge| edge.version as usize == index.count(edge.from, edge.source);
+        debug_assert!(
+            of_thread.iter().flatten().all(current),
+            "no edge comes later to what precedes another"
+        );
         if of_thread.iter().any(|edges| edges.len() >= stride) {
             index.compute_clocks(edges);
         }
@@ -126,9 +134,15 @@ impl<'a> EdgeIndex<'a> {
         from + edges[..edges.len().min(SAMPLED)].partition_point(|edge| edge.at <= index)
     }
 
-    /// Edges `from` to `to` of `thread`, as pairs (thread, event).
-    pub(super) fn between(&self, thread: u32, from: usize, to: usize) -> impl Iterator<Item = (u32, u32)> {
-        self.of_thread[thread as usize][from..to].iter().map(|edge| (edge.from, edge.source))
+    /// Edges `from` to `to` of `thread`, as (thread, event, edges to that thread up to that event).
+    pub(super) fn between(
+        &self,
+        thread: u32,
+        from: usize,
+        to: usize,
+    ) -> impl Iterator<Item = (u32, u32, u32)> {
+        let edges = &self.of_thread[thread as usize][from..to];
+        edges.iter().map(|edge| (edge.from, edge.source, edge.version))
     }
 
     /// The last clock of `thread` after at most `edges` edges, and how many edges it covers.
@@ -145,12 +159,16 @@ impl<'a> EdgeIndex<'a> {
     /// is kept as long as later edges come from there.
     fn compute_clocks(&mut self, edges: &Edges) {
         let threads = self.of_thread.len();
-        let (wanted, mut users) = self.versions(edges);
+        // By thread and version: how many edges still come from there, or, once it is kept, where.
+        let mut users: Vec<Vec<u32>> = self.of_thread.iter().map(|edges| vec![0; edges.len() + 1]).collect();
+        for edge in self.of_thread.iter().flatten() {
+            users[edge.from as usize][edge.version as usize] += 1;
+        }
         // By thread: how many of its edges are in, and its clock.
         let mut now: Vec<(usize, Vec<u32>)> = vec![(0, vec![0; threads]); threads];
         let mut kept = Kept { width: threads, ..Kept::default() };
-        for ((thread, number), wanted) in edges.in_order().zip(wanted) {
-            let Edge { from, source, .. } = self.of_thread[thread][number];
+        for (thread, number) in edges.in_order() {
+            let Edge { from, source, version: wanted, .. } = self.of_thread[thread][number];
             let (from, wanted) = (from as usize, wanted as usize);
             let version = &mut users[thread][number];
             if *version > 0 {
@@ -173,35 +191,18 @@ impl<'a> EdgeIndex<'a> {
             now[thread].1 = clock;
         }
     }
+}
 
-    /// In the order of the trace: of which version of its source's thread each edge comes. By thread and version: how
-    /// many edges come from there.
-    fn versions(&self, edges: &Edges) -> (Vec<u32>, Vec<Vec<u32>>) {
-        let mut users: Vec<Vec<u32>> =
-            self.of_thread.iter().map(|edges| vec![0; edges.len() + 1]).collect();
-        let mut wanted = Vec::with_capacity(edges.order.len());
-        let mut seen = vec![0; self.of_thread.len()];
-        for (thread, number) in edges.in_order() {
-            let Edge { from, source, .. } = self.of_thread[thread][number];
-            let version = self.count_back(from, source, seen[from as usize]);
-            users[from as usize][version] += 1;
-            wanted.push(version as u32);
-            seen[thread] = number + 1;
-        }
-        (wanted, users)
+/// How many of `edges` come at or before event `index`; likely nearly all.
+#[inline]
+fn count_back(edges: &[Edge], index: u32) -> u32 {
+    // Wide steps: how far back it is cannot be foretold, and within a step the search takes no decisions.
+    let mut step = 16;
+    while step < edges.len() && edges[edges.len() - step].at > index {
+        step *= 8;
     }
-
-    /// [`EdgeIndex::count`] among the first `upto` edges of `thread`, of which it is likely to be a late one.
-    fn count_back(&self, thread: u32, index: u32, upto: usize) -> usize {
-        let edges = &self.of_thread[thread as usize][..upto];
-        // Wide steps: how far back it is cannot be foretold, and within a step the search takes no decisions.
-        let mut step = 16;
-        while step < upto && edges[upto - step].at > index {
-            step *= 8;
-        }
-        let from = upto.saturating_sub(step);
-        from + edges[from..].partition_point(|edge| edge.at <= index)
-    }
+    let from = edges.len().saturating_sub(step);
+    (from + edges[from..].partition_point(|edge| edge.at <= index)) as u32
 }
 
 /// Clocks that later edges come from.

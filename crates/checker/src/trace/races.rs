@@ -328,14 +328,7 @@ impl Races {
 
     /// Reports a pair if it races; whether it does.
     #[inline]
-    fn judge(
-        &mut self,
-        variable: u32,
-        other: &Seen,
-        seen: &Seen,
-        hb: &Clocks,
-        shb: Option<&Clocks>,
-    ) -> bool {
+    fn judge(&mut self, variable: u32, other: &Seen, seen: &Seen, hb: &Clocks, shb: Option<&Clocks>) -> bool {
         if !other.conflicts(seen) || hb.known(seen.thread, other.thread) >= other.index {
             return false;
         }

@@ -329,7 +329,7 @@ impl<'a> Scan<'a> {
         if from >= upto {
             return 0;
         }
-        let masks = self.edges.between(number, from, upto).map(|(other, source)| {
+        let masks = self.edges.between(number, from, upto).map(|(other, source, _)| {
             let reached = &self.reached[other as usize];
             let before = reached.partition_point(|&(at, _)| at <= source);
             if before == 0 { 0 } else { reached[before - 1].1 }
