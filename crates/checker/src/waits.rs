@@ -277,12 +277,7 @@ impl Snapshot {
 
     /// What to tell of those who wait for one object.
     fn tell(&self, waiters: &[usize], stuck: &[usize]) -> Stuck {
-        // What a thread has sent itself it has not missed: it waits for another one.
-        let lost = |index: &usize| {
-            let waiting = &self.waiting[*index];
-            let signal = waiting.lost.as_ref().filter(|signal| signal.thread != waiting.request.thread);
-            Some((*index, signal?))
-        };
+        let lost = |index: &usize| Some((*index, self.waiting[*index].lost.as_ref()?));
         if let Some((index, signal)) = waiters.iter().find_map(lost) {
             let signal = StuckThread { request: signal.clone(), waits_for: Vec::new() };
             return Stuck { kind: StuckKind::LostWakeup, threads: vec![self.describe(index, &[]), signal] };
@@ -605,14 +600,5 @@ mod tests {
         assert_eq!(told[0].kind, StuckKind::LostWakeup);
         let threads: Vec<u32> = told[0].threads.iter().map(|side| side.request.thread.0).collect();
         assert_eq!(threads, [1, 7]);
-    }
-
-    #[test]
-    fn a_signal_of_the_waiter_s_own_is_none_that_it_lost() {
-        let mut world = snapshot("1: s e", true);
-        world.waiting[0].lost = Some(world.waiting[0].request.clone());
-        let told = world.standstill();
-        assert_eq!(told.len(), 1);
-        assert_eq!(told[0].kind, StuckKind::StuckWait);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use tracked::sync::mpsc::sync_channel;
-use tracked::{Condition, Condvar, Event, Semaphore, thread};
+use tracked::{Condition, Condvar, Event, Mutex, Semaphore, thread};
 
 use crate::Scenario;
 use crate::threads::{in_turn, lock, mutex, one_then_the_other, together};
@@ -34,6 +34,9 @@ pub const ALL: &[Scenario] = &[
     ("condition-under-a-lock-its-notifier-needs-not", condition_under_a_lock_its_notifier_needs_not),
     ("join-under-a-lock-the-worker-took", join_under_a_lock_the_worker_took),
     ("scope-under-a-lock-the-worker-took", scope_under_a_lock_the_worker_took),
+    ("wait-after-one-s-own-notification", wait_after_one_s_own_notification),
+    ("join-under-a-lock-handed-over", || join_under_a_lock_that_says_when(false)),
+    ("join-under-a-lock-taken-again-after-that", || join_under_a_lock_that_says_when(true)),
     ("join-under-another-lock", join_under_another_lock),
     ("semaphores-in-opposite-order", semaphores_in_opposite_order),
     ("real-semaphores-beside-one-that-polls", real_semaphores_beside_one_that_polls),
@@ -379,6 +382,43 @@ fn join_under_a_lock_the_worker_took() {
         thread::yield_now();
     }
     let _held = lock(&a);
+    worker.join().expect("it does not panic");
+}
+
+/// redb's writer waits for its own end: the notification that found nobody was its own, and is none that it lost.
+fn wait_after_one_s_own_notification() {
+    let (writes, through) = (Mutex::new(false), Condvar::new());
+    together(vec![Box::new(|| {
+        let mut held = writes.lock().expect("nobody panics");
+        *held = true;
+        through.notify_one();
+        drop(held);
+        let mut held = writes.lock().expect("nobody panics");
+        while *held {
+            held = through.wait(held).expect("nobody panics");
+        }
+    })]);
+}
+
+/// jobserver's helper thread says under the lock, last of all, that it is through, and notifies; who joins it sees that
+/// under the lock. `again`: the worker takes the lock once more, which nothing of it says.
+fn join_under_a_lock_that_says_when(again: bool) {
+    let shared = Arc::new((Mutex::new(false), Condvar::new()));
+    let inner = shared.clone();
+    let worker = thread::spawn(move || {
+        *inner.0.lock().expect("nobody panics") = true;
+        inner.1.notify_one();
+        if again {
+            drop(inner.0.lock());
+        }
+    });
+    while !worker.is_finished() {
+        thread::yield_now();
+    }
+    let mut through = shared.0.lock().expect("nobody panics");
+    while !*through {
+        through = shared.1.wait(through).expect("nobody panics");
+    }
     worker.join().expect("it does not panic");
 }
 

@@ -396,6 +396,7 @@ impl Watch {
     pub(crate) fn unheard(&self, site: Site) {
         if let Some(thread) = rt::current() {
             self.lost.set(thread, site);
+            self.handed_over(thread);
         }
     }
 
@@ -404,6 +405,13 @@ impl Watch {
         self.lost.clear();
         if let Some(thread) = rt::current() {
             self.last.set(thread, site);
+            self.handed_over(thread);
+        }
+    }
+
+    fn handed_over(&self, thread: &rt::Thread) {
+        if self.kind == LockKind::Condition {
+            wait_edges::handed_over(thread);
         }
     }
 
@@ -448,9 +456,13 @@ impl Watch {
             self.told.waited(thread, &object, self.turn());
         }
         let again = here != (0, 0) && WOKEN.get() == here;
+        // It has sent the signal itself, from under the lock that it has looked under again since.
+        let own = watched().is_some_and(|thread| {
+            self.lost.read().is_some_and(|(by, ..)| by == thread.id()) && wait_edges::is_handed_over(thread)
+        });
         let wait = |wanted| {
             let wait = Wait::for_anyone(wanted);
-            let wait = if guarded == Guarded::Unknown { wait.after(&self.lost) } else { wait };
+            let wait = if guarded == Guarded::Unknown && !own { wait.after(&self.lost) } else { wait };
             if again { wait.again_after(&self.last) } else { wait }
         };
         let result = self.in_sight(site, deadline, wait, block);

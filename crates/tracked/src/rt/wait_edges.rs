@@ -12,10 +12,11 @@
 //! | the signal of its turn | is told if somebody waits under a lock or needs one; of a second thread that gives such, nothing is told of the object any more | is told, a bounded number of times |
 //! | all of them | is not told | is told, a bounded number of times |
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 use lockcheck_checker::News;
-use lockcheck_events::{Attempt, Ends, Heard, LockKind, Mode, Record, ThreadId};
+use lockcheck_events::{Attempt, Ends, Heard, LockId, LockKind, Mode, Record, ThreadId};
 
 use super::context::{HeldLock, Place, Thread};
 use super::{intent, knowledge, messages, reaction};
@@ -65,9 +66,32 @@ pub(crate) struct Needs {
     heard: Option<Heard>,
 }
 
+thread_local! {
+    /// The lock that the thread had asked for last when it last notified a condition, and the number of that request.
+    static HANDED_OVER: Cell<(LockId, u32)> = const { Cell::new((LockId(0), 0)) };
+}
+
+/// The calling thread notifies a condition. What it has asked for last is the lock that the data of the condition lies
+/// under: who takes that lock afterwards sees in the data that the thread is through with it, whether it has waited for
+/// the notification or come too late to.
+pub(crate) fn handed_over(thread: &Thread) {
+    if let Some(last) = thread.holds().with_given_back().max_by_key(|hold| hold.event) {
+        HANDED_OVER.set((last.id, last.event));
+    }
+}
+
+/// Whether the calling thread has asked last for the lock that it had asked for when it last notified a condition.
+pub(crate) fn is_handed_over(thread: &Thread) -> bool {
+    let last = thread.holds().with_given_back().max_by_key(|hold| hold.event);
+    last.is_some_and(|last| last.id == HANDED_OVER.get().0)
+}
+
 impl Needs {
     pub(crate) fn of(thread: &Thread) -> Needs {
-        let locks = if asked(thread).next().is_some() { asked_for(thread) } else { Vec::new() };
+        let (handed, at) = HANDED_OVER.get();
+        let mut locks = if asked(thread).next().is_some() { asked_for(thread) } else { Vec::new() };
+        let is_handed = |lock: &HeldLock| lock.id == handed && lock.event <= at;
+        locks.retain(|lock| !is_handed(lock) || asked(thread).any(|own| own.id == handed && own.event > at));
         let heard = if locks.is_empty() { Some(Vec::new()) } else { messages::heard(thread) };
         Needs { locks, heard }
     }

@@ -159,7 +159,7 @@ impl LostSignal {
         self.site.store(site, Ordering::Relaxed);
     }
 
-    fn read(&self) -> Option<(ThreadId, u32, Place)> {
+    pub(crate) fn read(&self) -> Option<(ThreadId, u32, Place)> {
         // SAFETY: null, or written from a `&'static Location` in `write`.
         let site = unsafe { self.site.load(Ordering::Relaxed).as_ref() }?;
         Some((ThreadId(self.thread.load(Ordering::Relaxed)), self.event.load(Ordering::Relaxed), site))
