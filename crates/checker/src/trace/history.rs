@@ -1,10 +1,10 @@
 //! What of a trace the sync-preserving closure needs: who depends on whom, and every critical section.
 //!
 //! [`Edges`] are the edges of read-from, fork, join and wake-up, twenty bytes each with their place in the order of
-//! the trace, and only those that say more than an earlier one between the same two threads. [`Sections`] has sixteen bytes for each critical section, appended in the
-//! order of its thread. That is all the history there is: reads, writes and releases leave no record of their own.
-//! Appending is all that happens while the trace is read; [`EdgeIndex`] and [`SectionIndex`] are made of it when, and
-//! only if, there is something to search.
+//! the trace, and only those that say more than an earlier one between the same two threads. [`Sections`] has sixteen
+//! bytes for each critical section, appended in the order of its thread. That is all the history there is: reads,
+//! writes and releases leave no record of their own. Appending is all that happens while the trace is read;
+//! [`EdgeIndex`] and [`SectionIndex`] are made of it when, and only if, there is something to search.
 //!
 //! [`Dependencies`] is a small transitive order that can be asked at any time, for fork and join alone.
 

@@ -9,7 +9,7 @@
 //!
 //! Memory: a few words for each thread, lock, variable and distinct (thread, operation, location) that accesses a
 //! variable; one vector clock for each thread, and for each lock or variable whose last release or write its thread
-//! has since outgrown. The history follows the length of the trace: 20 bytes for each critical section and 16 for each
+//! has since outgrown. The history follows the length of the trace: 16 bytes for each critical section and 20 for each
 //! read, join or wake-up that brings something newer than the last one between the same two threads; sync-preserving
 //! races add 8 bytes for each access between two synchronisations of its thread, those of `reversal` 12 for each event
 //! up to a limit. [`Config::history`] leaves it out, to
