@@ -45,7 +45,8 @@ pub fn message(finding: &Finding) -> String {
             )
         }
         Code::LostWakeup => {
-            format!("a notification of {what} was lost: {who} waits for it after it was sent")
+            // It came before the wait, or it woke another one.
+            format!("a notification of {what} was lost: {who} waits, and did not get it")
         }
         Code::StuckWait if finding.evidence.len() > 1 => {
             format!("{} wait for {what}, and nobody is left who could end the wait", threads(finding))

@@ -445,7 +445,8 @@ impl<'a> View<'a> {
         match evidence.action.as_str() {
             "join" => return format!("joins {lock}"),
             "notify" if self.finding.code == Code::LostWakeup => {
-                return format!("notifies {lock}, for which nobody waits yet");
+                let missed = self.next_thread(side).map(|waiter| format!(", which {waiter} does not get"));
+                return format!("notifies {lock}{}", missed.unwrap_or_default());
             }
             "notify" => return format!("signals {lock}"),
             "submit" => return format!("submits a task to {lock}"),

@@ -90,6 +90,10 @@ fn the_sentence_depends_on_how_sure_it_is() {
         "threads `a` and `b` are deadlocked: `a` holds `A` and waits for `B`; `b` the other way round"
     );
     assert_eq!(
+        say(Code::LostWakeup, Tier::Actual),
+        "a notification of `B` was lost: thread `a` waits, and did not get it"
+    );
+    assert_eq!(
         say(Code::MaskedByTimeout, Tier::Likely),
         format!("only a timeout keeps threads `a` and `b` from a deadlock: {order}")
     );
