@@ -19,7 +19,7 @@ use std::panic::Location;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
-use lockcheck_events::{LockId, ThreadId};
+use lockcheck_events::{Hold, LockId, ThreadId};
 
 pub(crate) use self::hold::{Held, HeldLock, pack, unpack};
 use self::hold_set::{BUSY, EVENT, LEN, NOT_IDLE, RECORDING, STATED, STEERED, UNSEEN};
@@ -77,6 +77,8 @@ pub(crate) struct Thread {
     intents: ManuallyDrop<UnsafeCell<Intents>>,
     /// The stacks captured so far; made on the first need.
     captured: ManuallyDrop<UnsafeCell<Option<Captured>>>,
+    /// Room for the holds of the next request that teaches something, kept from the last one.
+    room: ManuallyDrop<Cell<Vec<Hold>>>,
     /// Where the thread's end is to be noted, if anybody may join it.
     ended: ManuallyDrop<Cell<Option<Ended>>>,
     /// Where it records; null unless `RECORDING`.
@@ -161,6 +163,7 @@ impl Thread {
             known: ManuallyDrop::new(UnsafeCell::new(Known::new())),
             intents: ManuallyDrop::new(UnsafeCell::new(Intents::new())),
             captured: ManuallyDrop::new(UnsafeCell::new(None)),
+            room: ManuallyDrop::new(Cell::new(Vec::new())),
             ended: ManuallyDrop::new(Cell::new(None)),
             recorder: Cell::new(ptr::null_mut()),
             shared: Cell::new(ptr::null()),
@@ -211,8 +214,20 @@ impl Thread {
         self.holds.shrink();
         *self.known() = Known::new();
         *self.intents() = Intents::new();
+        self.room.take();
         // SAFETY: as in `known`.
         unsafe { *self.captured.get() = None };
+    }
+
+    /// Room for the holds of a request; empty.
+    pub(crate) fn take_room(&self) -> Vec<Hold> {
+        self.room.take()
+    }
+
+    /// Keeps the room of a request that is done with for the next.
+    pub(crate) fn keep_room(&self, mut holds: Vec<Hold>) {
+        holds.clear();
+        self.room.set(holds);
     }
 
     /// What others see of the thread.

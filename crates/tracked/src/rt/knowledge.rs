@@ -245,8 +245,18 @@ fn announce_sites(request: &Request, records: &mut Vec<Record>) {
 
 /// A lock request as the checker knows it: with everything the thread holds.
 pub(crate) fn request(thread: ThreadId, holds: &HoldSet, wanted: &HeldLock, stack: StackId) -> Request {
-    let mut described = Vec::with_capacity(holds.len());
-    described.extend(holds.iter().map(|hold| describe(&hold)));
+    request_in(Vec::with_capacity(holds.len()), thread, holds, wanted, stack)
+}
+
+/// The same; `room` is empty.
+fn request_in(
+    mut room: Vec<Hold>,
+    thread: ThreadId,
+    holds: &HoldSet,
+    wanted: &HeldLock,
+    stack: StackId,
+) -> Request {
+    holds.iter().for_each(|hold| room.push(describe(&hold)));
     Request {
         thread,
         event: wanted.event,
@@ -255,7 +265,7 @@ pub(crate) fn request(thread: ThreadId, holds: &HoldSet, wanted: &HeldLock, stac
         attempt: wanted.attempt,
         site: registry::site(wanted.site),
         stack,
-        holds: described,
+        holds: room,
     }
 }
 
@@ -273,8 +283,7 @@ pub(crate) fn describe(hold: &HeldLock) -> Hold {
 /// The records that must stand before one that names these locks.
 fn announce(locks: impl Iterator<Item = HeldLock>, records: &mut Vec<Record>) {
     for lock in locks {
-        let (kind, created) = registry::origin(&lock);
-        if let Some(entry) = registry::announce_lock(lock.id, kind, created) {
+        if let Some(entry) = registry::announce_lock(&lock) {
             if registry::announce_site(entry.created) {
                 site_record(entry.created, records);
             }
@@ -320,7 +329,7 @@ pub(crate) fn prepare(thread: &Thread, wanted: &HeldLock) -> (Request, Vec<Recor
     let mut records = Vec::new();
     announce(thread.holds().iter().chain([*wanted]), &mut records);
     let stack = stack::of_request(thread, wanted, &mut records);
-    let request = request(thread.id(), thread.holds(), wanted, stack);
+    let request = request_in(thread.take_room(), thread.id(), thread.holds(), wanted, stack);
     announce_sites(&request, &mut records);
     records.extend(intent::of_request(thread, &request).map(Record::Intent));
     (request, records)
@@ -365,12 +374,16 @@ pub(crate) fn learn(thread: &Thread, wanted: &HeldLock, key: u64) {
     let found = {
         let _busy = thread.enter();
         let (request, records) = prepare(thread, wanted);
+        let record = Record::Request(request);
         let found = with(|knowledge| {
             knowledge.file_all(&records);
-            knowledge.file(&Record::Request(request))
+            knowledge.file(&record)
         });
         if found.is_some() {
             thread.known().insert(key);
+        }
+        if let Record::Request(request) = record {
+            thread.keep_room(request.holds);
         }
         found
     };

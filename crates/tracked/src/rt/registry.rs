@@ -249,10 +249,14 @@ pub(crate) fn kind_at(kind: LockKind, site: Place) -> LockKind {
 }
 
 /// Registers the lock if it is new; gives its entry if the knowledge has not heard of it, and takes note that it has.
-pub(crate) fn announce_lock(lock: LockId, kind: LockKind, created: Place) -> Option<LockEntry> {
-    if familiar::is_announced(lock) {
-        return None;
-    }
+#[inline]
+pub(crate) fn announce_lock(lock: &HeldLock) -> Option<LockEntry> {
+    if familiar::is_announced(lock.id) { None } else { announce_unfamiliar(lock) }
+}
+
+#[cold]
+fn announce_unfamiliar(lock: &HeldLock) -> Option<LockEntry> {
+    let (lock, (kind, created)) = (lock.id, origin(lock));
     let mut entry = LOCKS.entry(lock).or_insert_with(|| {
         count_up(lock);
         LockEntry { kind, created: site(created), name: None, announced: false }
