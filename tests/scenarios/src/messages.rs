@@ -34,6 +34,7 @@ pub const ALL: &[Scenario] = &[
     ("event-under-a-lock-after-an-item", event_under_a_lock_after_an_item),
     ("join-under-a-lock-after-a-message", join_under_a_lock_after_a_message),
     ("result-under-a-lock-the-task-needs", result_under_a_lock_the_task_needs),
+    ("result-under-a-lock-after-looking", result_under_a_lock_after_looking),
     ("result-under-another-lock", result_under_another_lock),
     ("results-under-a-lock-one-task-needs", results_under_a_lock_one_task_needs),
     ("abba-after-wait-for-all", || abba_after(|tasks| drop(executor::wait(tasks, When::All, None)))),
@@ -368,6 +369,19 @@ fn join_under_a_lock_after_a_message() {
 /// Would hang if the lock were taken before the task ran.
 fn result_under_a_lock_the_task_needs() {
     let (a, pool) = (Arc::new(mutex()), ThreadPoolExecutor::new(1));
+    let (inner, (tell, told)) = (a.clone(), unwatched_channel());
+    let future = pool.submit(move || {
+        drop(lock(&inner));
+        tell.send(()).expect("it is waited for");
+    });
+    told.recv().expect("it is told");
+    let _held = lock(&a);
+    future.result().expect("it does not panic");
+}
+
+/// Who has seen that the task is done comes after it.
+fn result_under_a_lock_after_looking() {
+    let (a, pool) = (Arc::new(mutex()), ThreadPoolExecutor::new(1));
     let inner = a.clone();
     let future = pool.submit(move || drop(lock(&inner)));
     while !future.is_done() {
@@ -388,11 +402,13 @@ fn result_under_another_lock() {
 /// Would hang if the lock were taken before the first task ran.
 fn results_under_a_lock_one_task_needs() {
     let (a, pool) = (Arc::new(mutex()), ThreadPoolExecutor::new(1));
-    let inner = a.clone();
-    let tasks = vec![pool.submit(move || drop(lock(&inner))), pool.submit(|| ())];
-    while !tasks.iter().all(Future::is_done) {
-        thread::yield_now();
-    }
+    let (inner, (tell, told)) = (a.clone(), unwatched_channel());
+    let first = pool.submit(move || {
+        drop(lock(&inner));
+        tell.send(()).expect("it is waited for");
+    });
+    let tasks = vec![first, pool.submit(|| ())];
+    told.recv().expect("it is told");
     let _held = lock(&a);
     assert_eq!(executor::wait(tasks, When::All, None).done.len(), 2);
 }

@@ -185,6 +185,7 @@ const MATRIX: &[(&str, Due)] = &[
     ("event-under-a-lock-after-an-item", Nothing),
     ("join-under-a-lock-after-a-message", Nothing),
     ("result-under-a-lock-the-task-needs", foretold(WAIT)),
+    ("result-under-a-lock-after-looking", Nothing),
     ("result-under-another-lock", Nothing),
     ("results-under-a-lock-one-task-needs", foretold(WAIT)),
     ("abba-after-wait-for-all", Nothing),
