@@ -6,7 +6,7 @@
 //! by those who took them: of a semaphore whose permits are a signal, or travel, nothing is known.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Instant;
 
@@ -23,7 +23,12 @@ use crate::base::park::ignore_poison;
 const OUT_MAX: usize = 256;
 
 /// The permits of one semaphore. Changed under the semaphore's own lock, as its number of permits is.
-pub(crate) struct Permits(OnceLock<Arc<Mutex<Out>>>);
+pub(crate) struct Permits {
+    /// Made when the first is taken: to give one allocates nothing.
+    out: OnceLock<Arc<Mutex<Out>>>,
+    /// One was given before any was taken: nothing will ever be known. Relaxed: that lock orders it.
+    is_open: AtomicBool,
+}
 
 /// The permits that are out.
 #[derive(Default)]
@@ -43,18 +48,17 @@ impl Out {
 
 impl Permits {
     pub(crate) const fn new() -> Permits {
-        Permits(OnceLock::new())
-    }
-
-    fn out(&self) -> MutexGuard<'_, Out> {
-        ignore_poison(self.0.get_or_init(Arc::default).lock())
+        Permits { out: OnceLock::new(), is_open: AtomicBool::new(false) }
     }
 
     /// The calling thread has taken one at `site`.
     pub(crate) fn taken(&self, site: Place) {
         let Some(thread) = known() else { return self.opened() };
+        if self.is_open.load(Ordering::Relaxed) {
+            return;
+        }
         let _busy = thread.enter();
-        let mut out = self.out();
+        let mut out = ignore_poison(self.out.get_or_init(Arc::default).lock());
         if out.taken.len() >= OUT_MAX {
             out.open();
         }
@@ -66,8 +70,9 @@ impl Permits {
     /// The calling thread gives one.
     pub(crate) fn given(&self) {
         let Some(thread) = known() else { return self.opened() };
+        let Some(out) = self.out.get() else { return self.opened() };
         let _busy = thread.enter();
-        let mut out = self.out();
+        let mut out = ignore_poison(out.lock());
         match out.taken.iter().rposition(|(taker, ..)| *taker == thread.id()) {
             Some(at) => drop(out.taken.remove(at)),
             None => out.open(),
@@ -78,7 +83,10 @@ impl Permits {
     pub(crate) fn opened(&self) {
         if mode::watching() {
             let busy = current_if_known().map(Thread::enter);
-            self.out().open();
+            match self.out.get() {
+                Some(out) => ignore_poison(out.lock()).open(),
+                None => self.is_open.store(true, Ordering::Relaxed),
+            }
             drop(busy);
         }
     }
@@ -108,7 +116,7 @@ pub(crate) struct Ticket(u32);
 impl Ticket {
     /// `None`: nobody has taken one, so that the wait is for a signal.
     pub(crate) fn new(permits: &Permits, lock: LockId) -> Option<Ticket> {
-        let out = Arc::clone(permits.0.get()?);
+        let out = Arc::clone(permits.out.get()?);
         // Relaxed: only uniqueness among the waits under way matters. From 1: 0 is none.
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let number = NEXT.fetch_add(1, Ordering::Relaxed).max(1);
