@@ -23,7 +23,7 @@ use super::{contention, intent, knowledge, notices, predicate, reaction, record,
 
 /// How long a suspected deadlock is watched before it is called one. The thread that does so is blocked anyway; a
 /// real deadlock is still there afterwards.
-const CONFIRM: Duration = Duration::from_millis(1);
+pub(super) const CONFIRM: Duration = Duration::from_millis(1);
 
 /// How often the processor is given away for a taken lock before the wait for it is published. Four threads on one
 /// mutex then get x1.05 to x1.24 of what plain parking_lot does; without it, or with parking_lot's own mixture of

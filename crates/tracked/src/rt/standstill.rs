@@ -39,14 +39,18 @@ use lockcheck_events::wait_board::Awaited;
 use lockcheck_events::{StuckKind, ThreadId};
 
 use super::context::{Thread, current_if_known};
+use super::operation::CONFIRM;
 use super::waits::{self, Scene, WaitSlot, everybody_waits, known_threads};
 use super::{board, family, lifecycle, reaction, registry, tasks};
 use crate::base::park::Parker;
 
 /// How long a wait lasts before the first look: most are over by then.
 const FIRST_LOOK: Duration = Duration::from_millis(1);
-/// Looks of one vigil. The distance doubles from the second on: the last is a second after the first.
-const LOOKS: u32 = 11;
+/// How long after the first look the second one is. Longer than a member of a circle watches it before it says so itself:
+/// who is seen asleep in both looks sleeps for good, where it can be made to give way.
+const APART: Duration = CONFIRM.saturating_mul(3);
+/// Looks of one vigil. The distance doubles from the second on: the last is a second and a half after the first.
+const LOOKS: u32 = 10;
 
 /// How long a thread is parked before it looks whether one that seems not to wait does so where nobody watches.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -306,7 +310,7 @@ impl Watch {
             return self.stands_still();
         }
         self.last = look;
-        self.next = now + FIRST_LOOK;
+        self.next = now + APART;
         Outlook::Again
     }
 
@@ -327,7 +331,7 @@ impl Watch {
         if self.looks >= LOOKS {
             return Outlook::Done;
         }
-        let distance = FIRST_LOOK * (1 << (self.looks - 1));
+        let distance = APART * (1 << (self.looks - 1));
         self.next = Instant::now() + distance;
         Outlook::Again
     }
