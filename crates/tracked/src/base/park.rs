@@ -126,6 +126,21 @@ impl WaitQueue {
         Some(Ticket { queue: self, parker, left: false, _about_to_park: AboutToPark::now() })
     }
 
+    /// Queues the calling thread, unless so many `others` wait already: then they are all told.
+    #[cfg_attr(not(instrumented), expect(dead_code, reason = "only the watched barrier asks"))]
+    pub(crate) fn enqueue_or_tell(&self, others: usize) -> Option<Ticket<'_>> {
+        let mut waiting = self.waiting();
+        if waiting.len() < others {
+            let parker = Arc::new(Parker::default());
+            waiting.push_back(Arc::clone(&parker));
+            return Some(Ticket { queue: self, parker, left: false, _about_to_park: AboutToPark::now() });
+        }
+        let all = std::mem::take(&mut *waiting);
+        drop(waiting);
+        all.iter().for_each(|parker| parker.tell());
+        None
+    }
+
     /// Whether nobody waits.
     #[cfg_attr(not(instrumented), expect(dead_code, reason = "only the watched condition variable asks"))]
     pub(crate) fn is_empty(&self) -> bool {
@@ -283,6 +298,16 @@ mod tests {
         assert!(queue.tell_one_or(|| said += 1));
         assert_eq!(said, 2);
         drop(ticket);
+    }
+
+    #[test]
+    fn the_last_of_a_round_tells_the_others_and_one_who_leaves_does_not_count() {
+        let queue = WaitQueue::new();
+        drop(queue.enqueue_or_tell(1).expect("the first of two waits"));
+        let first = queue.enqueue_or_tell(1).expect("the one before has left");
+        assert!(queue.enqueue_or_tell(1).is_none(), "the second is the last");
+        assert!(first.wait(Some(Instant::now())), "was told");
+        assert!(queue.enqueue_or_tell(0).is_none(), "nobody else is waited for");
     }
 
     #[test]

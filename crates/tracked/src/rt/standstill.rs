@@ -40,7 +40,7 @@ use lockcheck_events::{StuckKind, ThreadId};
 
 use super::context::{Thread, current_if_known};
 use super::operation::CONFIRM;
-use super::waits::{self, Scene, WaitSlot, everybody_waits, known_threads};
+use super::waits::{self, Scene, Seat, WaitSlot, everybody_waits, known_threads};
 use super::{board, family, lifecycle, reaction, registry, tasks};
 use crate::base::park::Parker;
 
@@ -115,9 +115,18 @@ struct Look {
 impl Vigil {
     /// Of a thread about to park, which others can rouse.
     pub(crate) fn of_parked(parker: &Arc<Parker>) -> Vigil {
+        Vigil::seated(|seat| seat.parker = Some(Arc::clone(parker)))
+    }
+
+    /// Of a thread about to block for a limited time, again and again: nobody can rouse it, and it looks up by itself.
+    fn of_sliced() -> Vigil {
+        Vigil::seated(|seat| seat.looks_up = true)
+    }
+
+    fn seated(sit_down: impl FnOnce(&mut Seat)) -> Vigil {
         let Some(thread) = waiting() else { return Vigil { seat: None, watch: None, patience: None } };
         let slot = thread.wait_slot();
-        slot.seat().lock().parker = Some(Arc::clone(parker));
+        sit_down(&mut slot.seat().lock());
         let patience = tasks::CAN_BE_SEEN.then(|| Patience {
             next: Instant::now() + PATIENCE,
             slept: PATIENCE,
@@ -181,14 +190,26 @@ impl Vigil {
 
     /// Somebody has roused the thread.
     pub(crate) fn poked(&mut self) {
+        self.may_have_to_give_way();
+        if let (None, Some(thread)) = (&self.watch, self.seat.and_then(|_| waiting())) {
+            self.watch = Watch::go_on(thread);
+        }
+    }
+
+    /// The thread has slept for a while, and looks up by itself.
+    fn looks_up(&mut self) {
+        self.may_have_to_give_way();
+        if self.until().is_some_and(|moment| moment <= Instant::now()) {
+            self.look();
+        }
+    }
+
+    fn may_have_to_give_way(&mut self) {
         let (Some(slot), Some(thread)) = (self.seat, waiting()) else { return };
         let text = slot.seat().lock().give_way.take();
         if let Some(text) = text {
             self.watch = None;
             give_way(thread, text);
-        }
-        if self.watch.is_none() {
-            self.watch = Watch::go_on(thread);
         }
     }
 }
@@ -217,10 +238,7 @@ const SLICE: Duration = Duration::from_millis(300);
 /// Runs `wait` until it says that the wait is over. The calling thread cannot be roused meanwhile: where it may have
 /// to give way, it waits for a slice at a time, until the moment it is given; else for as long as it takes (`None`).
 pub(crate) fn in_slices<R>(mut wait: impl FnMut(Option<Instant>) -> Option<R>) -> R {
-    let thread = reaction::somebody_may_give_way().then(waiting).flatten().filter(|thread| {
-        let _busy = thread.enter();
-        reaction::may_give_way(thread.id())
-    });
+    let thread = may_give_way();
     if let Some(slot) = thread.map(Thread::wait_slot) {
         slot.seat().lock().looks_up = true;
     }
@@ -234,6 +252,29 @@ pub(crate) fn in_slices<R>(mut wait: impl FnMut(Option<Instant>) -> Option<R>) -
             text.into_iter().for_each(|text| give_way(thread, text));
         }
     }
+}
+
+/// As [`in_slices`], and keeps vigil between the slices, as a thread that is parked does.
+pub(crate) fn patiently<R>(mut wait: impl FnMut(Option<Instant>) -> Option<R>) -> R {
+    let mut vigil = Vigil::of_sliced();
+    let slice = may_give_way().map(|_| SLICE);
+    loop {
+        let next = vigil.until();
+        let until = slice.map(|slice| Instant::now() + slice);
+        let until = next.map_or(until, |next| Some(until.map_or(next, |until| until.min(next))));
+        if let Some(result) = wait(until) {
+            return result;
+        }
+        vigil.looks_up();
+    }
+}
+
+/// The calling thread, if it waits for as long as it takes and may have to panic out of that.
+fn may_give_way() -> Option<&'static Thread> {
+    reaction::somebody_may_give_way().then(waiting).flatten().filter(|thread| {
+        let _busy = thread.enter();
+        reaction::may_give_way(thread.id())
+    })
 }
 
 /// Whoever sits there leaves when this is dropped.

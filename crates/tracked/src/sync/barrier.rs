@@ -1,23 +1,25 @@
-//! `Barrier`, the mirror of `std::sync::Barrier`: std's own inside. A wait is visible to others, and what comes
-//! before a round comes before what follows it.
+//! `Barrier`, the mirror of `std::sync::Barrier`. A wait is visible to others, and what comes before a round comes
+//! before what follows it. std's own is not inside: who waits in it can neither look whether all others wait as well,
+//! nor give way.
 //!
 //! That order is certain only where the barrier has as many threads as places: with more, another run could put
 //! others together. It is told the detector as long as no more threads were seen.
 
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Barrier as StdBarrier, Mutex};
 
 use lockcheck_events::{ThreadId, TokenId};
 
-use crate::base::park::ignore_poison;
+use crate::base::park::{WaitQueue, ignore_poison};
 use crate::base::{Kind, Part, Signal, Site, Step, Turn, Watch, wait_under_control};
 use crate::rt::{self, knowledge, record, steer};
 
 /// A watched meeting point of several threads; see [`std::sync::Barrier`].
 pub struct Barrier {
-    inner: StdBarrier,
+    /// Those who have arrived in the present round: fewer than there are places.
+    queue: WaitQueue,
     places: usize,
     rounds: Mutex<Rounds>,
     watch: Watch,
@@ -35,7 +37,7 @@ struct Rounds {
     token: Option<TokenId>,
     /// All who were ever here; one more than there are places at the most.
     threads: Vec<ThreadId>,
-    /// Those who wait in an exploration, where std's barrier is not asked.
+    /// Those who wait in an exploration, where nobody queues.
     under_control: usize,
 }
 
@@ -80,7 +82,7 @@ impl Barrier {
     #[track_caller]
     pub const fn new(n: usize) -> Barrier {
         Barrier {
-            inner: StdBarrier::new(n),
+            queue: WaitQueue::new(),
             places: n,
             rounds: Mutex::new(Rounds { arrived: 0, token: None, threads: Vec::new(), under_control: 0 }),
             watch: Watch::new(Kind::Barrier),
@@ -119,13 +121,15 @@ impl Barrier {
             Some(token)
         });
         self.watch.part_sends(&self.all);
-        let result = self.watch.waiting(site, None, || self.inner.wait());
+        let ticket = self.queue.enqueue_or_tell(self.places.saturating_sub(1));
+        let is_leader = ticket.is_none();
+        self.watch.waiting(site, None, || ticket.is_none_or(|ticket| ticket.wait(None)));
         self.watch.part_hears(&self.all);
         if let (Some(thread), Some(token)) = (rt::current(), token) {
             knowledge::after(thread, token);
             record::after_point(thread, token);
         }
-        BarrierWaitResult(result.is_leader())
+        BarrierWaitResult(is_leader)
     }
 }
 

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 pub use std::sync::mpsc::{RecvError, RecvTimeoutError, SendError, TryRecvError, TrySendError};
 
 use crate::base::{Kind, Part, Signal, Site, Step, Turn, Watch, wait_under_control};
-use crate::rt::standstill::in_slices;
+use crate::rt::standstill::{Vigil, patiently};
 use crate::rt::steer;
 
 /// A channel without a bound; see [`std::sync::mpsc::channel`]. The calling line is its creation site.
@@ -222,9 +222,9 @@ impl<T> Clone for SyncSender<T> {
     }
 }
 
-/// Receives, and lets the thread look up now and then where it may have to give way.
+/// Receives, and lets the thread look up now and then whether anybody is left who could send.
 fn patiently_receive<T>(inner: &std_mpsc::Receiver<T>) -> Result<T, RecvError> {
-    in_slices(|until| match until {
+    patiently(|until| match until {
         None => Some(inner.recv()),
         Some(until) => match inner.recv_timeout(until.saturating_duration_since(Instant::now())) {
             Ok(t) => Some(Ok(t)),
@@ -232,6 +232,28 @@ fn patiently_receive<T>(inner: &std_mpsc::Receiver<T>) -> Result<T, RecvError> {
             Err(RecvTimeoutError::Timeout) => None,
         },
     })
+}
+
+/// How often a sender that found the channel full, while all others waited too, tries again before it blocks where it
+/// cannot look. The looks of a standstill are over by then.
+const LOOKS_BEFORE_SENDING: usize = 4;
+
+/// Sends what found the channel full. The thread that comes last to a standstill is the one that sees it, and std's send
+/// has no timeout: where all others wait, it looks before it blocks.
+fn watchfully_send<T>(inner: &std_mpsc::SyncSender<T>, mut message: T) -> Result<(), SendError<T>> {
+    let mut vigil = Vigil::of_blocked();
+    for _ in 0..LOOKS_BEFORE_SENDING {
+        let Some(moment) = vigil.until() else { break };
+        std::thread::sleep(moment.saturating_duration_since(Instant::now()));
+        message = match inner.try_send(message) {
+            Ok(()) => return Ok(()),
+            Err(TrySendError::Disconnected(message)) => return Err(SendError(message)),
+            Err(TrySendError::Full(message)) => message,
+        };
+        vigil.look();
+    }
+    drop(vigil);
+    inner.send(message)
 }
 
 macro_rules! the_last_word {
@@ -288,7 +310,9 @@ impl<T> SyncSender<T> {
         let sent = match self.inner.try_send(t) {
             Ok(()) => Ok(()),
             Err(TrySendError::Disconnected(t)) => Err(SendError(t)),
-            Err(TrySendError::Full(t)) => self.core.watch.waiting(site, None, || self.inner.send(t)),
+            Err(TrySendError::Full(t)) => {
+                self.core.watch.waiting(site, None, || watchfully_send(&self.inner, t))
+            }
         };
         sent.inspect(|()| self.core.sent(site, &signal))
     }
