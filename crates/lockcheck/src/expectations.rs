@@ -37,6 +37,8 @@ pub struct Expectations {
     pub entries: Vec<Expectation>,
     /// Whether its events are recorded: some findings need them.
     pub record: bool,
+    /// Nothing that counts may be found, whatever the entries name: they are for lints and notes then.
+    pub clean: bool,
 }
 
 /// Something that must be found: one of these.
@@ -137,12 +139,12 @@ fn parse(text: &str) -> std::result::Result<Expectations, Fault> {
             Some(_) => {
                 Err((clean.span().start, "it cannot be clean and expect a finding that counts".to_owned()))
             }
-            None => Ok(Expectations { entries, record: file.record }),
+            None => Ok(Expectations { entries, record: file.record, clean: true }),
         },
         None if entries.is_empty() => {
             Err((0, "it says neither `clean = true` nor what to expect".to_owned()))
         }
-        None => Ok(Expectations { entries, record: file.record }),
+        None => Ok(Expectations { entries, record: file.record, clean: false }),
     }
 }
 
@@ -264,11 +266,11 @@ impl Expectations {
         self.entries.iter().filter(|entry| !findings.iter().any(|finding| entry.matches(finding))).collect()
     }
 
-    /// Findings that count and that no entry names.
+    /// Findings that count, and that no entry names or that are not clean.
     pub fn unexpected<'a>(&self, findings: &'a [Finding]) -> Vec<&'a Finding> {
         let counts = |finding: &&Finding| !finding.code.is_lint() && finding.tier >= Tier::Likely;
         let named = |finding: &&Finding| self.entries.iter().any(|entry| entry.matches(finding));
-        findings.iter().filter(|finding| counts(finding) && !named(finding)).collect()
+        findings.iter().filter(|finding| counts(finding) && (self.clean || !named(finding))).collect()
     }
 
     /// `clean`, or the entries.
@@ -345,6 +347,8 @@ mod tests {
         assert!(noted.missing(std::slice::from_ref(&lint)).is_empty());
         assert_eq!(noted.missing(&[]).len(), 1);
         assert_eq!(noted.unexpected(&[likely.clone(), lint]), [&likely]);
+        let sure = parse("clean = true\n[[expect]]\nkind = 'LC0001'").unwrap();
+        assert_eq!(sure.unexpected(std::slice::from_ref(&likely)), [&likely], "that is not clean");
     }
 
     #[test]
