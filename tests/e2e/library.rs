@@ -102,6 +102,7 @@ fn the_command_runs_a_package_s_tests() {
     crate::contract::check(&report);
     let [finding] = list(&report, "findings") else { panic!("{report}") };
     assert_eq!((text(finding, "kind"), text(finding, "tier")), ("lock-order-cycle", "likely"));
+    assert_eq!(text(finding, "scope"), "orders::is_told", "a plain test is known by its thread");
 }
 
 /// Compiles, or does not.

@@ -18,6 +18,7 @@ mod expectations;
 mod explain;
 mod explore;
 mod family;
+mod harness;
 mod litmus;
 mod order;
 mod outcome;

@@ -14,6 +14,7 @@ use lockcheck_events::{Frame, Site, wait_board};
 
 use crate::error::{CliError, Result};
 use crate::event_trace::{EventFile, Form, TEXT_EXTENSION};
+use crate::harness::Harness;
 use crate::records::{Process, Records};
 use crate::symbols::Symbols;
 
@@ -221,8 +222,10 @@ impl Traces {
 fn read_one(path: &Path, notes: &mut Vec<String>) -> std::result::Result<Judged, TraceError> {
     let mut reader = TraceReader::open(path)?;
     let mut judged = Judged { path: path.to_owned(), records: Records::default(), judge: Judge::new() };
+    let mut harness = Harness::default();
     for record in reader.by_ref() {
-        let record = record?;
+        let mut record = record?;
+        harness.name(&mut record);
         judged.records.feed(&record);
         judged.judge.feed(&record);
     }
@@ -236,10 +239,13 @@ fn read_one(path: &Path, notes: &mut Vec<String>) -> std::result::Result<Judged,
     Ok(judged)
 }
 
-/// The same problem in another process: its instances are others.
+/// The same problem in another process: its instances are others, and so may be the tests that show it.
 fn combine(known: &mut Finding, other: Finding) {
     known.add_instances(&other);
     known.tier = known.tier.max(other.tier);
+    known.scopes.extend(other.scopes);
+    known.scopes.sort();
+    known.scopes.dedup();
     if known.scope != other.scope {
         known.scope = None;
     }
@@ -332,6 +338,20 @@ mod tests {
         assert_eq!(starts, [100, 200]);
         let report = traces.report("t", &traces.sources([]), &Symbols::default());
         assert_eq!((report.stats.processes, report.target.as_str()), (2, "t"));
+    }
+
+    /// A runner that gives each test a process of its own leaves the same finding in several.
+    #[test]
+    fn a_problem_names_the_tests_of_all_processes() {
+        let finding = |test: &str| Finding {
+            scope: Some(test.to_owned()),
+            scopes: vec![test.to_owned()],
+            ..Finding::bare(lockcheck_checker::Code::LockOrderCycle, lockcheck_checker::Tier::Likely)
+        };
+        let mut known = finding("bank::two");
+        combine(&mut known, finding("bank::one"));
+        combine(&mut known, finding("bank::two"));
+        assert_eq!((known.scope, known.scopes), (None, vec!["bank::one".to_owned(), "bank::two".to_owned()]));
     }
 
     #[test]
