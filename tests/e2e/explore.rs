@@ -213,6 +213,13 @@ fn a_search_of_which_some_runs_end_in_something_else_refutes_nothing() {
 }
 
 #[test]
+fn a_program_each_run_of_which_hangs_is_soon_given_up() {
+    let said = verdict("explored-kept-apart-outside", &["--hang-after", "300ms"], 1);
+    assert!(said.starts_with("unconfirmed: neither reached nor refuted in "), "{said}");
+    assert!(said.contains("too many had hung") && said.contains("`tracked::external`"), "{said}");
+}
+
+#[test]
 fn a_program_that_does_something_else_has_diverged() {
     let said = verdict("explored-differs", &["--runs", "12"], 1);
     assert!(said.starts_with("diverged: no run under control came to all of its places"), "{said}");

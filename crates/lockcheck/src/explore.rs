@@ -251,7 +251,11 @@ fn failed(
     let sources = subject.sources(&run.traces);
     let mut report = run.traces.report(&subject.target, &sources, &subject.symbols);
     let what = match trouble {
-        Trouble::Hung => "the program neither asked for a decision nor ended".to_owned(),
+        Trouble::Hung => {
+            "the program neither asked for a decision nor ended: it may wait for what is not watched (see \
+             `tracked::external`)"
+                .to_owned()
+        }
         _ => format!("the program failed: {}", shown_status(run)),
     };
     report.notes.push(format!("{what}, in run {runs}"));

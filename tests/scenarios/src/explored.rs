@@ -21,6 +21,7 @@ pub const ALL: &[Scenario] = &[
     ("explored-differs", differs),
     ("explored-wait-under-lock", wait_under_lock),
     ("explored-outside", blocks_outside),
+    ("explored-kept-apart-outside", kept_apart_outside),
 ];
 
 static LOG: Mutex<()> = Mutex::new(());
@@ -179,5 +180,24 @@ fn blocks_outside() {
         scope.spawn(|| drop(lock(&wanted)));
         tracked::external(|| std::thread::sleep(std::time::Duration::from_millis(1500)));
         drop(held);
+    });
+}
+
+/// Two locks in both orders, one after the other because of something that nobody watches: under control, who waits
+/// there keeps the turn.
+fn kept_apart_outside() {
+    let (a, b, between) = (mutex(), mutex(), std::sync::Barrier::new(2));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let outer = lock(&a);
+            drop(lock(&b));
+            drop(outer);
+            between.wait();
+        });
+        scope.spawn(|| {
+            between.wait();
+            let _outer = lock(&b);
+            drop(lock(&a));
+        });
     });
 }

@@ -38,6 +38,9 @@ use crate::traces::{self, Traces};
 const OBSERVED_FOR: Duration = Duration::from_secs(120);
 /// Runs of one cast of threads.
 const DIRECTED_RUNS_MAX: u32 = 32;
+/// Runs that may hang while one prediction is driven, and again while it is searched for: each takes as long as
+/// `--hang-after` says, and the next one most likely hangs in the same place.
+const HUNG_RUNS_MAX: u32 = 3;
 
 /// What came of one prediction.
 enum Fate {
@@ -180,6 +183,15 @@ pub fn from_trace(path: &PathBuf, rest: &[OsString], shared: &SharedArgs) -> Res
     Ok((subject, traces))
 }
 
+/// What came about in a search, besides what was searched for.
+#[derive(Default)]
+struct Anything {
+    /// Some run did not end by itself, or ended in something else.
+    happened: bool,
+    /// Runs that hung.
+    hung: u32,
+}
+
 /// Settles one prediction after the other.
 struct Confirming<'a> {
     subject: &'a Subject,
@@ -216,19 +228,20 @@ impl<'a> Confirming<'a> {
         let mut refuted = None;
         let mut in_doubt = false;
         let mut forbids = None;
+        let mut hung = 0;
         if let Some(why) = shows_in_no_run(finding.code) {
             return Ok(Fate::Unconfirmed { why: why.to_owned() });
         }
         for number in 0..RECORDINGS {
             let casts = self.recording(number)?.casts(finding);
             for constraints in casts {
-                if runs >= self.runs_max {
+                if runs >= self.runs_max || hung >= HUNG_RUNS_MAX {
                     in_doubt = true;
                     break;
                 }
                 let left = (self.runs_max - runs).min(DIRECTED_RUNS_MAX);
                 let mut driven = Recording::new(Directed::new(constraints, left));
-                if let Some(deadlock) = self.drive(&mut driven, finding, &mut runs)? {
+                if let Some(deadlock) = self.drive(&mut driven, finding, &mut runs, &mut hung)? {
                     return Ok(self.confirmed(driven.schedule(), runs, deadlock));
                 }
                 if let Some(unmet) = driven.strategy().unmet() {
@@ -257,10 +270,12 @@ impl<'a> Confirming<'a> {
         driven: &mut Recording<Directed>,
         finding: &Finding,
         runs: &mut u32,
+        hung: &mut u32,
     ) -> Result<Option<Finding>> {
-        while driven.begin() {
+        while *hung < HUNG_RUNS_MAX && driven.begin() {
             *runs += 1;
             let run = self.subject.run(driven, Voice::Silent, Wanted::Findings)?;
+            *hung += u32::from(run.ending == Ending::Hung);
             if matches!(run.ending, Ending::Told(end) if end.is_finding()) {
                 let stuck = happened(self.subject, &run);
                 if let Some(deadlock) = stuck.into_iter().find(|deadlock| comes_true(finding, deadlock)) {
@@ -279,8 +294,8 @@ impl<'a> Confirming<'a> {
         let mut sampled = Recording::new(Pos::new(self.seed, left / 2));
         let mut all = Recording::new(Exhaustive::new(left - left / 2));
         let (mut sampling, mut enumerating) = (true, true);
-        let mut anything = false;
-        while sampling || enumerating {
+        let mut anything = Anything::default();
+        while (sampling || enumerating) && anything.hung < HUNG_RUNS_MAX {
             enumerating = enumerating && all.begin();
             if enumerating && let Some(true_one) = self.look(&mut all, finding, &mut anything)? {
                 return Ok(self.confirmed(all.schedule(), runs + 1, true_one));
@@ -297,12 +312,19 @@ impl<'a> Confirming<'a> {
         }
         let coverage = all.strategy().coverage();
         // A run that ends in something else says nothing of what would have come.
-        let proved = coverage.complete && !coverage.nondeterministic && !anything;
+        let proved = coverage.complete && !coverage.nondeterministic && !anything.happened;
         let may_be_met = met || !is_of_locks(finding);
         Ok(match forbids {
             Some(order) if proved && met => Fate::Refuted(format!("{order}, in {coverage}")),
             None if proved && may_be_met => Fate::Refuted(format!("none of {coverage} leads there")),
-            _ if may_be_met && anything => {
+            _ if anything.hung >= HUNG_RUNS_MAX => {
+                let why = format!(
+                    "neither reached nor refuted in {runs} runs, after which too many had hung: a wait that is not \
+                     watched keeps its threads (see `tracked::external`), or they need longer than `--hang-after`"
+                );
+                Fate::Unconfirmed { why }
+            }
+            _ if may_be_met && anything.happened => {
                 let why = format!(
                     "not reached in {runs} runs, nor to be refuted: some of them ended in something else first"
                 );
@@ -321,11 +343,12 @@ impl<'a> Confirming<'a> {
         &self,
         strategy: &mut dyn Strategy,
         finding: &Finding,
-        anything: &mut bool,
+        anything: &mut Anything,
     ) -> Result<Option<Finding>> {
         let run = self.subject.run(strategy, Voice::Silent, Wanted::Findings)?;
         let found = happened(self.subject, &run);
-        *anything |=
+        anything.hung += u32::from(run.ending == Ending::Hung);
+        anything.happened |=
             !found.is_empty() || !matches!(run.ending, Ending::Told(RunEnd::Finished | RunEnd::Abandoned));
         Ok(found.into_iter().find(|found| comes_true(finding, found)))
     }
