@@ -9,6 +9,7 @@ use lockcheck_checker::suppress::file::fingerprint;
 use lockcheck_checker::suppress::{self, Suppression};
 use lockcheck_checker::{Code, Finding, Report, Tier, words};
 use lockcheck_report::{Backtrace, escape};
+use rustix::io::Errno;
 
 use crate::args::{Color, FailOn, Format, JudgeArgs, OnDeadlock};
 use crate::error::{CliError, Result};
@@ -98,7 +99,7 @@ impl Judgement {
             suppressions,
             suppressions_file: args.suppressions.as_deref().and_then(|path| std::path::absolute(path).ok()),
             out,
-            sarif: args.sarif.clone(),
+            sarif: args.sarif.as_deref().map(can_be_made).transpose()?,
             all: args.all,
         })
     }
@@ -132,6 +133,18 @@ impl Judgement {
         let by_tier = !finding.code.is_lint() && self.fail_on.is_some_and(|least| finding.tier >= least);
         !self.is_known(finding) && (by_tier || self.deny.contains(&finding.code))
     }
+}
+
+/// A file that is written at the end of a run that may be long: that there is no folder for it is said before.
+fn can_be_made(path: &Path) -> Result<PathBuf> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let is_folder = folder.is_none_or(Path::is_dir);
+    let fault = match (is_folder, path.is_dir()) {
+        (false, _) => Errno::NOENT,
+        (true, true) => Errno::ISDIR,
+        (true, false) => return Ok(path.to_owned()),
+    };
+    Err(CliError::io("write", path, &fault.into()))
 }
 
 fn make_folder(path: &Path) -> Result<PathBuf> {
@@ -211,14 +224,51 @@ fn parse_json_baseline(text: &str) -> std::result::Result<BTreeSet<String>, Text
 }
 
 /// What to do about a deadlock: as asked, else as the program does by itself, else end it.
-pub fn on_deadlock(asked: Option<OnDeadlock>) -> OnDeadlock {
-    let by_itself = std::env::var_os("LOCKCHECK_ON_DEADLOCK").is_some_and(|setting| !setting.is_empty());
-    asked.unwrap_or(if by_itself { OnDeadlock::Report } else { OnDeadlock::Kill })
+///
+/// # Errors
+///
+/// Where the environment asks the program for what it does not know: it would do nothing, and neither would this tool.
+pub fn on_deadlock(asked: Option<OnDeadlock>) -> Result<OnDeadlock> {
+    let setting = std::env::var_os("LOCKCHECK_ON_DEADLOCK").unwrap_or_default();
+    on_deadlock_where(asked, &setting.to_string_lossy())
+}
+
+fn on_deadlock_where(asked: Option<OnDeadlock>, setting: &str) -> Result<OnDeadlock> {
+    let by_itself = match setting {
+        "" => false,
+        "report" | "panic" | "abort" => true,
+        other => {
+            let message = format!("LOCKCHECK_ON_DEADLOCK={other} is not known");
+            return Err(CliError::usage("environment", message).help("expected report, panic or abort"));
+        }
+    };
+    Ok(asked.unwrap_or(if by_itself { OnDeadlock::Report } else { OnDeadlock::Kill }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_that_is_asked_for_what_it_does_not_know_is_not_left_to_hang() {
+        let chosen = |asked, setting| on_deadlock_where(asked, setting);
+        assert_eq!(chosen(None, ""), Ok(OnDeadlock::Kill));
+        assert_eq!(chosen(None, "panic"), Ok(OnDeadlock::Report), "it acts by itself");
+        assert_eq!(chosen(Some(OnDeadlock::Kill), "panic"), Ok(OnDeadlock::Kill));
+        let error = chosen(Some(OnDeadlock::Kill), "kill").unwrap_err();
+        assert!(error.message.contains("LOCKCHECK_ON_DEADLOCK=kill"), "{error:?}");
+    }
+
+    #[test]
+    fn where_no_file_can_be_written_is_said_before_the_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let there = folder.path().join("x.sarif");
+        assert_eq!(can_be_made(&there), Ok(there.clone()));
+        assert_eq!(can_be_made(Path::new("x.sarif")), Ok(PathBuf::from("x.sarif")));
+        assert!(can_be_made(folder.path()).is_err(), "a folder");
+        assert!(can_be_made(&folder.path().join("no/x.sarif")).is_err(), "in no folder");
+        assert!(!there.exists(), "nothing is left where the run fails");
+    }
 
     fn judgement(fail_on: &str, deny: &[Code]) -> Judgement {
         let args =

@@ -46,7 +46,7 @@ fn run_package(path: &Path, args: &RunArgs, style: Style) -> Result<Exit> {
         executable: Some(built.executable.clone()),
         must_record: true,
         hang_after: args.hang_after,
-        on_deadlock: config::on_deadlock(args.on_deadlock),
+        on_deadlock: config::on_deadlock(args.on_deadlock)?,
         record,
     };
     watch::watch(job, style, judgement, &|| nothing_recorded(&program))
@@ -88,7 +88,7 @@ fn run_command(args: &RunArgs, style: Style) -> Result<Exit> {
         executable: None,
         must_record: false,
         hang_after: args.hang_after,
-        on_deadlock: config::on_deadlock(args.on_deadlock),
+        on_deadlock: config::on_deadlock(args.on_deadlock)?,
         record: args.record,
     };
     let advice = || {

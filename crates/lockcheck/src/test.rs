@@ -45,7 +45,7 @@ pub fn test(args: &TestArgs, style: Style) -> Result<Exit> {
         executable: None,
         must_record: true,
         hang_after: args.hang_after,
-        on_deadlock: config::on_deadlock(args.on_deadlock),
+        on_deadlock: config::on_deadlock(args.on_deadlock)?,
         record: args.record,
     };
     let package =
