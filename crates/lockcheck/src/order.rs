@@ -131,12 +131,17 @@ fn emit(path: &Path, target: &str, steps: &Steps, style: Style) -> Result<Exit> 
     output::write(path, &text)?;
     let levels = order.locks.last().map_or(0, |class| class.level + 1);
     let (locks, undecided) = (order.locks.len(), order.undecided.len());
-    output::note(style, &format!("wrote {}: {locks} classes of locks on {levels} levels", path.display()));
+    let number =
+        |count: usize, one: &str, more: &str| format!("{count} {}", if count == 1 { one } else { more });
+    let (classes, on) =
+        (number(locks, "class of locks", "classes of locks"), number(levels as usize, "level", "levels"));
+    output::note(style, &format!("wrote {}: {classes} on {on}", path.display()));
     for note in &steps.notes {
         output::note(style, note);
     }
     if undecided > 0 {
-        output::note(style, &format!("{undecided} circles are left to decide, at the end of the file"));
+        let circles = number(undecided, "circle is", "circles are");
+        output::note(style, &format!("{circles} left to decide, at the end of the file"));
     }
     if style.format == Format::Json {
         let object = serde_json::json!({
