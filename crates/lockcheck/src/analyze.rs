@@ -208,7 +208,7 @@ pub fn graph(paths: &[PathBuf]) -> Result<Exit> {
         output::to_stderr("lockcheck: there is no trace here\n");
         return Ok(Exit::NothingRecorded);
     }
-    output::to_stdout(&dot::graph(&dot::Graph { groups }));
+    output::to_stdout(&dot::graph(&dot::Graph { groups }))?;
     Ok(Exit::Clean)
 }
 

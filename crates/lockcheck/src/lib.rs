@@ -88,7 +88,7 @@ fn call(arguments: &[OsString]) -> error::Result<Exit> {
         Command::Replay(args) => explore::replay(args, style),
         Command::Confirm(args) => explore::confirm(args, style),
         Command::Explain { code } => {
-            output::to_stdout(&code.map_or_else(explain::list, |code| explain::page(code).to_owned()));
+            output::to_stdout(&code.map_or_else(explain::list, |code| explain::page(code).to_owned()))?;
             Ok(Exit::Clean)
         }
     }
@@ -123,7 +123,8 @@ fn value_of(arguments: &[OsString], option: &str) -> Option<String> {
 fn fail(error: &CliError, json: bool) -> Exit {
     output::to_stderr(&error.human());
     if json {
-        output::to_stdout(&format!("\n{}\n", error.json()));
+        // If that fails too, the exit code has to do.
+        let _ = output::to_stdout(&format!("\n{}\n", error.json()));
     }
     error.exit
 }

@@ -86,16 +86,20 @@ pub fn litmus(args: &LitmusArgs, style: Style) -> Result<Exit> {
     };
     let mut exits = Vec::new();
     let mut all = Together::new(&files);
+    let mut shown = Ok(());
     in_order(jobs(args.jobs), &files, judge, |outcome| match outcome {
         Ok(judged) => {
-            show(&judged, &sources, style, &judgement);
+            let told = show(&judged, &sources, style, &judgement);
+            shown = std::mem::replace(&mut shown, Ok(())).and(told);
             all.add(judged);
         }
         Err(trouble) => {
-            trouble.show(style);
+            let told = trouble.show(style);
+            shown = std::mem::replace(&mut shown, Ok(())).and(told);
             exits.push(trouble.error.exit);
         }
     });
+    shown?;
     exits.push(all.deliver(&sources, style, &mut judgement)?);
     Ok(Exit::first_of(exits))
 }
@@ -144,7 +148,7 @@ impl Together {
     }
 }
 
-fn show(judged: &Judged, sources: &SourceMap, style: Style, judgement: &Judgement) {
+fn show(judged: &Judged, sources: &SourceMap, style: Style, judgement: &Judgement) -> Result<()> {
     let options =
         Options { color: style.color, width: style.width, all: judgement.all, ..Options::new(sources) };
     match style.format {
@@ -154,9 +158,10 @@ fn show(judged: &Judged, sources: &SourceMap, style: Style, judgement: &Judgemen
             output::to_stderr(&short::render(&report, &options));
         }
         Format::Json => {
-            output::to_stdout(&format!("{}\n", json(&judged.report, &judged.litmus, judgement)));
+            output::to_stdout(&format!("{}\n", json(&judged.report, &judged.litmus, judgement)))?;
         }
     }
+    Ok(())
 }
 
 /// The report with one field more, as one line.
@@ -194,10 +199,10 @@ impl From<CliError> for Box<Trouble> {
 }
 
 impl Trouble {
-    fn show(&self, style: Style) {
+    fn show(&self, style: Style) -> Result<()> {
         let CliError { place, code, message, .. } = &self.error;
         match (style.format, place) {
-            (Format::Json, _) => output::to_stdout(&format!("{}\n", self.error.json())),
+            (Format::Json, _) => output::to_stdout(&format!("{}\n", self.error.json()))?,
             (_, Some(place)) if place.line != 0 => {
                 let file = place.file.to_string_lossy();
                 let text = format!("{file}:{}:{}: error[{code}]: {message}\n", place.line, place.column);
@@ -205,6 +210,7 @@ impl Trouble {
             }
             _ => output::to_stderr(&self.error.human()),
         }
+        Ok(())
     }
 }
 

@@ -125,7 +125,7 @@ fn emit(path: &Path, target: &str, steps: &Steps, style: Style) -> Result<Exit> 
     let order = LockOrder::observed(&steps.steps);
     let text = file::print(&order, &steps.steps, target);
     if path == Path::new("-") {
-        output::to_stdout(&text);
+        output::to_stdout(&text)?;
         return Ok(Exit::Clean);
     }
     output::write(path, &text)?;
@@ -147,7 +147,7 @@ fn emit(path: &Path, target: &str, steps: &Steps, style: Style) -> Result<Exit> 
         let object = serde_json::json!({
             "schema": "lockcheck.order.v1", "file": path, "locks": locks, "levels": levels, "undecided": undecided,
         });
-        output::to_stdout(&format!("\n{object}\n"));
+        output::to_stdout(&format!("\n{object}\n"))?;
     }
     Ok(Exit::Clean)
 }

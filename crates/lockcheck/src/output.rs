@@ -18,9 +18,18 @@ pub fn to_stderr(text: &str) {
 }
 
 /// Writes to stdout; a reader that has gone away is no error of ours.
-pub fn to_stdout(text: &str) {
+///
+/// # Errors
+///
+/// If it cannot be written for another reason, such as a full disk: what was asked for is lost.
+pub fn to_stdout(text: &str) -> Result<()> {
     let mut stdout = std::io::stdout().lock();
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(CliError::usage("io", format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A remark outside of any report.
@@ -74,7 +83,7 @@ pub fn deliver(report: &Report, sources: &dyn Sources, style: Style, judgement: 
     }
     if style.format == Format::Json {
         // The program may have left its last line open.
-        to_stdout(&format!("\n{line}\n"));
+        to_stdout(&format!("\n{line}\n"))?;
     }
     Ok(())
 }

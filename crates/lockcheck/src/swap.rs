@@ -58,9 +58,9 @@ pub fn swap(args: &SwapArgs, style: Style) -> Result<Exit> {
     let listing =
         Listing { changes: &changes, left: &left, current: &current, source: &source, wrote: writes };
     if args.diff {
-        output::to_stdout(&listing.diff());
+        output::to_stdout(&listing.diff())?;
     }
-    listing.show(style);
+    listing.show(style)?;
     Ok(Exit::Clean)
 }
 
@@ -152,7 +152,7 @@ fn undo(args: &SwapArgs, journal: &mut Journal, current: &Path, style: Style) ->
     }
     let (restored, edited) = journal.restorable(args.force)?;
     if args.diff {
-        output::to_stdout(&listing::diff(&restored, current));
+        output::to_stdout(&listing::diff(&restored, current))?;
     }
     let writes = !args.diff && !args.dry_run;
     if writes {
@@ -161,7 +161,7 @@ fn undo(args: &SwapArgs, journal: &mut Journal, current: &Path, style: Style) ->
         }
         journal.forget(&restored)?;
     }
-    listing::show_undo(&restored, current, writes, style);
+    listing::show_undo(&restored, current, writes, style)?;
     if edited.is_empty() {
         return Ok(Exit::Clean);
     }

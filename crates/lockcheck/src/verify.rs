@@ -116,21 +116,22 @@ pub fn verify(args: &VerifyArgs, style: Style) -> Result<Exit> {
     let width = rows.iter().map(|(row, _)| row.name.chars().count()).max().unwrap_or(0).max("fixture".len());
     let human = style.format != Format::Json;
     if human {
-        output::to_stdout(&line(width, "fixture", "result", "time", "expected", ""));
+        output::to_stdout(&line(width, "fixture", "result", "time", "expected", ""))?;
     }
     let jobs = args.jobs.or(std::thread::available_parallelism().ok()).map_or(1, std::num::NonZero::get);
     let rows = run_all(rows, jobs, args.timeout, &|row| {
         if human {
-            output::to_stdout(&table_row(width, row));
+            // What cannot be written is said at the end.
+            let _ = output::to_stdout(&table_row(width, row));
         }
     })?;
     let failed: Vec<&Row> = rows.iter().filter(|row| row.result != Word::Ok).collect();
     if human {
         for row in &failed {
-            output::to_stdout(&format!("\n{}: {}\n{}", row.name, row.result.as_str(), row.details));
+            output::to_stdout(&format!("\n{}: {}\n{}", row.name, row.result.as_str(), row.details))?;
         }
         let passed = rows.len() - failed.len();
-        output::to_stdout(&format!("\n{passed} of {} as expected\n", rows.len()));
+        output::to_stdout(&format!("\n{passed} of {} as expected\n", rows.len()))?;
     } else {
         let object = VerifyObject {
             schema: "lockcheck.verify.v1",
@@ -140,7 +141,7 @@ pub fn verify(args: &VerifyArgs, style: Style) -> Result<Exit> {
             fixtures: &rows,
         };
         let text = serde_json::to_string(&object).map_err(|error| CliError::internal(error.to_string()))?;
-        output::to_stdout(&format!("\n{text}\n"));
+        output::to_stdout(&format!("\n{text}\n"))?;
     }
     Ok(Exit::first_of(rows.iter().map(|row| row.result.exit())))
 }

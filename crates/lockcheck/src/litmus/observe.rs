@@ -51,7 +51,7 @@ pub fn observe_one(name: &str) -> Result<Exit> {
     let program = parse(name, &bytes).map_err(|error| CliError::usage("litmus", error.to_string()))?;
     let seen = observe(name, &program).map_err(|error| CliError::internal(error.to_string()))?;
     let said = Observed { predicted: seen.predicted.to_string(), report: seen.report };
-    output::to_stdout(&serde_json::to_string(&said).unwrap_or_default());
+    output::to_stdout(&serde_json::to_string(&said).unwrap_or_default())?;
     Ok(Exit::Clean)
 }
 

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::{Changes, TrackedSource};
 use crate::args::Format;
 use crate::config::Style;
+use crate::error::Result;
 use crate::output;
 
 /// What was swapped and what was not.
@@ -28,11 +29,12 @@ impl Listing<'_> {
     }
 
     /// Prints it.
-    pub fn show(&self, style: Style) {
+    pub fn show(&self, style: Style) -> Result<()> {
         match style.format {
-            Format::Json => output::to_stdout(&format!("{}\n", self.json())),
+            Format::Json => return output::to_stdout(&format!("{}\n", self.json())),
             Format::Human | Format::Short => output::to_stderr(&self.human()),
         }
+        Ok(())
     }
 
     fn human(&self) -> String {
@@ -91,7 +93,7 @@ impl Listing<'_> {
 }
 
 /// What `--undo` did.
-pub fn show_undo(restored: &Changes, current: &Path, wrote: bool, style: Style) {
+pub fn show_undo(restored: &Changes, current: &Path, wrote: bool, style: Style) -> Result<()> {
     if style.format == Format::Json {
         let files: Vec<_> = restored.keys().map(|path| shown(path, current)).collect();
         let object = json!({"schema": "lockcheck.swap.v1", "written": wrote, "restored": files});
@@ -104,6 +106,7 @@ pub fn show_undo(restored: &Changes, current: &Path, wrote: bool, style: Style) 
     }
     let _ = writeln!(text, "lockcheck: {verb} {} files", restored.len());
     output::to_stderr(&text);
+    Ok(())
 }
 
 /// A unified diff as git and patch take it.

@@ -1,6 +1,6 @@
 //! `lockcheck run` on packages and commands: what it finds, what it builds, how it ends.
 
-use crate::support::{Package, call, call_in, cycle, lockcheck, package_with_trace};
+use crate::support::{Called, Package, call, call_in, cycle, lockcheck, package_with_trace};
 
 const NOTHING: &str = "fn main() {}";
 
@@ -161,6 +161,16 @@ fn bad_flags_are_usage_and_help_is_not() {
     assert!(help.assert_code(0).stdout.contains("101  it did not build"), "{}", help.stdout);
     assert!(call(&["run", "--help"]).assert_code(0).stdout.contains("--on-deadlock"));
     assert!(call(&["--version"]).assert_code(0).stdout.starts_with("lockcheck "));
+}
+
+/// A reader that has gone away is another matter.
+#[test]
+fn what_cannot_be_written_to_standard_output_is_not_lost_in_silence() {
+    let Ok(full) = std::fs::OpenOptions::new().write(true).open("/dev/full") else { return };
+    let mut command = lockcheck();
+    command.args(["run", "--message-format", "json", "--", "true"]).stdout(full);
+    let called = Called::of(command.output().unwrap());
+    assert!(called.assert_code(2).stderr.contains("cannot write to standard output"), "{}", called.stderr);
 }
 
 /// The program sees what `cargo run` would have shown it, and is built with the flags in force and one more.
