@@ -69,7 +69,13 @@ fn call(arguments: &[OsString]) -> error::Result<Exit> {
         Err(error) => {
             // Help and version are no errors, and go to stdout.
             let _ = error.print();
-            return Ok(if error.exit_code() == 0 { Exit::Clean } else { Exit::Usage });
+            if error.exit_code() == 0 {
+                return Ok(Exit::Clean);
+            }
+            if asks_for_json(arguments) {
+                output::to_stdout(&format!("\n{}\n", wrong_call(&error).json()))?;
+            }
+            return Ok(Exit::Usage);
         }
     };
     let style = Style::new(cli.message_format, cli.color);
@@ -103,6 +109,14 @@ fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
     };
     let matches = Cli::command().color(color).try_get_matches_from(arguments)?;
     Cli::from_arg_matches(&matches)
+}
+
+/// clap's message without its advice, which is for people.
+fn wrong_call(error: &clap::Error) -> CliError {
+    let text = error.render().to_string();
+    let what = text.split("\n\n").next().unwrap_or_default();
+    let words: Vec<&str> = what.split_whitespace().collect();
+    CliError::usage("arguments", words.join(" ").trim_start_matches("error: "))
 }
 
 /// Whether an error is to be told to a program: asked for before parsing, because parsing may fail.
@@ -149,6 +163,18 @@ mod tests {
         assert!(asks_for_json(&words("lockcheck run x --message-format=json")));
         assert!(!asks_for_json(&words("lockcheck run -- cargo build --message-format json")));
         assert!(!asks_for_json(&words("lockcheck run x --message-format")));
+    }
+
+    #[test]
+    fn a_wrong_call_is_told_to_programs_in_one_sentence() {
+        let told = |words: &[&str]| {
+            wrong_call(&parse(&words.iter().map(OsString::from).collect::<Vec<_>>()).unwrap_err())
+        };
+        let error = told(&["lockcheck", "run", "--bogus"]);
+        assert_eq!((error.exit, error.code), (Exit::Usage, "arguments"));
+        assert_eq!(error.message, "unexpected argument '--bogus' found");
+        let error = told(&["lockcheck", "analyze"]);
+        assert_eq!(error.message, "the following required arguments were not provided: <TRACE>...");
     }
 
     #[test]

@@ -163,6 +163,16 @@ fn bad_flags_are_usage_and_help_is_not() {
     assert!(call(&["--version"]).assert_code(0).stdout.starts_with("lockcheck "));
 }
 
+#[test]
+fn a_wrong_call_is_told_to_programs_too() {
+    let error = call(&["run", "--message-format", "json", "--no-such-flag"]).assert_code(2).json();
+    assert_eq!(
+        (error["schema"].as_str(), error["code"].as_str()),
+        (Some("lockcheck.error.v1"), Some("arguments"))
+    );
+    assert_eq!(error["message"], "unexpected argument '--no-such-flag' found");
+}
+
 /// A reader that has gone away is another matter.
 #[test]
 fn what_cannot_be_written_to_standard_output_is_not_lost_in_silence() {
