@@ -8,7 +8,7 @@ use lockcheck_events::source::SourceMap;
 use lockcheck_events::trace_event::{Event, Op, TargetKind, TraceReader as _};
 use lockcheck_events::trace_file::{EXTENSION, TraceError, TraceReader};
 use lockcheck_events::{LockId, Record, Site, SiteId};
-use lockcheck_report::{Sources, dot};
+use lockcheck_report::{Sources, dot, escape};
 
 use crate::args::{AnalyzeArgs, Format};
 use crate::config::{Judgement, Style};
@@ -176,8 +176,8 @@ fn target(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
-/// Prints the lock-order graph of the traces as DOT.
-pub fn graph(paths: &[PathBuf]) -> Result<Exit> {
+/// Prints the lock-order graph of the traces as DOT, or as one object for programs.
+pub fn graph(paths: &[PathBuf], style: Style) -> Result<Exit> {
     let (processes, events) = event_trace::split(traces::expand(paths)?)?;
     let several = processes.len() + events.len() > 1;
     let mut groups = Vec::new();
@@ -208,8 +208,24 @@ pub fn graph(paths: &[PathBuf]) -> Result<Exit> {
         output::to_stderr("lockcheck: there is no trace here\n");
         return Ok(Exit::NothingRecorded);
     }
-    output::to_stdout(&dot::graph(&dot::Graph { groups }))?;
+    let graph = dot::Graph { groups };
+    output::to_stdout(&match style.format {
+        Format::Json => format!("{}\n", escape::json(&object(&graph).to_string())),
+        Format::Human | Format::Short => dot::graph(&graph),
+    })?;
     Ok(Exit::Clean)
+}
+
+/// The graph as `lockcheck.graph.v1`: for each process its locks, of which each is a list of lines that describe it, and
+/// its edges, whose ends are places in that list.
+fn object(graph: &dot::Graph) -> serde_json::Value {
+    let edge = |edge: &dot::Edge| serde_json::json!({"from": edge.from, "to": edge.to, "label": edge.label});
+    let group = |group: &dot::Group| {
+        let edges: Vec<_> = group.edges.iter().map(edge).collect();
+        serde_json::json!({"title": group.title, "locks": group.nodes, "edges": edges})
+    };
+    let groups: Vec<_> = graph.groups.iter().map(group).collect();
+    serde_json::json!({"schema": "lockcheck.graph.v1", "groups": groups})
 }
 
 /// Who was held while who was asked for.

@@ -66,7 +66,8 @@ pub enum Command {
     /// Write a trace of events in another form.
     #[command(after_help = Exit::table())]
     Convert(ConvertArgs),
-    /// Print the lock-order graph of traces as DOT: `lockcheck graph TRACE | dot -Tsvg`.
+    /// Print the lock-order graph of traces as DOT: `lockcheck graph TRACE | dot -Tsvg`; or as one object, with
+    /// `--message-format json`.
     Graph {
         /// Traces in any form that `analyze` takes, or folders with traces.
         #[arg(value_name = "TRACE", required = true)]

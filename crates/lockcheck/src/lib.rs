@@ -85,7 +85,7 @@ fn call(arguments: &[OsString]) -> error::Result<Exit> {
         Command::Swap(args) => swap::swap(args, style),
         Command::Analyze(args) => analyze::analyze(args, style),
         Command::Convert(args) => convert::convert(args, style),
-        Command::Graph { traces } => analyze::graph(traces),
+        Command::Graph { traces } => analyze::graph(traces, style),
         Command::Order(args) => order::order(args, style),
         Command::Litmus(args) => litmus::litmus(args, style),
         Command::ObserveOne { name } => litmus::observe_one(name),

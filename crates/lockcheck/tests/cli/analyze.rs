@@ -54,6 +54,12 @@ fn the_graph_has_both_orders() {
         dot.contains("g0n0 -> g0n1") && dot.contains("g0n1 -> g0n0") && dot.contains("main.rs:3"),
         "{dot}"
     );
+    let object = call(&["graph", "--message-format", "json", trace.to_str().unwrap()]).assert_code(0).json();
+    assert_eq!(object["schema"], "lockcheck.graph.v1");
+    let edges = object["groups"][0]["edges"].as_array().unwrap();
+    let ends: Vec<_> = edges.iter().map(|edge| (edge["from"].as_u64(), edge["to"].as_u64())).collect();
+    assert_eq!(ends, [(Some(0), Some(1)), (Some(1), Some(0))]);
+    assert_eq!(object["groups"][0]["locks"].as_array().map(Vec::len), Some(2));
     call(&["graph", tempfile::tempdir().unwrap().path().to_str().unwrap()]).assert_code(4);
 }
 
