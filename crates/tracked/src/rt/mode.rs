@@ -4,6 +4,8 @@
 use std::sync::Once;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use super::output;
+
 /// Nobody has asked yet; the environment decides on first use.
 const UNDECIDED: u8 = 0;
 /// Every type is its real lock and nothing else.
@@ -37,7 +39,14 @@ pub(crate) fn decide() -> bool {
         let chosen = match word.to_str() {
             Some("off") => OFF,
             Some("record") => RECORD,
-            _ => CHECK,
+            Some("" | "check" | "explore") => CHECK,
+            _ => {
+                // Without an allocation: the allocator may be who asks.
+                output::print("lockcheck: LOCKCHECK=");
+                output::print_bytes(word.as_encoded_bytes());
+                output::print(" is not known; expected off, check, record or explore: going on with check\n");
+                CHECK
+            }
         };
         let _ = MODE.compare_exchange(UNDECIDED, chosen, Ordering::Relaxed, Ordering::Relaxed);
     });
