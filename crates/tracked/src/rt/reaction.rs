@@ -2,12 +2,13 @@
 //!
 //! Called without any lock of the run-time.
 
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use lockcheck_checker::waits::Stuck;
-use lockcheck_checker::{Finding, News, Tier};
+use lockcheck_checker::{Code, Finding, News, Tier};
 use lockcheck_events::{Record, StuckKind, StuckThread, ThreadId};
 use parking_lot::{Mutex, RwLock};
 
@@ -166,23 +167,45 @@ fn is_first_report(members: Vec<(u32, u32)>, certain: bool) -> bool {
 }
 
 /// What the program wants to be called with.
-type Callback = Arc<dyn Fn(&Finding) + Send + Sync>;
-static CALLBACK: RwLock<Option<Callback>> = RwLock::new(None);
+struct Listener<F: ?Sized = dyn Fn(&Finding) + Send + Sync> {
+    /// What it has been told of: the fingerprint, and how sure it was.
+    told: Mutex<HashSet<(String, Tier)>>,
+    callback: F,
+}
 
-/// Has `callback` called with each finding from here on, as soon as it is made, notes and lints included; the one
-/// before is called no more. It runs in the thread that made the finding, which holds no lock of the detector's, but
-/// perhaps some of the program's, and which is not watched meanwhile. Its panics end there.
+static LISTENER: RwLock<Option<Arc<Listener>>> = RwLock::new(None);
+
+/// Findings that a listener is told of once each; of further ones it may hear again.
+const TOLD_MAX: usize = 1 << 12;
+
+/// Has `callback` called with each finding from here on, as soon as it is made, notes and lints included, and again
+/// when it has become surer or, where something was measured, more is known; the one before is called no more. It runs
+/// in the thread that made the finding, which holds no lock of the detector's, but perhaps some of the program's, and
+/// which is not watched meanwhile. Its panics end there.
 pub fn on_finding(callback: impl Fn(&Finding) + Send + Sync + 'static) {
-    let before = CALLBACK.write().replace(Arc::new(callback));
+    let listener = Listener { told: Mutex::default(), callback };
+    let before = LISTENER.write().replace(Arc::new(listener));
     drop(before);
 }
 
 fn call_back(finding: impl FnOnce() -> Finding) {
-    let callback = CALLBACK.read().clone();
-    if let Some(callback) = callback {
+    let listener = LISTENER.read().clone();
+    if let Some(listener) = listener {
         let finding = finding();
-        // Printed by the panic hook.
-        let _ = catch_unwind(AssertUnwindSafe(|| callback(&finding)));
+        // Each side of a problem may come upon it by itself.
+        if listener.is_new(&finding) {
+            // Printed by the panic hook.
+            let _ = catch_unwind(AssertUnwindSafe(|| (listener.callback)(&finding)));
+        }
+    }
+}
+
+impl Listener {
+    fn is_new(&self, finding: &Finding) -> bool {
+        let mut told = self.told.lock();
+        finding.code == Code::Contention
+            || told.len() >= TOLD_MAX
+            || told.insert((finding.fingerprint.clone(), finding.tier))
     }
 }
 
