@@ -32,8 +32,6 @@ pub(crate) type Site = &'static std::panic::Location<'static>;
 /// What an object is called in reports.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
-    Lock,
-    Reentrant,
     Semaphore,
     Condition,
     Event,

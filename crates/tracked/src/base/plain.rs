@@ -16,13 +16,13 @@ const CONTENDED: u8 = 2;
 
 /// A mutual-exclusion lock without data that can be waited for with a timeout, which std's cannot. Drepper's second
 /// mutex ("Futexes Are Tricky", 2011) over a queue of parked threads.
-pub(crate) struct RawLock {
+pub(crate) struct RawLock<const REENTRANT: bool = false> {
     state: AtomicU8,
     queue: WaitQueue,
 }
 
-impl RawLock {
-    pub(crate) const fn new(_kind: Kind) -> RawLock {
+impl<const REENTRANT: bool> RawLock<REENTRANT> {
+    pub(crate) const fn new() -> Self {
         RawLock { state: AtomicU8::new(FREE), queue: WaitQueue::new() }
     }
 

@@ -27,8 +27,6 @@ use crate::sync::raw::RawTracked;
 impl Kind {
     const fn lock_kind(self) -> LockKind {
         match self {
-            Kind::Lock => LockKind::Mutex,
-            Kind::Reentrant => LockKind::Reentrant,
             Kind::Semaphore => LockKind::Semaphore,
             Kind::Condition => LockKind::Condition,
             Kind::Event => LockKind::Event,
@@ -39,30 +37,32 @@ impl Kind {
     }
 }
 
-/// A mutual-exclusion lock without data.
-pub(crate) struct RawLock {
+/// A mutual-exclusion lock without data, or, with the flag, one that a reentrant lock is made of. What it is called is in the
+/// type, so that an acquisition has nothing to look up.
+pub(crate) struct RawLock<const REENTRANT: bool = false> {
     raw: RawTracked,
-    kind: LockKind,
 }
 
-impl RawLock {
+impl<const REENTRANT: bool> RawLock<REENTRANT> {
+    const KIND: LockKind = if REENTRANT { LockKind::Reentrant } else { LockKind::Mutex };
+
     #[track_caller]
-    pub(crate) const fn new(kind: Kind) -> RawLock {
-        RawLock { raw: RawTracked::new(), kind: kind.lock_kind() }
+    pub(crate) const fn new() -> Self {
+        RawLock { raw: RawTracked::new() }
     }
 
     #[inline(always)]
     pub(crate) fn lock(&self, site: Site) -> Token {
-        self.raw.lock(self.kind, site)
+        self.raw.lock(Self::KIND, site)
     }
 
     #[inline(always)]
     pub(crate) fn try_lock(&self, site: Site) -> Option<Token> {
-        self.raw.try_lock(self.kind, site)
+        self.raw.try_lock(Self::KIND, site)
     }
 
     pub(crate) fn lock_for(&self, site: Site, timeout: Duration) -> Option<Token> {
-        self.raw.lock_for(self.kind, site, timeout)
+        self.raw.lock_for(Self::KIND, site, timeout)
     }
 
     /// # Safety
@@ -105,7 +105,7 @@ impl RawLock {
     }
 
     pub(crate) fn name(&self, name: &str) {
-        self.raw.name(self.kind, name);
+        self.raw.name(Self::KIND, name);
     }
 }
 

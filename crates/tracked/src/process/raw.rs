@@ -10,14 +10,12 @@ use super::watch::{Kind, Label};
 use super::words::LockWords;
 use crate::base::{Site, Token};
 #[cfg(instrumented)]
-use crate::rt::{self, Manner, Meta, Owner, Raw, Target};
+use crate::rt::{self, Manner, Meta, Raw, Target};
 
 /// A lock that other processes can have as well, with its memory.
 pub(super) struct RawLock {
     #[cfg(instrumented)]
     meta: Meta,
-    #[cfg(instrumented)]
-    owner: Owner,
     kind: Kind,
     segment: ManuallyDrop<Segment>,
 }
@@ -55,7 +53,7 @@ impl RawLock {
         let created = site.unwrap_or_else(|| super::watch::place_of(label));
         let meta = Meta::new(created);
         super::watch::introduce(&meta, held_as(kind), Some(segment.identity(START)), label.name.as_deref());
-        RawLock { meta, owner: Owner::new(), kind, segment: ManuallyDrop::new(segment) }
+        RawLock { meta, kind, segment: ManuallyDrop::new(segment) }
     }
 
     pub(super) fn name(&self, name: &str) {
@@ -112,10 +110,6 @@ impl Raw for RawLock {
 
     fn meta(&self) -> &Meta {
         &self.meta
-    }
-
-    fn owner(&self) -> &Owner {
-        &self.owner
     }
 
     fn try_acquire(&self, _: lockcheck_events::Mode) -> bool {

@@ -14,7 +14,6 @@ use lockcheck_events::{Attempt, Mode, Notice, Record, Request, StackId, ThreadId
 use parking_lot::Mutex;
 
 use super::context::{HeldLock, Place, Thread};
-use super::operation::Owner;
 use super::{knowledge, reaction, registry};
 
 /// Locks that are looked at; of further ones nothing is said.
@@ -24,6 +23,8 @@ const PLACES_MAX: usize = 4;
 /// Waits of a thread that are all looked at; of later ones each `EVERY`th.
 const ALL_OF_FIRST: u32 = 64;
 const EVERY: u32 = 16;
+/// Threads that are looked through for the owner of a lock.
+const OWNERS_MAX: usize = 256;
 /// A pause after which what was seen before counts no more.
 const PAUSE: Duration = Duration::from_secs(1);
 /// The share from which it is told, in percent.
@@ -68,8 +69,8 @@ thread_local! {
     static WAITS: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
 }
 
-/// The calling thread is about to block for a lock with this owner.
-pub(crate) fn begin(thread: &Thread, wanted: &HeldLock, owner: &Owner) -> Option<Sample> {
+/// The calling thread is about to block for this lock.
+pub(crate) fn begin(thread: &Thread, wanted: &HeldLock) -> Option<Sample> {
     if DUE.load(Ordering::Relaxed) && thread.held_len() == 0 {
         tell(thread);
     }
@@ -78,13 +79,12 @@ pub(crate) fn begin(thread: &Thread, wanted: &HeldLock, owner: &Owner) -> Option
     if number >= ALL_OF_FIRST && !number.is_multiple_of(EVERY) {
         return None;
     }
-    let mut of_owner = None;
-    registry::try_thread_at(owner.get(), |shared, holds| {
-        let taken = holds.iter().filter(|hold| hold.id == wanted.id).last();
-        of_owner = taken.map(|hold| (shared.id(), hold.site));
+    let owner = registry::try_find_thread(OWNERS_MAX, |shared, holds| {
+        let taken = holds.iter().filter(|hold| hold.id == wanted.id).last()?;
+        Some((shared.id(), taken.site))
     });
     process_began();
-    Some(Sample { began: Instant::now(), owner: of_owner })
+    Some(Sample { began: Instant::now(), owner })
 }
 
 /// The calling thread has the lock now.

@@ -66,7 +66,7 @@ impl Shared {
 /// it owns is given back in `end`.
 pub(crate) struct Thread {
     holds: HoldSet,
-    /// The slot number in `shared`, for owner hints.
+    /// The slot number in `shared`.
     slot: Cell<u32>,
     /// Lock ids of a block reserved for this thread: `next_id..id_limit`.
     next_id: Cell<u64>,
@@ -252,7 +252,7 @@ impl Thread {
         self.shared().map_or(ThreadId(0), Shared::id)
     }
 
-    /// The number that owner hints name it by.
+    /// Its position in the table of all threads.
     #[inline(always)]
     pub(crate) fn slot(&self) -> u32 {
         self.slot.get()

@@ -56,7 +56,7 @@ pub(crate) mod waits;
 pub use context::Place;
 pub(crate) use context::{HeldLock, Thread, Token, current};
 pub(crate) use operation::{
-    Manner, Meta, Owner, Raw, Target, downgraded, lock, lock_for, released, try_lock, upgrade,
+    Manner, Meta, Raw, Target, downgraded, lock, lock_for, released, try_lock, upgrade,
 };
 #[cfg(parking_lot_mirrored)]
 pub(crate) use operation::{granted, released_at_once, released_by_anyone, released_free, upgrade_for};

@@ -13,15 +13,13 @@ use lockcheck_events::{Attempt, LockKind, Mode};
 use lockcheck_explorer::OperationKind;
 
 use super::context::{HeldLock, Place, Thread, Token, current};
-use super::operation::{self, Meta, Owner};
+use super::operation::{self, Meta};
 use super::waits::{self, Published, Wait};
 use super::{reaction, record, steer};
 
 /// What an initialiser carries besides std's own.
 pub(crate) struct Gate {
     meta: Meta,
-    /// Who ran the body last.
-    runner: Owner,
 }
 
 /// A call that may have to wait, or to run the body. Others see the wait until this is dropped or the body begins.
@@ -53,7 +51,7 @@ impl Gate {
     }
 
     pub(crate) const fn created_at(place: Place) -> Gate {
-        Gate { meta: Meta::new(place), runner: Owner::new() }
+        Gate { meta: Meta::new(place) }
     }
 
     pub(crate) fn name(&self, name: &str) {
@@ -127,11 +125,10 @@ impl Gate {
             reaction::self_deadlock(thread, &wanted, &own);
         }
         let mut wait = waits::publish(thread, Wait::for_lock(wanted));
-        // Without a runner there is nobody to wait for; one that begins after this look sees the published wait when
-        // it blocks (the fences of both publications, see `waits`).
+        // Who begins the body after this look sees the published wait when it blocks (the fences of both publications,
+        // see `waits`).
         if own.is_none()
-            && self.runner.get() != 0
-            && waits::may_close_a_circle(thread, &self.runner)
+            && waits::may_close_a_circle(wanted.id)
             && let Some(circle) = operation::lasting_circle(thread)
         {
             reaction::deadlock(thread, circle, wait);
@@ -161,7 +158,6 @@ impl<'a> Turn<'a> {
         let Some((thread, wanted, wait)) = watched else { return Running { gate, token: Token::UNWATCHED } };
         // The hold set must not change while the wait is published.
         drop(wait);
-        gate.runner.set(thread);
         if thread.is_steered() {
             steer::operations::granted(thread, &wanted);
         }

@@ -6,10 +6,10 @@
 //! | push the hold | none | always |
 //! | look the pair (hold set, request) up in the thread's own table | none | when something else is held |
 //! | learn | the knowledge mutex | when the table does not know the pair |
-//! | publish the wait, look at the owner | the thread's wait slot, the owner's | when the real lock was taken |
+//! | publish the wait, look whether a waiting thread has the lock | the thread's wait slot, a table of counts | when the real lock was taken |
 
 use std::hint::cold_path;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 #[cfg(parking_lot_mirrored)]
@@ -34,12 +34,8 @@ const YIELDS: u32 = 10;
 pub(crate) trait Raw {
     /// Whether another process may hold it: then nobody here knows who could end a wait for it.
     const BETWEEN_PROCESSES: bool = false;
-    /// Whether it has no other mode.
-    const EXCLUSIVE: bool = false;
     /// The identity.
     fn meta(&self) -> &Meta;
-    /// The owner hint.
-    fn owner(&self) -> &Owner;
     /// Whether nobody holds the real lock, as far as one look can tell.
     #[cfg(parking_lot_mirrored)]
     fn is_free(&self) -> bool {
@@ -59,38 +55,6 @@ pub(crate) struct Meta {
     id: AtomicU64,
     /// The line that created it.
     created: Place,
-}
-
-/// Who held a lock last, as a slot number; 0: nobody yet, or readers, of whom there may be many. A hint for the way
-/// into the wait-for graph: it is not cleared on release.
-pub(crate) struct Owner(AtomicU32);
-
-impl Owner {
-    pub(crate) const fn new() -> Owner {
-        Owner(AtomicU32::new(0))
-    }
-
-    /// Relaxed: a waiter that must see it is ordered after it by the owner's wait slot.
-    #[inline(always)]
-    pub(crate) fn get(&self) -> u32 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    #[cfg(parking_lot_mirrored)]
-    /// Nobody who is watched holds it.
-    pub(crate) fn clear(&self) {
-        self.0.store(0, Ordering::Relaxed);
-    }
-
-    #[inline(always)]
-    pub(super) fn set(&self, thread: &Thread) {
-        self.0.store(thread.slot(), Ordering::Relaxed);
-    }
-
-    #[inline(always)]
-    fn set_many(&self) {
-        self.0.store(0, Ordering::Relaxed);
-    }
 }
 
 impl Meta {
@@ -236,19 +200,8 @@ impl<R: Raw> Target<'_, R> {
     /// Takes note that the lock is held now.
     #[inline(always)]
     fn taken(&self, thread: &Thread, hold: HeldLock) -> Token {
-        self.owned(thread);
         let token = thread.push(hold);
         if thread.is_recording() { record::acquired(thread, &hold, token) } else { token }
-    }
-
-    #[inline(always)]
-    fn owned(&self, thread: &Thread) {
-        if R::EXCLUSIVE || self.manner.mode() == Mode::Exclusive {
-            self.lock.owner().set(thread);
-        } else {
-            // The writer before has nothing to do with those who wait for the readers.
-            self.lock.owner().set_many();
-        }
     }
 }
 
@@ -262,9 +215,8 @@ pub(crate) fn lock<R: Raw>(target: Target<'_, R>) -> Token {
     if quick.is_idle() {
         let id = target.lock.meta().id.load(Ordering::Relaxed);
         if id != 0 {
-            quick.write_first(target.hold(LockId(id), quick.event(), Attempt::Block));
+            quick.write_first(LockId(id), target.site, target.lock.meta().created, target.manner.0);
             if target.lock.try_acquire(target.manner.mode()) {
-                target.owned(quick.thread());
                 return quick.push_first();
             }
         }
@@ -278,7 +230,6 @@ pub(crate) fn lock<R: Raw>(target: Target<'_, R>) -> Token {
 /// lock's atomic operation waits until every store before it is done.
 #[inline(never)]
 fn lock_second<R: Raw>(lock: &R, site: Place, manner: Manner) -> Token {
-    let target = Target { lock, site, manner };
     let quick = Quick::current();
     if !quick.has_one() {
         return if quick.is_idle() {
@@ -296,14 +247,12 @@ fn lock_second<R: Raw>(lock: &R, site: Place, manner: Manner) -> Token {
     if !quick.thread().known().has_at_home(key) || !lock.try_acquire(manner.mode()) {
         return lock_slowly(lock, site, manner);
     }
-    target.owned(quick.thread());
     quick.push_second()
 }
 
 /// The third quick case: a known nesting in several other holds.
 #[inline(never)]
 fn lock_nested<R: Raw>(lock: &R, site: Place, manner: Manner) -> Token {
-    let target = Target { lock, site, manner };
     let quick = Quick::current();
     if !quick.is_nesting() {
         return lock_slowly(lock, site, manner);
@@ -317,21 +266,18 @@ fn lock_nested<R: Raw>(lock: &R, site: Place, manner: Manner) -> Token {
     if !quick.thread().known().has_at_home(key) || !lock.try_acquire(manner.mode()) {
         return lock_slowly(lock, site, manner);
     }
-    target.owned(quick.thread());
     quick.push_nested()
 }
 
 /// The fourth quick case: a lock that was never used before, wanted by a thread that holds nothing.
 #[inline(never)]
 fn lock_first<R: Raw>(lock: &R, site: Place, manner: Manner) -> Token {
-    let target = Target { lock, site, manner };
     let quick = Quick::current();
     if quick.is_idle()
         && let Some(id) = lock.meta().id_at_hand(quick.thread())
     {
-        quick.write_first(target.hold(id, quick.event(), Attempt::Block));
+        quick.write_first(id, site, lock.meta().created, manner.0);
         if lock.try_acquire(manner.mode()) {
-            target.owned(quick.thread());
             return quick.push_first();
         }
     }
@@ -398,7 +344,7 @@ pub(crate) fn lock_for<R: Raw>(target: Target<'_, R>, timeout: Duration) -> Opti
     let taken = target.lock.try_acquire(target.manner.mode()) || {
         let _wait = waits::publish(thread, Wait::for_lock(hold));
         let taken = acquire_for(target, timeout);
-        if !taken && waits::may_close_a_circle(thread, target.lock.owner()) {
+        if !taken && waits::may_close_a_circle(hold.id) {
             masked(thread);
         }
         taken
@@ -429,17 +375,17 @@ fn acquire_for<R: Raw>(target: Target<'_, R>, timeout: Duration) -> bool {
 /// still listed.
 #[inline(always)]
 pub(crate) fn released(meta: &Meta, token: Token) {
-    let id = meta.id.load(Ordering::Relaxed);
-    if !Thread::release_youngest(Some(token), id) {
-        released_otherwise(id, token);
+    if !Thread::release_top(token) {
+        released_otherwise(meta, token);
     }
 }
 
 #[cold]
 #[inline(never)]
-fn released_otherwise(id: u64, token: Token) {
+fn released_otherwise(meta: &Meta, token: Token) {
+    let id = meta.id.load(Ordering::Relaxed);
     if !token.is_unwatched() {
-        Thread::release_older(id);
+        Thread::release_older(token, id);
     }
     if token.is_unasked()
         && let Some(thread) = current()
@@ -471,7 +417,7 @@ pub(crate) fn released_by_anyone<R: Raw>(target: Target<'_, R>, token: Option<To
 #[inline(never)]
 fn released_slowly<R: Raw>(lock: &R, site: Place, manner: Manner, token: Option<Token>) {
     let id = lock.meta().id.load(Ordering::Relaxed);
-    if token.is_some_and(Token::is_unwatched) || id != 0 && Thread::release_older(id) {
+    if token.is_some_and(Token::is_unwatched) || id != 0 && Thread::release_any(id) {
         return;
     }
     if lock.is_free() {
@@ -512,7 +458,7 @@ fn lock_contended<R: Raw>(target: Target<'_, R>, thread: &Thread, hold: HeldLock
     if let Some(own) = thread.hold_against(&hold) {
         reaction::self_deadlock(thread, &hold, &own);
     }
-    let sample = contention::begin(thread, &hold, target.lock.owner());
+    let sample = contention::begin(thread, &hold);
     if !spin(target) {
         block(target, thread, Wait::for_lock(hold));
     }
@@ -584,7 +530,7 @@ fn block<R: Raw>(target: Target<'_, R>, thread: &Thread, published: Wait) {
             }
         });
     };
-    if !waits::may_close_a_circle(thread, target.lock.owner()) {
+    if !waits::may_close_a_circle(published.wanted().id) {
         return for_good();
     }
     if let Some(suspicion) = waits::circle(thread) {

@@ -92,14 +92,17 @@ pub(crate) fn try_for_each_thread(mut each: impl FnMut(&'static Shared, &HoldSet
     true
 }
 
-/// Calls `work` for the thread with this slot number, if it can be seen, without waiting.
-pub(crate) fn try_thread_at(slot: u32, work: impl FnOnce(&'static Shared, &HoldSet)) {
-    let Some(all) = ALL.try_read_recursive() else { return };
-    let Some(shared) = (slot as usize).checked_sub(1).and_then(|at| all.get(at)) else { return };
-    // SAFETY: as above.
-    if let Some(holds) = unsafe { shared.holds.load(Ordering::Relaxed).as_ref() } {
-        work(shared, holds);
-    }
+/// What `look` finds, among the first `most` threads that can be seen, without waiting.
+pub(crate) fn try_find_thread<T>(
+    most: usize,
+    look: impl Fn(&'static Shared, &HoldSet) -> Option<T>,
+) -> Option<T> {
+    let all = ALL.try_read_recursive()?;
+    all.iter().take(most).find_map(|shared| {
+        // SAFETY: as above.
+        let holds = unsafe { shared.holds.load(Ordering::Relaxed).as_ref() }?;
+        look(shared, holds)
+    })
 }
 
 /// parking_lot allocates its table of parked threads when it is first asked for. That is to be over before `ALL` is given

@@ -19,15 +19,13 @@ use lockcheck_events::{
 use parking_lot::Mutex;
 
 use super::context::{Held, HeldLock, HoldSet, Place, Shared, Thread};
-use super::operation::Owner;
 use super::{knowledge, lifecycle, permits, pools, registry, stack, strays};
 use crate::base::park::Parker;
 
-/// Threads that an owner hint can name; the owners of locks beyond are looked for the slow way. A process with more
-/// threads at once is never seen to stand still.
+/// Threads that are kept by slot number. A process with more at once is never seen to stand still.
 const SLOTS: usize = 1024;
 
-/// The threads by slot number, for owner hints. Written once each.
+/// The threads by slot number, to be looked through without a lock. Written once each.
 static BY_SLOT: [AtomicPtr<Shared>; SLOTS] = [const { AtomicPtr::new(std::ptr::null_mut()) }; SLOTS];
 
 /// Slots given out so far. Release and Acquire: below it, every entry of `BY_SLOT` is written.
@@ -359,9 +357,50 @@ impl WaitSlot {
     }
 }
 
+/// Buckets of the filter below: as many as the mask of a published wait has bits.
+const BUCKETS: usize = u128::BITS as usize;
+
+/// How many waiting threads hold a lock of each bucket: a thread that finds a lock taken sees by one load that nobody who
+/// waits has it, which is nearly always so. Relaxed: of two threads that count, make the fence of `publish` and then
+/// look, at least one sees the other. The child of a fork keeps the counts of threads that it does not have, which costs
+/// it a look more now and then.
+static HELD_BY_WAITING: [AtomicU32; BUCKETS] = [const { AtomicU32::new(0) }; BUCKETS];
+
+fn bucket(lock: LockId) -> usize {
+    // Fibonacci hashing: the upper seven bits of the product.
+    (lock.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 57) as usize
+}
+
+/// The buckets of a waiting thread's holds, each counted once, until this is dropped.
+struct Counted(u128);
+
+impl Counted {
+    fn holds_of(thread: &Thread) -> Counted {
+        let mask = thread.holds().ids().fold(0, |mask, id| mask | 1 << bucket(id));
+        let counted = Counted(mask);
+        counted.each(|count| _ = count.fetch_add(1, Ordering::Relaxed));
+        counted
+    }
+
+    fn each(&self, act: impl Fn(&AtomicU32)) {
+        let mut left = self.0;
+        while left != 0 {
+            act(&HELD_BY_WAITING[left.trailing_zeros() as usize]);
+            left &= left - 1;
+        }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.each(|count| _ = count.fetch_sub(1, Ordering::Relaxed));
+    }
+}
+
 /// A wait that others can see; it ends when this is dropped.
 pub(crate) struct Published {
     slot: &'static WaitSlot,
+    _held: Counted,
 }
 
 impl Drop for Published {
@@ -384,9 +423,10 @@ pub(crate) fn publish(thread: &Thread, wait: Wait) -> Published {
     let sequence = slot.sequence.load(Ordering::Relaxed);
     // Release pairs with the Acquire in `read`: who sees the odd number sees the fields and the hold set.
     slot.sequence.store(sequence.wrapping_add(1) | 1, Ordering::Release);
+    let held = Counted::holds_of(thread);
     // Pairs with the same fence of every other waiter, see the module's text.
     fence(Ordering::SeqCst);
-    Published { slot }
+    Published { slot, _held: held }
 }
 
 /// The stack of the wait: for a lock, that of the request made before; else captured, once at each place.
@@ -404,13 +444,10 @@ fn stack_of(thread: &Thread, wait: &Wait) -> StackId {
     stack
 }
 
-/// Whether the wait just published could be the last of a circle: a look at the owner hint is enough to say no.
-pub(crate) fn may_close_a_circle(thread: &Thread, owner: &Owner) -> bool {
-    match by_slot(owner.get()) {
-        // A running owner will look itself if it ever blocks.
-        Some(other) if other.slot != thread.slot() => other.wait.is_waiting(),
-        _ => true,
-    }
+/// Whether a wait just published for this lock could be the last of a circle: whether a thread that has it may be waiting
+/// itself. One that runs will look itself if it ever blocks.
+pub(crate) fn may_close_a_circle(lock: LockId) -> bool {
+    HELD_BY_WAITING[bucket(lock)].load(Ordering::Relaxed) > 0
 }
 
 /// The operating system's number for the calling thread, asked for once.

@@ -19,6 +19,12 @@ impl Flag {
         self.0.load(Ordering::Relaxed)
     }
 
+    /// Says so.
+    #[cfg(parking_lot_mirrored)]
+    pub(crate) fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
     pub(crate) fn clear(&self) {
         self.0.store(false, Ordering::Relaxed);
     }

@@ -10,14 +10,16 @@ use lock_api::{
 use lockcheck_events::{LockKind, Mode};
 
 use super::poison::Flag;
-use crate::rt::{self, Manner, Meta, Owner, Place, Raw, Target, Token};
+use crate::rt::{self, Manner, Meta, Place, Raw, Target, Token};
 
 /// A watched mutual-exclusion lock without data: 24 bytes.
 pub(crate) struct RawTracked {
     meta: Meta,
-    owner: Owner,
     /// For locks that can be poisoned; stands here because here is room for it.
     pub(super) poison: Flag,
+    /// For locks that one thread may take and another give up: the hold is on nobody's list. Changed by holders only.
+    #[cfg(parking_lot_mirrored)]
+    unlisted: Flag,
     raw: parking_lot::RawMutex,
 }
 
@@ -30,8 +32,9 @@ impl RawTracked {
     pub(crate) const fn created_at(place: Place) -> RawTracked {
         RawTracked {
             meta: Meta::new(place),
-            owner: Owner::new(),
             poison: Flag::new(),
+            #[cfg(parking_lot_mirrored)]
+            unlisted: Flag::new(),
             raw: parking_lot::RawMutex::INIT,
         }
     }
@@ -114,16 +117,9 @@ impl RawTracked {
 }
 
 impl Raw for RawTracked {
-    const EXCLUSIVE: bool = true;
-
     #[inline(always)]
     fn meta(&self) -> &Meta {
         &self.meta
-    }
-
-    #[inline(always)]
-    fn owner(&self) -> &Owner {
-        &self.owner
     }
 
     #[cfg(parking_lot_mirrored)]
@@ -149,7 +145,6 @@ impl Raw for RawTracked {
 /// A watched readers-writer lock without data.
 pub(crate) struct RawTrackedRw {
     meta: Meta,
-    owner: Owner,
     /// As in `RawTracked`.
     pub(super) poison: Flag,
     raw: parking_lot::RawRwLock,
@@ -162,12 +157,7 @@ impl RawTrackedRw {
     }
 
     pub(crate) const fn created_at(place: Place) -> RawTrackedRw {
-        RawTrackedRw {
-            meta: Meta::new(place),
-            owner: Owner::new(),
-            poison: Flag::new(),
-            raw: parking_lot::RawRwLock::INIT,
-        }
+        RawTrackedRw { meta: Meta::new(place), poison: Flag::new(), raw: parking_lot::RawRwLock::INIT }
     }
 
     #[inline(always)]
@@ -259,11 +249,6 @@ impl Raw for RawTrackedRw {
         &self.meta
     }
 
-    #[inline(always)]
-    fn owner(&self) -> &Owner {
-        &self.owner
-    }
-
     #[cfg(parking_lot_mirrored)]
     fn is_free(&self) -> bool {
         !self.raw.is_locked()
@@ -313,10 +298,6 @@ impl Upgrading {
 impl Raw for Upgrading {
     fn meta(&self) -> &Meta {
         &self.0.meta
-    }
-
-    fn owner(&self) -> &Owner {
-        &self.0.owner
     }
 
     fn try_acquire(&self, _mode: Mode) -> bool {

@@ -25,19 +25,14 @@ impl<F: Fn()> Drop for OnPanic<F> {
 impl RawTracked {
     /// A lock made in a constant: where it comes from is not known.
     pub(crate) const fn nowhere() -> RawTracked {
-        RawTracked {
-            meta: Meta::new(Meta::NOWHERE),
-            owner: Owner::new(),
-            poison: Flag::new(),
-            raw: parking_lot::RawMutex::INIT,
-        }
+        RawTracked::created_at(Meta::NOWHERE)
     }
 
-    /// Takes note of who has it: a release elsewhere must know whether the hold is listed with anybody.
+    /// Takes note if nobody who is watched has it: a release elsewhere must know whether the hold is listed with anybody.
     #[inline(always)]
     fn noted(&self, token: Token) -> Token {
         if token.is_unwatched() {
-            self.owner.clear();
+            self.unlisted.set();
         }
         token
     }
@@ -79,10 +74,12 @@ impl RawTracked {
     #[inline(never)]
     fn released_slowly(&self, token: Option<Token>, site: Place) {
         let target = self.target(LockKind::Mutex, site);
-        if self.owner.get() != 0 {
+        if !self.unlisted.get() {
             rt::released_by_anyone(target, token);
         } else if self.is_free() {
             rt::released_free(target);
+        } else {
+            self.unlisted.clear();
         }
     }
 
@@ -108,7 +105,7 @@ impl RawTracked {
     /// Takes the real lock and nothing else: for a guard that must be whole again while a panic unwinds.
     pub(crate) fn lock_unwatched(&self) {
         self.raw.lock();
-        self.owner.clear();
+        self.unlisted.set();
     }
 }
 
@@ -117,7 +114,6 @@ impl RawTrackedRw {
     pub(crate) const fn nowhere() -> RawTrackedRw {
         RawTrackedRw {
             meta: Meta::new(Meta::NOWHERE),
-            owner: Owner::new(),
             poison: Flag::new(),
             raw: parking_lot::RawRwLock::INIT,
         }

@@ -43,7 +43,7 @@ impl<T> Condition<T> {
     #[track_caller]
     pub const fn new(value: T) -> Condition<T> {
         Condition {
-            raw: RawLock::new(Kind::Lock),
+            raw: RawLock::new(),
             watch: Watch::new(Kind::Condition),
             waiters: WaitQueue::new(),
             data: UnsafeCell::new(value),

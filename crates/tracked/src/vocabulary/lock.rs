@@ -7,7 +7,7 @@ use std::ops::{Deref, DerefMut};
 use std::panic::Location;
 use std::time::Duration;
 
-use crate::base::{Kind, RawLock, Token};
+use crate::base::{RawLock, Token};
 
 /// A mutual-exclusion lock. A panic under it does not poison it.
 pub struct Lock<T: ?Sized> {
@@ -36,7 +36,7 @@ impl<T> Lock<T> {
     /// A new, unlocked lock. The calling line is its creation site.
     #[track_caller]
     pub const fn new(value: T) -> Lock<T> {
-        Lock { raw: RawLock::new(Kind::Lock), data: UnsafeCell::new(value) }
+        Lock { raw: RawLock::new(), data: UnsafeCell::new(value) }
     }
 
     /// Consumes the lock and gives its data.

@@ -8,12 +8,12 @@ use std::panic::Location;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::base::{Kind, RawLock, Token, thread_token};
+use crate::base::{RawLock, Token, thread_token};
 
 /// A re-entrant lock. Its guards only read, because one thread can hold several: change what is inside through
 /// `Cell` or `RefCell`.
 pub struct RLock<T: ?Sized> {
-    raw: RawLock,
+    raw: RawLock<true>,
     /// The token of the holder; 0: nobody. Only the holder writes its own token, so that each thread can trust a
     /// relaxed load to say whether it is the holder itself.
     holder: AtomicUsize,
@@ -43,7 +43,7 @@ impl<T> RLock<T> {
     #[track_caller]
     pub const fn new(value: T) -> RLock<T> {
         RLock {
-            raw: RawLock::new(Kind::Reentrant),
+            raw: RawLock::new(),
             holder: AtomicUsize::new(0),
             depth: UnsafeCell::new((0, Token::UNWATCHED)),
             data: UnsafeCell::new(value),

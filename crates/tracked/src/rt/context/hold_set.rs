@@ -4,6 +4,8 @@
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
+use lockcheck_events::LockId;
+
 use super::hold::{Held, HeldLock};
 
 /// Holds that a `Thread` keeps in its own body.
@@ -24,6 +26,9 @@ pub(super) const STEERED: u64 = 1 << 19;
 pub(super) const STATED: u64 = 1 << 18;
 /// The thread records what it does, which none of the quick ways does.
 pub(super) const RECORDING: u64 = 1 << 20;
+/// A hold was given up before a younger one, which has moved down since: from `shifted_from` on, what tokens say of places
+/// may be wrong. The quick way of a release is closed until all holds from there on are gone.
+pub(super) const SHIFTED: u64 = 1 << 24;
 /// The bits of a thread's word that count its holds.
 pub(super) const LEN: u64 = 0xffff;
 /// All but the operations: zero for a thread that is watched and holds nothing.
@@ -39,6 +44,8 @@ pub(crate) struct HoldSet {
     overflow: AtomicPtr<Held>,
     /// The number of the thread's last recorded event. Relaxed: others look at it only to number theirs above it.
     pub(in crate::rt) stamp: AtomicU32,
+    /// As `doubtful_from` says, with `SHIFTED`. Only for the owning thread.
+    shifted_from: AtomicU32,
     pub(super) inline: [Held; HELD_INLINE],
 }
 
@@ -49,6 +56,7 @@ impl HoldSet {
             word: AtomicU64::new(BUSY | UNSEEN),
             overflow: AtomicPtr::new(ptr::null_mut()),
             stamp: AtomicU32::new(0),
+            shifted_from: AtomicU32::new(0),
             inline: [Held::EMPTY; HELD_INLINE],
         }
     }
@@ -66,6 +74,25 @@ impl HoldSet {
     #[inline(always)]
     pub(crate) fn len(&self) -> usize {
         (self.word() & LEN) as usize
+    }
+
+    /// The place from which on tokens may be wrong about theirs. Below it, the token of a guard says exactly which hold is
+    /// the guard's; from it on there are as many holds of each lock as guards of it.
+    #[inline]
+    pub(super) fn doubtful_from(&self) -> usize {
+        if self.word() & SHIFTED == 0 {
+            usize::MAX
+        } else {
+            self.shifted_from.load(Ordering::Relaxed) as usize
+        }
+    }
+
+    /// A hold is gone, those above it have moved down by one, and from the place `from` on tokens may be wrong.
+    pub(super) fn shrink_by_one(&self, from: usize) {
+        let from = from.min(self.doubtful_from());
+        let (word, left) = (self.word() - 1, self.len() - 1);
+        self.shifted_from.store(from as u32, Ordering::Relaxed);
+        self.set_word(if left > from { word | SHIFTED } else { word & !SHIFTED });
     }
 
     /// The `index`th hold's entry. The caller made sure that it is below `len` (or exactly it, after `grow`).
@@ -117,6 +144,11 @@ impl HoldSet {
     pub(crate) fn iter(&self) -> impl Iterator<Item = HeldLock> + '_ {
         let room = if self.overflow.load(Ordering::Acquire).is_null() { HELD_INLINE } else { HELD_MAX };
         (0..self.len().min(room)).filter_map(|index| self.entry(index).read())
+    }
+
+    /// What the thread itself holds, oldest first.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = LockId> + '_ {
+        (0..self.len()).map(|index| LockId(self.entry(index).id.load(Ordering::Relaxed)))
     }
 
     /// The thread's own holds, and behind them those that it has given back and that no other has taken the place

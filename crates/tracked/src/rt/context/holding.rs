@@ -43,7 +43,7 @@ impl Thread {
             entry.set_context(self.holds.context(len).wrapping_add(hold.fingerprint()));
         }
         self.holds.set_word(self.holds.word() + 1);
-        Token(len as u32)
+        Token::at(len)
     }
 
     /// The lock `id` is gone. If the calling thread held it, its guard was forgotten: nobody will take the hold away.
@@ -55,15 +55,33 @@ impl Thread {
         }
     }
 
-    /// Takes away the calling thread's youngest hold, if it is one of `id` and the one that `token` stands for, and
-    /// nothing else is to be done about it.
+    /// Takes away the calling thread's youngest hold, if `token`, which the thread got itself, stands for it and nothing
+    /// else is to be done about it. A place says which hold it is as long as none has moved: no look at the lock.
+    #[inline(always)]
+    pub(crate) fn release_top(token: Token) -> bool {
+        own().give_up_top(token)
+    }
+
+    #[inline(always)]
+    pub(super) fn give_up_top(&self, token: Token) -> bool {
+        let word = self.holds.word();
+        // Any flag, on either side, makes them differ.
+        let is_it = word as u32 == token.0;
+        if is_it {
+            self.holds.set_word(word - 1);
+        }
+        is_it
+    }
+
+    /// The same, if it is one of `id`: `token` may be another thread's, or not known.
+    #[cfg(parking_lot_mirrored)]
     #[inline(always)]
     pub(crate) fn release_youngest(token: Option<Token>, id: u64) -> bool {
         let thread = own();
         let word = thread.holds.word();
         // Any flag makes it none of the inline ones.
         let index = (word as u32).wrapping_sub(1);
-        let is_it = token.is_none_or(|token| token.quick_index() == index)
+        let is_it = token.is_none_or(|token| token.0 == word as u32)
             && (index as usize) < HELD_INLINE
             && thread.holds.inline[index as usize].id.load(Ordering::Relaxed) == id;
         if is_it {
@@ -72,10 +90,27 @@ impl Thread {
         is_it
     }
 
-    /// Takes away the calling thread's youngest hold of `id`, if there is one.
+    /// Takes away the calling thread's hold of `id` that `token`, which the thread got itself, stands for.
     #[cold]
     #[inline(never)]
-    pub(crate) fn release_older(id: u64) -> bool {
+    pub(crate) fn release_older(token: Token, id: u64) {
+        own().give_up_older(token, id);
+    }
+
+    pub(super) fn give_up_older(&self, token: Token, id: u64) {
+        let at = token.place();
+        if at < self.holds.doubtful_from() && at < self.holds.len() && self.is_at(at, id) {
+            self.give_back(at, at);
+        } else {
+            self.pop(id);
+        }
+    }
+
+    /// Takes away the calling thread's youngest hold of `id`, if there is one.
+    #[cfg(parking_lot_mirrored)]
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn release_any(id: u64) -> bool {
         own().pop(id)
     }
 
@@ -83,27 +118,42 @@ impl Thread {
     #[cold]
     #[inline(never)]
     pub(crate) fn pop(&self, id: u64) -> bool {
-        let holds = &self.holds;
-        let is_it = |&index: &usize| holds.entry(index).id.load(Ordering::Relaxed) == id;
-        let Some(index) = (0..holds.len()).rev().find(is_it) else { return false };
+        let Some(index) = (0..self.holds.len()).rev().find(|&index| self.is_at(index, id)) else {
+            return false;
+        };
+        self.give_back(index, self.lowest_of(id, index));
+        true
+    }
+
+    fn is_at(&self, index: usize, id: u64) -> bool {
+        self.holds.entry(index).id.load(Ordering::Relaxed) == id
+    }
+
+    /// The place from which on tokens are wrong once the hold of `id` at `index` has been taken away for whichever guard.
+    fn lowest_of(&self, id: u64, index: usize) -> usize {
+        (0..index).find(|&lower| self.is_at(lower, id)).unwrap_or(index)
+    }
+
+    /// The thread gives up the hold at `index`; from `doubtful` on tokens are wrong after it.
+    fn give_back(&self, index: usize, doubtful: usize) {
+        let hold = self.holds.entry(index).read();
         if self.is_steered()
-            && let Some(hold) = holds.entry(index).read()
+            && let Some(hold) = &hold
         {
-            steer::operations::releases(self, id, hold.mode);
+            steer::operations::releases(self, hold.id.0, hold.mode);
         }
         if self.is_recording()
-            && let Some(hold) = holds.entry(index).read()
+            && let Some(hold) = &hold
         {
-            record::released(self, &hold);
+            record::released(self, hold);
         }
-        self.remove(index);
-        true
+        self.remove(index, doubtful);
     }
 
     /// Takes away the youngest hold of `id` in this mode, and gives it.
     pub(crate) fn take(&self, id: LockId, mode: Mode) -> Option<HeldLock> {
         let (index, hold) = self.find(|hold| hold.id == id && hold.mode == mode)?;
-        self.remove(index);
+        self.remove(index, self.lowest_of(id.0, index));
         Some(hold)
     }
 
@@ -112,7 +162,7 @@ impl Thread {
         let (index, _) = self.find(|hold| hold.id == to.id && hold.mode == from)?;
         self.holds.entry(index).write(to);
         self.sum_up(index, self.holds.len());
-        Some(Token(index as u32))
+        Some(Token::at(index))
     }
 
     /// The youngest hold that is as asked, and its place.
@@ -121,7 +171,7 @@ impl Thread {
         (0..self.holds.len()).rev().filter_map(read).find(|(_, hold)| is_it(hold))
     }
 
-    fn remove(&self, index: usize) {
+    fn remove(&self, index: usize, doubtful: usize) {
         let holds = &self.holds;
         if self.is_steered()
             && let Some(hold) = holds.entry(index).read()
@@ -135,7 +185,7 @@ impl Thread {
             }
         }
         self.sum_up(index, last);
-        holds.set_word(holds.word() - 1);
+        holds.shrink_by_one(doubtful);
     }
 
     /// Puts the contexts of the entries `from..to` right again. The lowest entry keeps none.

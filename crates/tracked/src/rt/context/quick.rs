@@ -3,8 +3,8 @@
 
 use lockcheck_events::LockId;
 
-use super::hold::{HeldLock, fingerprint, key};
-use super::hold_set::{EVENT, HELD_INLINE, NOT_IDLE};
+use super::hold::{fingerprint, key};
+use super::hold_set::{EVENT, HELD_INLINE, LEN, NOT_IDLE, SHIFTED};
 use super::{Place, Thread, Token, own};
 
 /// A thread that is watched and has room for one hold more, and its word as it was read once: what the quick ways of an
@@ -36,7 +36,7 @@ impl<'a> Quick<'a> {
     /// Whether the thread was seen before, is watched now, holds something and has room for one hold more.
     #[inline(always)]
     pub(crate) fn is_nesting(self) -> bool {
-        (1..HELD_INLINE as u64).contains(&(self.word & NOT_IDLE))
+        (1..HELD_INLINE as u64).contains(&(self.word & NOT_IDLE & !SHIFTED))
     }
 
     /// The thread.
@@ -45,29 +45,23 @@ impl<'a> Quick<'a> {
         self.thread
     }
 
-    /// The index of the operation about to be made.
+    /// Writes the hold that a thread which holds nothing is about to have, `manner` as `pack` gives it.
     #[inline(always)]
-    pub(crate) fn event(self) -> u32 {
-        (self.word >> 32) as u32
-    }
-
-    /// Writes the hold that a thread which holds nothing is about to have.
-    #[inline(always)]
-    pub(crate) fn write_first(self, hold: HeldLock) {
-        self.thread.holds.inline[0].write(hold);
+    pub(crate) fn write_first(self, id: LockId, site: Place, created: Place, manner: u32) {
+        self.thread.holds.inline[0].write_packed(id, site, created, self.word | u64::from(manner));
     }
 
     /// Counts the operation and the hold written by `write_first`.
     #[inline(always)]
     pub(crate) fn push_first(self) -> Token {
         self.thread.holds.set_word(self.word.wrapping_add(EVENT + 1));
-        Token(0)
+        Token::at(0)
     }
 
     /// Whether the thread was seen before, is watched now and has one hold.
     #[inline(always)]
     pub(crate) fn has_one(self) -> bool {
-        self.word & NOT_IDLE == 1
+        self.word & NOT_IDLE & !SHIFTED == 1
     }
 
     /// As `write_nested`, where `has_one`.
@@ -86,7 +80,7 @@ impl<'a> Quick<'a> {
     #[inline(always)]
     pub(crate) fn push_second(self) -> Token {
         self.thread.holds.set_word(self.word.wrapping_add(EVENT + 1));
-        Token(1)
+        Token::at(1)
     }
 
     /// Writes the hold that a thread which holds something is about to have, `manner` as `pack` gives it; gives the key
@@ -106,12 +100,12 @@ impl<'a> Quick<'a> {
     #[inline(always)]
     pub(crate) fn push_nested(self) -> Token {
         self.thread.holds.set_word(self.word.wrapping_add(EVENT + 1));
-        Token(self.len() as u32)
+        Token::at(self.len())
     }
 
     /// How many locks the thread holds.
     #[inline(always)]
     fn len(self) -> usize {
-        (self.word & NOT_IDLE) as usize
+        (self.word & LEN) as usize
     }
 }

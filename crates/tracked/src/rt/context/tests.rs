@@ -45,13 +45,15 @@ fn the_context_is_a_function_of_the_set_however_it_came_about() {
     let wanted = hold(99);
     let straight = seen();
     let idle = Quick { thread: &straight, word: straight.holds.word() };
-    idle.write_first(hold(1));
-    assert_eq!(idle.push_first().0, 0);
+    let first = hold(1);
+    let manner = pack(0, first.mode, first.attempt, first.kind) as u32;
+    idle.write_first(first.id, first.site, first.created, manner);
+    assert_eq!(idle.push_first().0, 1);
     let nesting = Quick { thread: &straight, word: straight.holds.word() };
     let third = hold(3);
     let manner = pack(0, third.mode, third.attempt, third.kind) as u32;
     assert_eq!(nesting.write_nested(third.id, third.site, third.created, manner), straight.key(&third));
-    assert_eq!(nesting.push_nested().0, 1);
+    assert_eq!(nesting.push_nested().0, 2);
     assert_eq!(straight.next_event(), 2, "both operations are counted");
     let expected = straight.key(&wanted);
 
@@ -110,5 +112,55 @@ fn holds_past_the_inline_ones_are_kept_up_to_the_limit() {
     assert_eq!(thread.holds().iter().count(), HELD_MAX - 2);
     let has = |id: u64| thread.find(|hold| hold.id == LockId(id)).is_some();
     assert!(has(41) && !has(40));
+    thread.holds.shrink();
+}
+
+/// However guards come and go, the quick way and the slow one together leave what the guards that are left stand for: each
+/// its own hold in its order, and of a lock that is held more than once as many holds as there are guards.
+#[test]
+fn the_holds_left_are_those_of_the_guards_left() {
+    let thread = seen();
+    let mut random = 1_u64;
+    let mut next = |below: u64| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) % below
+    };
+    let mut guards: Vec<(u64, Token)> = Vec::new();
+    let (mut quickly, mut slowly) = (0, 0);
+    for step in 1..400_000 {
+        // Now few, now more than a thread keeps in its own body.
+        let most = if step % 1_000 < 900 { 6 } else { 40 };
+        if guards.is_empty() || guards.len() < most && next(100) < 49 {
+            // Some locks are taken again and again, as by readers.
+            let id = if next(2) == 0 { 1 + next(3) } else { 100 + step };
+            guards.push((id, thread.push(hold(id))));
+        } else {
+            // More often than not the youngest.
+            let at = if next(3) == 0 { next(guards.len() as u64) as usize } else { guards.len() - 1 };
+            let (id, token) = guards.remove(at);
+            if next(10) == 0 {
+                assert!(thread.pop(id), "what is held is found, whichever guard it is for");
+            } else if thread.give_up_top(token) {
+                quickly += 1;
+            } else {
+                thread.give_up_older(token, id);
+                slowly += 1;
+            }
+        }
+        let mut left: Vec<u64> = thread.holds().ids().map(|id| id.0).collect();
+        let mut expected: Vec<u64> = guards.iter().map(|(id, _)| *id).collect();
+        let once = |ids: &[u64]| ids.iter().copied().filter(|id| *id >= 100).collect::<Vec<_>>();
+        assert_eq!(once(&left), once(&expected), "step {step}");
+        left.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(left, expected, "step {step}");
+        if guards.is_empty() {
+            assert!(
+                Quick { thread: &thread, word: thread.holds.word() }.is_idle(),
+                "nothing is left of what was"
+            );
+        }
+    }
+    assert!(quickly > 2_000 && slowly > 2_000, "both ways were gone: {quickly}, {slowly}");
     thread.holds.shrink();
 }
