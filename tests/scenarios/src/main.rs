@@ -9,6 +9,7 @@
 //!
 //! Those that really hang are meant for `LOCKCHECK_ON_DEADLOCK=panic`, which ends one side.
 
+mod beside;
 mod explored;
 mod hang;
 mod messages;
@@ -31,6 +32,7 @@ fn all() -> impl Iterator<Item = &'static Scenario> {
         rwlock::ALL,
         hang::ALL,
         waits::ALL,
+        beside::ALL,
         unwatched::ALL,
         messages::ALL,
         misuse::ALL,

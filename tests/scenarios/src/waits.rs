@@ -516,13 +516,13 @@ fn permit_handed_on_to_one_that_polls() {
 }
 
 /// For longer than the detector's patience with those who wait beside threads that run.
-fn poll_for_a_good_while() {
+pub fn poll_for_a_good_while() {
     let nothing = channel::<()>();
     let _ = nothing.1.recv_timeout(Duration::from_millis(2_500));
 }
 
 /// Runs these beside a thread that polls until both are through, by a panic too.
-fn beside_one_that_polls(bodies: Vec<Box<dyn FnOnce() + Send + '_>>) {
+pub fn beside_one_that_polls(bodies: Vec<Box<dyn FnOnce() + Send + '_>>) {
     let (through, all) = channel::<()>();
     thread::scope(|scope| {
         scope.spawn(

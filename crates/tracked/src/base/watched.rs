@@ -11,11 +11,12 @@ use lockcheck_explorer::{Access, OperationKind};
 
 use super::{Guarded, Kind, Site, Step};
 pub(crate) use crate::rt::Token;
+pub(crate) use crate::rt::beside::look as look_for_a_circle;
+use crate::rt::beside::{self, Source};
 pub(crate) use crate::rt::hands::{Hand, is_time_to_look, left_undone};
 use crate::rt::messages::Stamp;
 use crate::rt::notices;
-use crate::rt::permits;
-pub(crate) use crate::rt::permits::{Permits, look as look_for_a_circle};
+pub(crate) use crate::rt::permits::Permits;
 use crate::rt::standstill;
 pub(crate) use crate::rt::standstill::Vigil;
 use crate::rt::steer;
@@ -429,14 +430,26 @@ impl Watch {
         deadline: Option<Instant>,
         block: impl FnOnce() -> R,
     ) -> R {
+        self.waiting_for_the_likely(permits.source(), site, deadline, block)
+    }
+
+    /// As [`waiting`](Self::waiting), for what some are likely to do. While it waits for long, `block` is to look now and
+    /// then, see [`look_for_a_circle`].
+    pub(crate) fn waiting_for_the_likely<R>(
+        &self,
+        source: Option<Arc<dyn Source>>,
+        site: Site,
+        deadline: Option<Instant>,
+        block: impl FnOnce() -> R,
+    ) -> R {
         let mut ticket = None;
         let wait = |wanted: HeldLock| {
             let busy = rt::current().map(rt::Thread::enter);
-            ticket = permits::Ticket::new(permits, wanted.id);
+            ticket = source.map(|source| beside::Ticket::new(source, wanted.id));
             drop(busy);
             ticket
                 .as_ref()
-                .map_or_else(|| Wait::for_anyone(wanted), |it| Wait::for_permit(wanted, it.number()))
+                .map_or_else(|| Wait::for_anyone(wanted), |it| Wait::for_the_likely(wanted, it.number()))
         };
         self.in_sight(site, deadline, wait, block)
     }

@@ -48,11 +48,19 @@ pub(crate) struct Shared {
     pub(crate) holds: AtomicPtr<HoldSet>,
     /// What the thread waits for.
     pub(crate) wait: WaitSlot,
+    /// How many threads the current user has started. Relaxed: what it did last is seen by those who have seen it wait since.
+    pub(crate) starts: AtomicU32,
 }
 
 impl Shared {
     pub(crate) fn new(slot: u32) -> Shared {
-        Shared { id: AtomicU32::new(0), slot, holds: AtomicPtr::new(ptr::null_mut()), wait: WaitSlot::new() }
+        Shared {
+            id: AtomicU32::new(0),
+            slot,
+            holds: AtomicPtr::new(ptr::null_mut()),
+            wait: WaitSlot::new(),
+            starts: AtomicU32::new(0),
+        }
     }
 
     /// The current user's id.
@@ -186,6 +194,7 @@ impl Thread {
         self.slot.set(shared.slot);
         self.shared.set(shared);
         shared.id.store(id.0, Ordering::Relaxed);
+        shared.starts.store(0, Ordering::Relaxed);
         registry::show(shared, &self.holds);
     }
 
@@ -196,6 +205,18 @@ impl Thread {
         }
         self.known().forget();
         self.captured().clear();
+    }
+
+    /// It starts another thread.
+    pub(crate) fn starts_a_thread(&self) {
+        if let Some(shared) = self.shared() {
+            shared.starts.store(self.starts().wrapping_add(1), Ordering::Relaxed);
+        }
+    }
+
+    /// How many it has started.
+    pub(crate) fn starts(&self) -> u32 {
+        self.shared().map_or(0, |shared| shared.starts.load(Ordering::Relaxed))
     }
 
     /// From here on operations are looked at.

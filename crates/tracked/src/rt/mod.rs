@@ -16,10 +16,12 @@
 //! - The locks of the run-time are taken in the order waits, knowledge, registry, and knowledge only for a bounded
 //!   time: a watched program whose allocator uses tracked locks can hold one of those while it waits for us.
 
+pub(crate) mod beside;
 pub(crate) mod board;
 pub(crate) mod contention;
 pub(crate) mod context;
 pub(crate) mod dump;
+pub(crate) mod ends;
 mod familiar;
 pub(crate) mod family;
 pub(crate) mod gate;

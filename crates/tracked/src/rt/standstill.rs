@@ -254,8 +254,9 @@ pub(crate) fn in_slices<R>(mut wait: impl FnMut(Option<Instant>) -> Option<R>) -
     }
 }
 
-/// As [`in_slices`], and keeps vigil between the slices, as a thread that is parked does.
-pub(crate) fn patiently<R>(mut wait: impl FnMut(Option<Instant>) -> Option<R>) -> R {
+/// As [`in_slices`], and keeps vigil between the slices, as a thread that is parked does. One who waits for long calls
+/// `look` now and then.
+pub(crate) fn patiently<R>(look: &dyn Fn(), mut wait: impl FnMut(Option<Instant>) -> Option<R>) -> R {
     let mut vigil = Vigil::of_sliced();
     let slice = may_give_way().map(|_| SLICE);
     loop {
@@ -266,6 +267,7 @@ pub(crate) fn patiently<R>(mut wait: impl FnMut(Option<Instant>) -> Option<R>) -
             return result;
         }
         vigil.looks_up();
+        look();
     }
 }
 

@@ -86,6 +86,7 @@ impl Child {
         let ended = Ended(Arc::new(state));
         let origin = parent.map(|parent| {
             record::forked(parent, id, started);
+            parent.starts_a_thread();
             let _busy = parent.enter();
             let scope = registry::scope(parent.id());
             let token = knowledge::before(parent);

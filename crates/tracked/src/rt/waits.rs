@@ -19,7 +19,7 @@ use lockcheck_events::{
 use parking_lot::Mutex;
 
 use super::context::{Held, HeldLock, HoldSet, Place, Shared, Thread};
-use super::{knowledge, lifecycle, permits, pools, registry, stack, strays};
+use super::{beside, knowledge, lifecycle, pools, registry, stack, strays};
 use crate::base::park::Parker;
 
 /// Threads that are kept by slot number. A process with more at once is never seen to stand still.
@@ -59,6 +59,14 @@ pub(crate) fn everybody_waits(but: u32) -> bool {
     somebody.is_none()
 }
 
+/// How many threads a thread has started that is known and has a slot of its own.
+pub(crate) fn starts_of(thread: ThreadId) -> Option<u32> {
+    let used = SLOTS_USED.load(Ordering::Acquire);
+    let is_it = |shared: &&Shared| shared.id() == thread && !shared.holds.load(Ordering::Relaxed).is_null();
+    let shared = (1..=used).filter_map(by_slot).find(is_it)?;
+    Some(shared.starts.load(Ordering::Relaxed))
+}
+
 /// How many threads have been known at once, at least.
 pub(crate) fn known_threads() -> u32 {
     SLOTS_USED.load(Ordering::Relaxed)
@@ -82,7 +90,7 @@ const ENDERS_ANYONE: u32 = 2;
 const ENDERS_OTHER_HOLDERS: u32 = 3;
 const ENDERS_TASKS: u32 = 4;
 const ENDERS_WORK: u32 = 5;
-const ENDERS_PERMIT: u32 = 6;
+const ENDERS_LIKELY: u32 = 6;
 
 /// What a thread waits for, as others may read it.
 #[repr(align(128))]
@@ -92,7 +100,7 @@ pub(crate) struct WaitSlot {
     enders: AtomicU32,
     /// The wait ends by itself one day, or another process could end it.
     timed: AtomicBool,
-    /// The thread whose end is awaited, or the number of the wait for tasks or a permit, if `enders` says so.
+    /// The thread whose end is awaited, or the number of the wait for tasks or the likely, if `enders` says so.
     target: AtomicU32,
     /// The last signal before the wait, if that found nobody and the wait may be one that did not make sure.
     lost: LostSignal,
@@ -221,9 +229,9 @@ impl Wait {
         }
     }
 
-    /// For a permit that any thread could give, by the number of the wait.
-    pub(crate) fn for_permit(wanted: HeldLock, number: u32) -> Wait {
-        Wait { enders: ENDERS_PERMIT, target: ThreadId(number), ..Wait::for_anyone(wanted) }
+    /// For what any thread could do and some are likely to, by the number of the wait (see `beside`).
+    pub(crate) fn for_the_likely(wanted: HeldLock, number: u32) -> Wait {
+        Wait { enders: ENDERS_LIKELY, target: ThreadId(number), ..Wait::for_anyone(wanted) }
     }
 
     /// For something to do: whatever any thread could give.
@@ -332,6 +340,12 @@ impl WaitSlot {
     pub(crate) fn own_wait(&self) -> Option<(HeldLock, StackId)> {
         let wanted = self.wanted.read().filter(|_| self.is_waiting())?;
         Some((wanted, StackId(self.stack.load(Ordering::Relaxed))))
+    }
+
+    /// The number of the published wait, if it is one that some are likely to end; the thread asks for itself.
+    pub(crate) fn own_number(&self) -> Option<u32> {
+        let likely = self.is_waiting() && self.enders.load(Ordering::Relaxed) == ENDERS_LIKELY;
+        likely.then(|| self.target.load(Ordering::Relaxed))
     }
 
     /// As the field says; the thread asks for itself.
@@ -572,10 +586,10 @@ pub(crate) fn circle_behind(thread: ThreadId) -> Option<Circle> {
     circle_in(scene(), thread)
 }
 
-/// The same, if permits are given by none but those who have them. The calling thread is busy.
-pub(crate) fn circle_of_permits(thread: ThreadId) -> Option<Circle> {
+/// The same, if waits are ended by none but those who are likely to. The calling thread is busy.
+pub(crate) fn likely_circle(thread: ThreadId) -> Option<Circle> {
     let scene = scene_with(|word, wanted, target| match word {
-        ENDERS_PERMIT => permits::enders(target.0),
+        ENDERS_LIKELY => beside::enders(target.0),
         _ => enders(word, wanted, target),
     });
     circle_in(scene, thread)

@@ -7,13 +7,16 @@
 
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
+use lockcheck_checker::waits::{Enders, Task};
 use lockcheck_events::{ThreadId, TokenId};
 
 use crate::base::park::{WaitQueue, ignore_poison};
-use crate::base::{Kind, Part, Signal, Site, Step, Turn, Watch, wait_under_control};
+use crate::base::{Kind, Part, Signal, Site, Step, Turn, Watch, look_for_a_circle, wait_under_control};
+use crate::rt::beside::Source;
 use crate::rt::{self, knowledge, record, steer};
 
 /// A watched meeting point of several threads; see [`std::sync::Barrier`].
@@ -31,12 +34,15 @@ pub struct Barrier {
 
 /// What is known of the threads that met here.
 struct Rounds {
-    /// Those who arrived in the present round.
+    /// How many arrived in the present round, and who of those that are known.
     arrived: usize,
+    here: Vec<ThreadId>,
     /// The point they all come before; `None` before the first arrival.
     token: Option<TokenId>,
     /// All who were ever here; one more than there are places at the most.
     threads: Vec<ThreadId>,
+    /// Rounds that came to their end with all of those, each once.
+    repeated: usize,
     /// Those who wait in an exploration, where nobody queues.
     under_control: usize,
 }
@@ -65,14 +71,43 @@ impl Rounds {
     fn arrive(&mut self, places: usize, thread: ThreadId) -> Option<TokenId> {
         let token = *self.token.get_or_insert_with(knowledge::fresh_token);
         self.arrived += 1;
-        if self.arrived >= places {
-            self.arrived = 0;
-            self.token = None;
-        }
+        self.here.push(thread);
         if !self.threads.contains(&thread) && self.threads.len() <= places {
             self.threads.push(thread);
         }
+        if self.arrived >= places {
+            let all_here =
+                self.threads.len() == places && self.threads.iter().all(|it| self.here.contains(it));
+            self.repeated += usize::from(all_here);
+            self.arrived = 0;
+            self.here.clear();
+            self.token = None;
+        }
         (self.threads.len() <= places).then_some(token)
+    }
+
+    /// Those for whom the round has to wait, where as many threads as there are places meet again and again, and nobody
+    /// else.
+    fn missing(&self, places: usize) -> Option<Arc<dyn Source>> {
+        let is_missing = |thread: &&ThreadId| !self.here.contains(thread);
+        let missing: Vec<ThreadId> = self.threads.iter().filter(is_missing).copied().collect();
+        (self.threads.len() == places && self.repeated > 1 && !missing.is_empty())
+            .then(|| Arc::new(Missing(missing)) as Arc<dyn Source>)
+    }
+}
+
+/// Threads without whom a round does not come to its end, if it is the same threads that meet.
+struct Missing(Vec<ThreadId>);
+
+impl Source for Missing {
+    /// All of them. One who has arrived since waits like the others.
+    fn enders(&self) -> Enders {
+        let tasks = self.0.iter().map(|&thread| Task { runners: vec![thread], in_line: None });
+        Enders::Tasks { tasks: tasks.collect(), all: true }
+    }
+
+    fn doubt(&self) -> &'static str {
+        "another thread takes a place at the barrier"
     }
 }
 
@@ -84,7 +119,14 @@ impl Barrier {
         Barrier {
             queue: WaitQueue::new(),
             places: n,
-            rounds: Mutex::new(Rounds { arrived: 0, token: None, threads: Vec::new(), under_control: 0 }),
+            rounds: Mutex::new(Rounds {
+                arrived: 0,
+                here: Vec::new(),
+                token: None,
+                threads: Vec::new(),
+                repeated: 0,
+                under_control: 0,
+            }),
             watch: Watch::new(Kind::Barrier),
             all: Part::new(),
             generation: AtomicUsize::new(0),
@@ -108,9 +150,13 @@ impl Barrier {
             return BarrierWaitResult(self.wait_under_control(site));
         }
         let signal = Signal::about_to();
+        let mut missing = None;
         let token = rt::current().and_then(|thread| {
             let busy = thread.enter();
-            let token = ignore_poison(self.rounds.lock()).arrive(self.places, thread.id());
+            let mut rounds = ignore_poison(self.rounds.lock());
+            let token = rounds.arrive(self.places, thread.id());
+            missing = rounds.missing(self.places);
+            drop(rounds);
             drop(busy);
             let token = token?;
             // With more threads than places, others could open it.
@@ -123,7 +169,14 @@ impl Barrier {
         self.watch.part_sends(&self.all);
         let ticket = self.queue.enqueue_or_tell(self.places.saturating_sub(1));
         let is_leader = ticket.is_none();
-        self.watch.waiting(site, None, || ticket.is_none_or(|ticket| ticket.wait(None)));
+        if let Some(ticket) = ticket {
+            let since = Instant::now();
+            let wait = || ticket.wait_and_look(&|| look_for_a_circle(since));
+            self.watch.waiting_for_the_likely(missing, site, None, wait);
+        } else {
+            // In sight of others, if only for a moment.
+            self.watch.waiting(site, None, || ());
+        }
         self.watch.part_hears(&self.all);
         if let (Some(thread), Some(token)) = (rt::current(), token) {
             knowledge::after(thread, token);

@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 
 pub use std::sync::mpsc::{RecvError, RecvTimeoutError, SendError, TryRecvError, TrySendError};
 
-use crate::base::{Kind, Part, Signal, Site, Step, Turn, Watch, wait_under_control};
+use crate::base::{Kind, Part, Signal, Site, Step, Turn, Watch, look_for_a_circle, wait_under_control};
+use crate::rt::ends::{End, Ends};
 use crate::rt::standstill::{Vigil, patiently};
 use crate::rt::steer;
 
@@ -24,7 +25,11 @@ use crate::rt::steer;
 pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
     let (sender, receiver) = std_mpsc::channel();
     let core = Arc::new(Core::new(None));
-    (Sender { inner: sender, core: Arc::clone(&core) }, Receiver { inner: receiver, core })
+    let (sending, receiving) = core.ends();
+    (
+        Sender { inner: sender, end: sending, core: Arc::clone(&core) },
+        Receiver { inner: receiver, end: receiving, core },
+    )
 }
 
 /// A channel with room for so many messages; see [`std::sync::mpsc::sync_channel`]. The calling line is its creation
@@ -35,7 +40,11 @@ pub fn sync_channel<T>(bound: usize) -> (SyncSender<T>, Receiver<T>) {
     let meets = bound == 0 && steer::me().is_some();
     let (sender, receiver) = std_mpsc::sync_channel(if meets { 1 } else { bound });
     let core = Arc::new(Core::new(Some(bound)));
-    (SyncSender { inner: sender, core: Arc::clone(&core) }, Receiver { inner: receiver, core })
+    let (sending, receiving) = core.ends();
+    (
+        SyncSender { inner: sender, end: sending, core: Arc::clone(&core) },
+        Receiver { inner: receiver, end: receiving, core },
+    )
 }
 
 /// What the two sides of a channel share, besides std's part.
@@ -44,6 +53,9 @@ struct Core {
     /// What threads wait for: a message, and the room for one.
     message: Part,
     room: Part,
+    /// Who could send the one, and make the other.
+    senders: Arc<Ends>,
+    receivers: Arc<Ends>,
     /// Messages that the channel holds at the most.
     bound: Option<usize>,
     /// Messages sent and received. Counted beside std's channel: with several senders a number may be another's,
@@ -117,7 +129,13 @@ impl Core {
     fn new(bound: Option<usize>) -> Core {
         let (watch, message, room) = (Watch::new(Kind::Queue), Part::new(), Part::new());
         let (sent, received) = (AtomicU64::new(0), AtomicU64::new(0));
-        Core { watch, message, room, bound, sent, received, control: Control::of(bound) }
+        let (senders, receivers) = Default::default();
+        Core { watch, message, room, senders, receivers, bound, sent, received, control: Control::of(bound) }
+    }
+
+    /// The first end of each side.
+    fn ends(&self) -> (End, End) {
+        (End::of(&self.senders), End::of(&self.receivers))
     }
 
     fn name(&self, name: &str) {
@@ -174,18 +192,21 @@ impl Core {
 /// The sending side of an unbounded channel; see [`std::sync::mpsc::Sender`].
 pub struct Sender<T> {
     inner: std_mpsc::Sender<T>,
+    end: End,
     core: Arc<Core>,
 }
 
 /// The sending side of a bounded channel; see [`std::sync::mpsc::SyncSender`].
 pub struct SyncSender<T> {
     inner: std_mpsc::SyncSender<T>,
+    end: End,
     core: Arc<Core>,
 }
 
 /// The receiving side of a channel; see [`std::sync::mpsc::Receiver`].
 pub struct Receiver<T> {
     inner: std_mpsc::Receiver<T>,
+    end: End,
     core: Arc<Core>,
 }
 
@@ -212,19 +233,20 @@ named!(Sender SyncSender Receiver);
 
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Sender<T> {
-        Sender { inner: self.inner.clone(), core: Arc::clone(&self.core) }
+        Sender { inner: self.inner.clone(), end: self.end.another(), core: Arc::clone(&self.core) }
     }
 }
 
 impl<T> Clone for SyncSender<T> {
     fn clone(&self) -> SyncSender<T> {
-        SyncSender { inner: self.inner.clone(), core: Arc::clone(&self.core) }
+        SyncSender { inner: self.inner.clone(), end: self.end.another(), core: Arc::clone(&self.core) }
     }
 }
 
 /// Receives, and lets the thread look up now and then whether anybody is left who could send.
 fn patiently_receive<T>(inner: &std_mpsc::Receiver<T>) -> Result<T, RecvError> {
-    patiently(|until| match until {
+    let since = Instant::now();
+    patiently(&|| look_for_a_circle(since), |until| match until {
         None => Some(inner.recv()),
         Some(until) => match inner.recv_timeout(until.saturating_duration_since(Instant::now())) {
             Ok(t) => Some(Ok(t)),
@@ -286,6 +308,7 @@ impl<T> Sender<T> {
     pub fn send(&self, t: T) -> Result<(), SendError<T>> {
         self.core.watch.step(Step::Give, Some(Location::caller()));
         let (site, signal) = (Location::caller(), Signal::about_to());
+        self.end.used();
         self.core.sends(site);
         let sent = self.inner.send(t).inspect(|()| self.core.sent(site, &signal));
         self.core.changed_under_control();
@@ -306,12 +329,16 @@ impl<T> SyncSender<T> {
             return self.send_under_control(t, Location::caller());
         }
         let (site, signal) = (Location::caller(), Signal::about_to());
+        self.end.used();
         self.core.sends(site);
         let sent = match self.inner.try_send(t) {
             Ok(()) => Ok(()),
             Err(TrySendError::Disconnected(t)) => Err(SendError(t)),
             Err(TrySendError::Full(t)) => {
-                self.core.watch.waiting(site, None, || watchfully_send(&self.inner, t))
+                let receivers = self.core.receivers.clone();
+                self.core
+                    .watch
+                    .waiting_for_the_likely(Some(receivers), site, None, || watchfully_send(&self.inner, t))
             }
         };
         sent.inspect(|()| self.core.sent(site, &signal))
@@ -330,6 +357,7 @@ impl<T> SyncSender<T> {
             return Err(TrySendError::Full(t));
         }
         let (site, signal) = (Location::caller(), Signal::about_to());
+        self.end.used();
         self.core.watch.part_sends(&self.core.message);
         let sent = self.inner.try_send(t).inspect(|()| self.core.sent(site, &signal));
         self.core.changed_under_control();
@@ -368,6 +396,7 @@ impl<T> Receiver<T> {
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
         self.core.watch.step(Step::Try, Some(Location::caller()));
         let (site, signal) = (Location::caller(), Signal::about_to());
+        self.end.used();
         self.core.may_receive();
         let received = self.inner.try_recv();
         if received.is_ok() && steer::me().is_some() {
@@ -419,12 +448,16 @@ impl<T> Receiver<T> {
             return self.recv_under_control(None, Location::caller()).map_err(|_| RecvError);
         }
         let (site, signal) = (Location::caller(), Signal::about_to());
+        self.end.used();
         self.core.receives(site, None);
         let received = match self.inner.try_recv() {
             Ok(t) => Ok(t),
             Err(TryRecvError::Disconnected) => Err(RecvError),
             Err(TryRecvError::Empty) => {
-                self.core.watch.waiting(site, None, || patiently_receive(&self.inner))
+                let senders = self.core.senders.clone();
+                self.core
+                    .watch
+                    .waiting_for_the_likely(Some(senders), site, None, || patiently_receive(&self.inner))
             }
         };
         match &received {
@@ -447,6 +480,7 @@ impl<T> Receiver<T> {
             return self.recv_under_control(deadline, Location::caller());
         }
         let (site, signal) = (Location::caller(), Signal::about_to());
+        self.end.used();
         self.core.may_receive();
         let received = match self.inner.try_recv() {
             Ok(t) => Ok(t),
