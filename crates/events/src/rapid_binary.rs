@@ -180,7 +180,7 @@ impl<R: Read> BinaryReader<R> {
     }
 
     /// The event in `word`, if thread and operand were met before.
-    #[inline]
+    #[inline(always)]
     fn decode(&self, word: u64) -> Option<Event> {
         let op = (word >> 10 & 0xF) as usize;
         let operand = (word >> 14 & ((1 << 34) - 1)) as usize;
@@ -273,7 +273,9 @@ impl<R: Read> BinaryReader<R> {
 impl<R: Read> Iterator for BinaryReader<R> {
     type Item = Result<Located, ReadError>;
 
-    #[inline]
+    // In the caller's loop the event stays in registers. Handed back in memory, it is written in parts and copied as a
+    // whole, which the processor cannot forward: it waits for the parts to reach its cache.
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         if self.finished {
             return None;

@@ -485,12 +485,12 @@ impl Analysis {
             floor: &self.floor,
             newest: self.config.atomicity,
         };
-        self.races.access(variable, seen, &relations);
+        self.races.access(variable, &seen, &relations);
         if self.config.intersects() {
-            self.races.intersect(variable, seen, first, &mut self.sets);
+            self.races.intersect(variable, &seen, first, &mut self.sets);
         }
         if (self.config.syncp || self.config.osr) && self.config.history {
-            self.races.remember(variable, seen, segment);
+            self.races.remember(variable, &seen, segment);
         }
         if write {
             let stamp = &mut self.races.variables[variable as usize].write;
@@ -664,7 +664,7 @@ impl Analysis {
         }
         let record = self.config.atomicity;
         let relations = Relations { hb: None, shb: None, record, floor: &self.floor, newest: true };
-        self.races.access(variable, seen, &relations);
+        self.races.access(variable, &seen, &relations);
         if write {
             let stamp = &mut self.races.variables[variable as usize].write;
             if self.config.shb {

@@ -251,7 +251,7 @@ impl Races {
     /// Judges an access against all earlier ones of `variable`, and records it. The last write stays as it was: the
     /// caller replaces it.
     #[inline]
-    pub(super) fn access(&mut self, variable: u32, seen: Seen, clocks: &Relations<'_>) {
+    pub(super) fn access(&mut self, variable: u32, seen: &Seen, clocks: &Relations<'_>) {
         let state = &mut self.variables[variable as usize];
         if state.first_thread == NEVER {
             state.first_thread = seen.thread;
@@ -259,8 +259,8 @@ impl Races {
         state.several |= state.first_thread != seen.thread;
         state.written |= seen.write;
         if let Some(hb) = clocks.hb {
-            if state.several && self.unordered(variable, &seen, hb) {
-                let ordered = self.scan(variable, &seen, hb, clocks.shb);
+            if state.several && self.unordered(variable, seen, hb) {
+                let ordered = self.scan(variable, seen, hb, clocks.shb);
                 let state = &mut self.variables[variable as usize];
                 state.raced = true;
                 // A write after every access so far stands for them all: what comes after it comes after them. Only an
@@ -395,11 +395,11 @@ impl Races {
 
     /// Replaces the record of this thread, operation and location, or makes one.
     #[inline]
-    fn record(&mut self, variable: u32, seen: Seen, clocks: &Relations<'_>) {
+    fn record(&mut self, variable: u32, seen: &Seen, clocks: &Relations<'_>) {
         let state = &self.variables[variable as usize];
         if state.records > FEW {
             let log = &mut self.logs[state.head as usize];
-            log.seen.push(seen);
+            log.seen.push(*seen);
             if log.seen.len() >= log.limit {
                 log.thin_out(&mut self.scratch, clocks);
             }
@@ -409,7 +409,7 @@ impl Races {
         while at != NEVER {
             let record = &mut self.records[at as usize];
             if record.seen.place() == seen.place() {
-                record.seen = seen;
+                record.seen = *seen;
                 return;
             }
             at = record.next;
@@ -419,18 +419,18 @@ impl Races {
 
     /// The slow half of [`Races::record`].
     #[cold]
-    fn new_record(&mut self, variable: u32, seen: Seen) {
+    fn new_record(&mut self, variable: u32, seen: &Seen) {
         let state = &mut self.variables[variable as usize];
         state.records += 1;
         if state.records > FEW {
             let mut all: Vec<Seen> = walk(&self.records, state.head).map(|r| r.seen).collect();
-            all.push(seen);
+            all.push(*seen);
             state.head = u32::try_from(self.logs.len()).expect("fewer logs than events");
             self.logs.push(Log { seen: all, limit: FIRST_LOG });
             return;
         }
         let number = u32::try_from(self.records.len()).expect("fewer records than events");
-        self.records.push(Record { seen, next: state.head });
+        self.records.push(Record { seen: *seen, next: state.head });
         state.head = number;
     }
 
@@ -445,7 +445,7 @@ impl Races {
 
     /// Intersects the locks of an access into those of its variable.
     #[inline]
-    pub(super) fn intersect(&mut self, variable: u32, seen: Seen, first: bool, sets: &mut HoldSets) {
+    pub(super) fn intersect(&mut self, variable: u32, seen: &Seen, first: bool, sets: &mut HoldSets) {
         let set = if seen.write { sets.exclusive(seen.set) } else { seen.set };
         let state = &mut self.variables[variable as usize];
         state.locked |= seen.set != EMPTY;
@@ -456,7 +456,7 @@ impl Races {
         }
         if state.common == EMPTY && state.several && state.written && !state.hinted {
             state.hinted = true;
-            self.hints.push(Hint { variable, seen });
+            self.hints.push(Hint { variable, seen: *seen });
         }
     }
 
@@ -467,7 +467,7 @@ impl Races {
 
     /// Adds an access to the lists of the sync-preserving search. `segment` changes with every synchronisation of the
     /// thread.
-    pub(super) fn remember(&mut self, variable: u32, seen: Seen, segment: u32) {
+    pub(super) fn remember(&mut self, variable: u32, seen: &Seen, segment: u32) {
         let key = (variable, seen.thread, seen.write, seen.location, seen.set);
         let number = *self.list_numbers.entry(key).or_insert_with(|| {
             self.lists.push(AccessList { key, accesses: Vec::new(), segment: NEVER });
