@@ -520,11 +520,11 @@ impl Analysis {
             return;
         }
         let mine = self.races.records(variable).filter(|seen| seen.thread == write.thread);
-        let Some(read) = mine.max_by_key(|seen| seen.index).copied().filter(|seen| !seen.write) else {
+        let Some(read) = mine.max_by_key(|seen| seen.index).filter(|seen| !seen.write) else {
             return;
         };
-        let of_last = |seen: &&Seen| seen.thread == last.thread && seen.index == last.index;
-        let Some(intruder) = self.races.records(variable).find(of_last).copied() else { return };
+        let of_last = |seen: &Seen| seen.thread == last.thread && seen.index == last.index;
+        let Some(intruder) = self.races.records(variable).find(of_last) else { return };
         if read.line > intruder.line || self.forks.knows(write.thread, last.thread, last.index) {
             return;
         }

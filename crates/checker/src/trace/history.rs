@@ -68,21 +68,15 @@ impl Edges {
         let edges: usize = self.of_thread.iter().map(Vec::capacity).sum();
         edges * size_of::<Edge>() + self.order.capacity() * size_of::<u32>()
     }
-
-    /// Each edge in the order of the trace: its thread and how many edges that had before.
-    fn in_order(&self) -> impl Iterator<Item = (usize, usize)> {
-        let mut next = vec![0; self.of_thread.len()];
-        self.order.iter().map(move |&thread| {
-            let next = &mut next[thread as usize];
-            *next += 1;
-            (thread as usize, *next - 1)
-        })
-    }
 }
 
 /// How many edges of a thread lie between two of its full clocks, at least; with many threads more, so that clocks
 /// take no more memory than edges.
 const STRIDE: usize = 4;
+
+/// Edges that are looked up before the first of them is followed: each is of another thread, in another place of memory,
+/// and so these are waited for all at once.
+const BATCH: usize = 64;
 
 /// Edges for each entry of [`EdgeIndex::samples`].
 const SAMPLED: usize = 16;
@@ -167,28 +161,37 @@ impl<'a> EdgeIndex<'a> {
         // By thread: how many of its edges are in, and its clock.
         let mut now: Vec<(usize, Vec<u32>)> = vec![(0, vec![0; threads]); threads];
         let mut kept = Kept { width: threads, ..Kept::default() };
-        for (thread, number) in edges.in_order() {
-            let Edge { from, source, version: wanted, .. } = self.of_thread[thread][number];
-            let (from, wanted) = (from as usize, wanted as usize);
-            let version = &mut users[thread][number];
-            if *version > 0 {
-                *version = kept.keep(&now[thread].1, *version);
+        let mut next = vec![0; threads];
+        let mut batch = Vec::with_capacity(BATCH);
+        for order in edges.order.chunks(BATCH) {
+            batch.clear();
+            for &thread in order {
+                let number = &mut next[thread as usize];
+                batch.push((thread as usize, *number, self.of_thread[thread as usize][*number]));
+                *number += 1;
             }
-            let mut clock = std::mem::take(&mut now[thread].1);
-            let user = &mut users[from][wanted];
-            if now[from].0 == wanted {
-                raise(&mut clock, &now[from].1);
-                *user -= 1;
-            } else {
-                raise(&mut clock, kept.row(*user));
-                kept.release(*user);
+            for &(thread, number, edge) in &batch {
+                let mut clock = std::mem::take(&mut now[thread].1);
+                let version = &mut users[thread][number];
+                if *version > 0 {
+                    *version = kept.keep(&clock, *version);
+                }
+                let (from, wanted) = (edge.from as usize, edge.version as usize);
+                let user = &mut users[from][wanted];
+                if now[from].0 == wanted {
+                    raise(&mut clock, &now[from].1);
+                    *user -= 1;
+                } else {
+                    raise(&mut clock, kept.row(*user));
+                    kept.release(*user);
+                }
+                clock[from] = clock[from].max(edge.source);
+                now[thread].0 = number + 1;
+                if now[thread].0.is_multiple_of(self.stride) {
+                    self.clocks[thread].extend_from_slice(&clock);
+                }
+                now[thread].1 = clock;
             }
-            clock[from] = clock[from].max(source);
-            now[thread].0 = number + 1;
-            if now[thread].0.is_multiple_of(self.stride) {
-                self.clocks[thread].extend_from_slice(&clock);
-            }
-            now[thread].1 = clock;
         }
     }
 }
@@ -423,14 +426,15 @@ pub(super) struct Slot {
 impl<'a> SectionIndex<'a> {
     /// Sorts `sections`; `shapes` are those of their acquisitions.
     pub(super) fn new(sections: &'a Sections, shapes: &[Shape]) -> SectionIndex<'a> {
+        let most = sections.of_thread.iter().map(Vec::len).sum();
         let mut index = SectionIndex {
             sections,
             slots: Vec::new(),
             of_thread: Vec::new(),
             of_lock: Vec::new(),
             places: Vec::new(),
-            numbers: Vec::new(),
-            acquired: Vec::new(),
+            numbers: vec![0; most],
+            acquired: vec![0; most],
         };
         let dense = index.find_shared_locks(shapes);
         let mut slot_of_lock = vec![NEVER; dense.len()];
@@ -486,14 +490,12 @@ impl<'a> SectionIndex<'a> {
             next[slot as usize - first] += 1;
             places.push(slot << 1 | u32::from(hold.shared()));
         }
-        let mut total = self.numbers.len();
+        let mut total = self.slots[..first].last().map_or(0, |slot| slot.range.end);
         for (slot, count) in self.slots[first..].iter_mut().zip(&mut next) {
             slot.range = total..total + *count;
             *count = total;
             total = slot.range.end;
         }
-        self.numbers.resize(total, 0);
-        self.acquired.resize(total, 0);
         for (number, (section, &place)) in sections.iter().zip(&places).enumerate() {
             if place != NEVER {
                 let at = &mut next[(place >> 1) as usize - first];

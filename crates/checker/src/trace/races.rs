@@ -30,6 +30,9 @@ const FEW: u32 = 6;
 /// Length at which a new log is thinned out first.
 const FIRST_LOG: usize = 16;
 
+/// Length up to which a log is thinned out without a table.
+const SHORT_LOG: usize = 64;
+
 /// Entries of [`Races::reported`]; a power of two.
 const REPORTED: usize = 1 << 10;
 
@@ -56,14 +59,53 @@ impl Seen {
         if self.write { Op::Write } else { Op::Read }
     }
 
-    /// What its record is found by.
-    fn place(&self) -> (u32, bool, u32) {
-        (self.thread, self.write, self.location)
-    }
-
     /// Whether this and `other` conflict.
     fn conflicts(&self, other: &Seen) -> bool {
         self.thread != other.thread && (self.write || other.write)
+    }
+}
+
+/// An access as it is kept, smaller. It is made field by field: a copy of the whole would have to wait until the parts,
+/// which were just written, have reached the processor's cache.
+#[derive(Clone, Copy)]
+struct Kept {
+    /// Twice the thread, plus one for a write.
+    by: u32,
+    /// Where.
+    location: u32,
+    /// Number among the events of its thread.
+    index: u32,
+    /// Line.
+    line: u32,
+    /// What is held.
+    set: SetId,
+}
+
+impl Kept {
+    /// Keeps an access.
+    #[inline]
+    fn new(seen: &Seen) -> Kept {
+        let &Seen { thread, write, location, index, line, set } = seen;
+        Kept { by: thread << 1 | u32::from(write), location, index, line, set }
+    }
+
+    /// The access.
+    #[inline]
+    fn seen(&self) -> Seen {
+        let &Kept { location, index, line, set, .. } = self;
+        Seen { thread: self.thread(), write: self.by & 1 == 1, location, index, line, set }
+    }
+
+    /// Who.
+    #[inline]
+    fn thread(&self) -> u32 {
+        self.by >> 1
+    }
+
+    /// Thread, operation and location: what its record is found by.
+    #[inline]
+    fn place(&self) -> u64 {
+        u64::from(self.by) << 32 | u64::from(self.location)
     }
 }
 
@@ -71,7 +113,7 @@ impl Seen {
 #[derive(Clone, Copy)]
 struct Record {
     /// The access.
-    seen: Seen,
+    seen: Kept,
     /// The variable's next record, or [`NEVER`].
     next: u32,
 }
@@ -188,7 +230,7 @@ pub(super) struct Hint {
 /// Accesses of one variable: of each thread, operation and location the last one, and some that came before it.
 struct Log {
     /// In an order of no meaning.
-    seen: Vec<Seen>,
+    seen: Vec<Kept>,
     /// The length at which it is thinned out.
     limit: usize,
 }
@@ -312,7 +354,7 @@ impl Races {
             let head = state.head as usize;
             let log = std::mem::take(&mut self.logs[head].seen);
             for other in &log {
-                ordered &= !self.judge(variable, other, seen, hb, shb);
+                ordered &= !self.judge(variable, &other.seen(), seen, hb, shb);
             }
             self.logs[head].seen = log;
             return ordered;
@@ -320,7 +362,7 @@ impl Races {
         let mut at = state.head;
         while at != NEVER {
             let Record { seen: other, next } = self.records[at as usize];
-            ordered &= !self.judge(variable, &other, seen, hb, shb);
+            ordered &= !self.judge(variable, &other.seen(), seen, hb, shb);
             at = next;
         }
         ordered
@@ -396,10 +438,11 @@ impl Races {
     /// Replaces the record of this thread, operation and location, or makes one.
     #[inline]
     fn record(&mut self, variable: u32, seen: &Seen, clocks: &Relations<'_>) {
+        let seen = Kept::new(seen);
         let state = &self.variables[variable as usize];
         if state.records > FEW {
             let log = &mut self.logs[state.head as usize];
-            log.seen.push(*seen);
+            log.seen.push(seen);
             if log.seen.len() >= log.limit {
                 log.thin_out(&mut self.scratch, clocks);
             }
@@ -409,7 +452,7 @@ impl Races {
         while at != NEVER {
             let record = &mut self.records[at as usize];
             if record.seen.place() == seen.place() {
-                record.seen = *seen;
+                record.seen = seen;
                 return;
             }
             at = record.next;
@@ -419,28 +462,28 @@ impl Races {
 
     /// The slow half of [`Races::record`].
     #[cold]
-    fn new_record(&mut self, variable: u32, seen: &Seen) {
+    fn new_record(&mut self, variable: u32, seen: Kept) {
         let state = &mut self.variables[variable as usize];
         state.records += 1;
         if state.records > FEW {
-            let mut all: Vec<Seen> = walk(&self.records, state.head).map(|r| r.seen).collect();
-            all.push(*seen);
+            let mut all: Vec<Kept> = walk(&self.records, state.head).map(|r| r.seen).collect();
+            all.push(seen);
             state.head = u32::try_from(self.logs.len()).expect("fewer logs than events");
             self.logs.push(Log { seen: all, limit: FIRST_LOG });
             return;
         }
         let number = u32::try_from(self.records.len()).expect("fewer records than events");
-        self.records.push(Record { seen: *seen, next: state.head });
+        self.records.push(Record { seen, next: state.head });
         state.head = number;
     }
 
     /// The records of `variable`; among them, of each thread, operation and location, the last access.
-    pub(super) fn records(&self, variable: u32) -> impl Iterator<Item = &Seen> {
+    pub(super) fn records(&self, variable: u32) -> impl Iterator<Item = Seen> {
         let state = &self.variables[variable as usize];
         let many = state.records > FEW;
         let log = if many { &self.logs[state.head as usize].seen[..] } else { &[] };
         let head = if many { NEVER } else { state.head };
-        log.iter().chain(walk(&self.records, head).map(|record| &record.seen))
+        log.iter().chain(walk(&self.records, head).map(|record| &record.seen)).map(Kept::seen)
     }
 
     /// Intersects the locks of an access into those of its variable.
@@ -494,16 +537,21 @@ impl Log {
                 return;
             }
         }
+        let kept = if self.seen.len() <= SHORT_LOG { self.merge_few() } else { self.merge(table) };
+        self.seen.truncate(kept);
+        self.limit = FIRST_LOG.max(2 * kept);
+    }
+
+    /// Moves of each thread, operation and location the last access to the front, in the order of the first; how many
+    /// there are.
+    fn merge(&mut self, table: &mut Vec<u32>) -> usize {
         let size = (2 * self.seen.len()).next_power_of_two();
         table.clear();
         table.resize(size, NEVER);
         let mut kept = 0;
         for at in 0..self.seen.len() {
             let seen = self.seen[at];
-            let mix = (seen.thread.wrapping_mul(0x9E37_79B9))
-                .wrapping_add(seen.location.wrapping_mul(0x85EB_CA6B))
-                .wrapping_add(u32::from(seen.write));
-            let mut place = (mix ^ mix >> 15) as usize & (size - 1);
+            let mut place = mix(seen.place()) as usize & (size - 1);
             loop {
                 let number = table[place] as usize;
                 if number == NEVER as usize {
@@ -521,31 +569,63 @@ impl Log {
                 place = (place + 1) & (size - 1);
             }
         }
-        self.seen.truncate(kept);
-        self.limit = FIRST_LOG.max(2 * kept);
+        kept
     }
-}
 
-impl Log {
+    /// The same without a table: one word says that most are the first of their kind, and the others are looked for.
+    fn merge_few(&mut self) -> usize {
+        let mut met = [0u64; 4];
+        let mut kept = 0;
+        for at in 0..self.seen.len() {
+            let seen = self.seen[at];
+            let bit = mix(seen.place());
+            let word = &mut met[bit as usize / 64 % met.len()];
+            let known = *word >> (bit % 64) & 1 == 1;
+            *word |= 1 << (bit % 64);
+            let place = seen.place();
+            let twin = known.then(|| self.seen[..kept].iter_mut().find(|twin| twin.place() == place));
+            match twin.flatten() {
+                Some(twin) if twin.index < seen.index => *twin = seen,
+                Some(_) => {}
+                None => {
+                    self.seen[kept] = seen;
+                    kept += 1;
+                }
+            }
+        }
+        kept
+    }
+
     /// Leaves out the accesses that everything from here on comes after, but for those that are asked for all the same.
     fn leave_out(&mut self, table: &mut Vec<u32>, clocks: &Relations<'_>) {
-        let over =
-            |seen: &Seen| clocks.floor.get(seen.thread as usize).is_some_and(|&floor| seen.index <= floor);
+        let floor = |seen: &Kept| clocks.floor.get(seen.thread() as usize).copied().unwrap_or(0);
         if !clocks.newest {
-            self.seen.retain(|seen| !over(seen));
+            // Each is copied, wanted or not, for which it is cannot be foretold.
+            let mut kept = 0;
+            for at in 0..self.seen.len() {
+                let seen = self.seen[at];
+                self.seen[kept] = seen;
+                kept += usize::from(seen.index > floor(&seen));
+            }
+            self.seen.truncate(kept);
             return;
         }
         // By thread: its newest read and its newest write.
         table.clear();
         table.resize(2 * clocks.floor.len(), 0);
-        let place = |seen: &Seen| 2 * seen.thread as usize + usize::from(seen.write);
         for seen in &self.seen {
-            if let Some(newest) = table.get_mut(place(seen)) {
+            if let Some(newest) = table.get_mut(seen.by as usize) {
                 *newest = (*newest).max(seen.index);
             }
         }
-        self.seen.retain(|seen| !over(seen) || table[place(seen)] == seen.index);
+        self.seen.retain(|seen| seen.index > floor(seen) || table[seen.by as usize] == seen.index);
     }
+}
+
+/// A hash of a record's place.
+#[inline]
+fn mix(place: u64) -> u32 {
+    (place.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as u32
 }
 
 /// Whether one of the sound relations found it.
