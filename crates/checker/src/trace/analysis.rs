@@ -473,7 +473,7 @@ impl Analysis {
         let seen = Seen { thread, write, location: event.location, index, line, set: state.set };
         let segment = state.segment;
         self.races.add_variable(variable);
-        let Variable { write: last, readers, .. } = self.races.variables[variable as usize];
+        let Variable { write: last, edges, readers, .. } = self.races.variables[variable as usize];
         let first = !last.is_some() && readers == Readers::None;
         if write && self.config.atomicity && last.is_some() && last.thread != thread {
             self.check_update(variable, &seen, last, readers);
@@ -493,19 +493,29 @@ impl Analysis {
             self.races.remember(variable, &seen, segment);
         }
         if write {
-            let stamp = &mut self.races.variables[variable as usize].write;
-            if self.config.shb {
-                self.shb.restamp(stamp, thread, index);
-            } else {
-                *stamp = Stamp::bare(thread, index);
-            }
+            self.wrote(variable, thread, index);
         } else if last.is_some() && last.thread != thread {
             if self.config.shb {
                 self.shb.receive(thread, last);
             }
-            if self.config.closure() && self.depends.add(thread, index, last.thread, last.index) {
+            let source = (last.thread, last.index, edges);
+            if self.config.closure() && self.depends.add_known(thread, index, source) {
                 self.threads[thread as usize].segment = segment + 1;
             }
+        }
+    }
+
+    /// A write is the last one from now on.
+    #[inline]
+    fn wrote(&mut self, variable: u32, thread: u32, index: u32) {
+        let state = &mut self.races.variables[variable as usize];
+        if self.config.shb {
+            self.shb.restamp(&mut state.write, thread, index);
+        } else {
+            state.write = Stamp::bare(thread, index);
+        }
+        if self.config.closure() {
+            state.edges = self.depends.count(thread);
         }
     }
 
@@ -666,12 +676,7 @@ impl Analysis {
         let relations = Relations { hb: None, shb: None, record, floor: &self.floor, newest: true };
         self.races.access(variable, &seen, &relations);
         if write {
-            let stamp = &mut self.races.variables[variable as usize].write;
-            if self.config.shb {
-                self.shb.restamp(stamp, thread, index);
-            } else {
-                *stamp = Stamp::bare(thread, index);
-            }
+            self.wrote(variable, thread, index);
             self.signal(event, index, Carrier::Atomic);
         }
     }

@@ -45,9 +45,30 @@ impl Edges {
         }
     }
 
-    /// Adds an edge, unless an earlier one between the two threads says as much; whether it was added.
+    /// How many edges `thread` has so far.
     #[inline]
-    pub(super) fn add(&mut self, thread: u32, at: u32, from: u32, source: u32) -> bool {
+    pub(super) fn count(&self, thread: u32) -> u32 {
+        self.of_thread[thread as usize].len() as u32
+    }
+
+    /// Adds an edge, unless an earlier one between the two threads says as much.
+    pub(super) fn add(&mut self, thread: u32, at: u32, from: u32, source: u32) {
+        let heard = self.heard[thread as usize].get(from as usize);
+        if heard.is_none_or(|&heard| heard < source) {
+            let version = self.of_thread[from as usize].partition_point(|edge| edge.at <= source);
+            self.add_known(thread, at, (from, source, version as u32));
+        }
+    }
+
+    /// The same, and whether it was added, for a source at which its thread had so many edges as the third number says.
+    /// To find that out from the history would be to wait for memory.
+    #[inline]
+    pub(super) fn add_known(
+        &mut self,
+        thread: u32,
+        at: u32,
+        (from, source, version): (u32, u32, u32),
+    ) -> bool {
         let heard = &mut self.heard[thread as usize];
         if heard.len() <= from as usize {
             heard.resize(from as usize + 1, 0);
@@ -57,7 +78,6 @@ impl Edges {
             return false;
         }
         *heard = source;
-        let version = count_back(&self.of_thread[from as usize], source);
         self.of_thread[thread as usize].push(Edge { at, from, source, version });
         self.order.push(thread);
         true
@@ -194,18 +214,6 @@ impl<'a> EdgeIndex<'a> {
             }
         }
     }
-}
-
-/// How many of `edges` come at or before event `index`; likely nearly all.
-#[inline]
-fn count_back(edges: &[Edge], index: u32) -> u32 {
-    // Wide steps: how far back it is cannot be foretold, and within a step the search takes no decisions.
-    let mut step = 16;
-    while step < edges.len() && edges[edges.len() - step].at > index {
-        step *= 8;
-    }
-    let from = edges.len().saturating_sub(step);
-    (from + edges[from..].partition_point(|edge| edge.at <= index)) as u32
 }
 
 /// Clocks that later edges come from.

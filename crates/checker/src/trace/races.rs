@@ -135,6 +135,8 @@ pub(super) enum Readers {
 pub(super) struct Variable {
     /// The last write, by thread and event; its row is of the schedulable clocks, if these run.
     pub(super) write: Stamp,
+    /// How many edges of the history the writer had then, if there is one.
+    pub(super) edges: u32,
     /// The reads since.
     pub(super) readers: Readers,
     /// First of its records, or [`NEVER`]; with more than [`FEW`] the number of its log.
@@ -166,6 +168,7 @@ impl Default for Variable {
     fn default() -> Self {
         Variable {
             write: Stamp::default(),
+            edges: 0,
             readers: Readers::None,
             head: NEVER,
             records: 0,
