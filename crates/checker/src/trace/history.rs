@@ -91,7 +91,7 @@ impl Edges {
 }
 
 /// How many edges of a thread lie between two of its full clocks, at least; with many threads more, so that clocks
-/// take no more memory than edges.
+/// take half the memory of edges.
 const STRIDE: usize = 4;
 
 /// Edges that are looked up before the first of them is followed: each is of another thread, in another place of memory,
@@ -117,7 +117,7 @@ pub(super) struct EdgeIndex<'a> {
 impl<'a> EdgeIndex<'a> {
     /// Computes the clocks of `edges`.
     pub(super) fn new(edges: &'a Edges) -> EdgeIndex<'a> {
-        Self::with_stride(edges, STRIDE.max(edges.heard.len() / 4))
+        Self::with_stride(edges, STRIDE.max(edges.heard.len() / 2))
     }
 
     /// As [`EdgeIndex::new`], with a clock after each `stride` edges.
