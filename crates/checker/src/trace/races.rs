@@ -65,8 +65,7 @@ impl Seen {
     }
 }
 
-/// An access as it is kept, smaller. It is made field by field: a copy of the whole would have to wait until the parts,
-/// which were just written, have reached the processor's cache.
+/// An access as it is kept: in twenty bytes.
 #[derive(Clone, Copy)]
 struct Kept {
     /// Twice the thread, plus one for a write.
@@ -644,4 +643,49 @@ fn walk(records: &[Record], head: u32) -> impl Iterator<Item = &Record> {
         at = record.next;
         Some(record)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_log_is_merged_as_a_long_one_is() {
+        let mut random = 0x9E37_79B9_7F4A_7C15u64;
+        let mut below = |limit: u32| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            (random >> 33) as u32 % limit
+        };
+        for round in 0..2_000 {
+            let (threads, locations) = (1 + below(9), 1 + below(9));
+            let entries = (0..below(SHORT_LOG as u32 + 1)).map(|line| Seen {
+                thread: below(threads),
+                write: below(2) == 1,
+                location: below(locations),
+                index: 1 + below(50),
+                line,
+                set: EMPTY,
+            });
+            let entries: Vec<Seen> = entries.collect();
+            let log = || Log { seen: entries.iter().map(Kept::new).collect(), limit: 0 };
+            let (mut few, mut many) = (log(), log());
+            let kept = (few.merge_few(), many.merge(&mut Vec::new()));
+            assert_eq!(kept.0, kept.1, "round {round}");
+            let of = |log: &Log| log.seen[..kept.0].iter().map(Kept::seen).collect::<Vec<_>>();
+            assert_eq!(of(&few), of(&many), "round {round}");
+            // The naive twin: of each place the last access, where its first one was.
+            let mut twin: Vec<Seen> = Vec::new();
+            for seen in &entries {
+                let place = |seen: &Seen| (seen.thread, seen.write, seen.location);
+                match twin.iter_mut().find(|other| place(other) == place(seen)) {
+                    Some(other) if other.index < seen.index => *other = *seen,
+                    Some(_) => {}
+                    None => twin.push(*seen),
+                }
+            }
+            assert_eq!(of(&few), twin, "round {round}");
+        }
+    }
 }
