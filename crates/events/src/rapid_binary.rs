@@ -107,7 +107,7 @@ impl<R: Read> BinaryReader<R> {
         let mut reader = BinaryReader {
             file: file.into(),
             input,
-            buffer: vec![0; 1 << 18].into_boxed_slice(),
+            buffer: vec![0; 1 << 16].into_boxed_slice(),
             at: 0,
             filled: 0,
             header: Header::default(),

@@ -148,31 +148,31 @@ impl Clocks {
     /// The slow half of [`Clocks::receive`]: there is something new.
     fn join(&mut self, thread: u32, stamp: Stamp) {
         let width = self.width;
-        let mut row = self.rows[thread as usize] as usize;
-        if self.references[row] > 1 {
-            self.references[row] -= 1;
-            let old = row;
-            row = self.new_row() as usize;
-            self.rows[thread as usize] = row as u32;
-            self.times.copy_within(old * width..(old + 1) * width, row * width);
-        }
-        let (mine, theirs) = (row * width, stamp.row as usize * width);
-        if mine < theirs {
-            let (left, right) = self.times.split_at_mut(theirs);
-            raise(&mut left[mine..mine + width], &right[..width]);
+        let old = self.rows[thread as usize] as usize;
+        let theirs = stamp.row as usize * width;
+        let mine = if self.references[old] > 1 {
+            self.references[old] -= 1;
+            let row = self.new_row();
+            self.rows[thread as usize] = row;
+            let (mine, old) = (row as usize * width, old * width);
+            let rows = [mine..mine + width, old..old + width, theirs..theirs + width];
+            let rows = self.times.get_disjoint_mut(rows);
+            let [mine_row, old, theirs] = rows.expect("threads do not share rows");
+            for (mine, (old, theirs)) in mine_row.iter_mut().zip(old.iter().zip(theirs.iter())) {
+                *mine = (*old).max(*theirs);
+            }
+            mine
         } else {
-            let (left, right) = self.times.split_at_mut(mine);
-            raise(&mut right[..width], &left[theirs..theirs + width]);
-        }
+            let mine = old * width;
+            let rows = self.times.get_disjoint_mut([mine..mine + width, theirs..theirs + width]);
+            let [mine_row, theirs] = rows.expect("threads do not share rows");
+            for (mine, theirs) in mine_row.iter_mut().zip(theirs) {
+                *mine = (*mine).max(*theirs);
+            }
+            mine
+        };
         let entry = &mut self.times[mine + stamp.thread as usize];
         *entry = (*entry).max(stamp.index);
-    }
-}
-
-/// The larger of each pair of entries.
-fn raise(mine: &mut [u32], theirs: &[u32]) {
-    for (mine, theirs) in mine.iter_mut().zip(theirs) {
-        *mine = (*mine).max(*theirs);
     }
 }
 
