@@ -21,8 +21,8 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use lockcheck_events::{Hold, LockId, ThreadId};
 
-pub(crate) use self::hold::{Held, HeldLock, pack, unpack};
-use self::hold_set::{BUSY, EVENT, LEN, NOT_IDLE, RECORDING, STATED, STEERED, UNSEEN};
+pub(crate) use self::hold::{Held, HeldLock, IDS, pack, unpack};
+use self::hold_set::{BUSY, EVENT, EVENT_SHIFT, LEN, NOT_IDLE, RECORDING, SETTLED, STATED, STEERED, UNSEEN};
 pub(crate) use self::hold_set::{HELD_MAX, HoldSet};
 pub(crate) use self::quick::Quick;
 pub(crate) use self::token::Token;
@@ -180,12 +180,12 @@ impl Thread {
 
     /// Says that the thread has been met; what it does is not looked at until `begin`.
     pub(crate) fn meet(&self) {
-        self.holds.set_word(BUSY);
+        self.holds.set_word(BUSY | SETTLED);
     }
 
     /// Takes `meet` back: the thread is as good as unseen.
     pub(crate) fn unmeet(&self) {
-        self.holds.set_word(BUSY | UNSEEN);
+        self.holds.set_word(BUSY | UNSEEN | SETTLED);
     }
 
     /// From here on the thread has an id and others can see it. Stays busy.
@@ -226,7 +226,7 @@ impl Thread {
 
     /// The thread's last word: nobody sees it any more, and its later operations are not looked at.
     pub(crate) fn end(&self) {
-        self.holds.set_word(BUSY);
+        self.holds.set_word(BUSY | SETTLED);
         if let Some(shared) = self.shared() {
             registry::hide(shared);
         }
@@ -330,7 +330,7 @@ impl Thread {
     /// The index of the operation about to be made.
     #[inline(always)]
     pub(crate) fn event(&self) -> u32 {
-        (self.holds.word() >> 32) as u32
+        (self.holds.word() >> EVENT_SHIFT) as u32
     }
 
     /// Whether the thread is under control, and what it does now is not the run-time's own.
@@ -341,15 +341,17 @@ impl Thread {
 
     /// Puts the thread under control, `event` being its next operation; gives how many it had made.
     pub(crate) fn steer(&self, event: u32) -> u32 {
+        self.holds.settle();
         let word = self.holds.word();
-        self.holds.set_word(word & NOT_IDLE | STEERED | u64::from(event) << 32);
-        (word >> 32) as u32
+        self.holds.set_word(word & (NOT_IDLE | SETTLED) | STEERED | u64::from(event) << EVENT_SHIFT);
+        (word >> EVENT_SHIFT) as u32
     }
 
     /// Releases the thread from control, as one that has made so many operations and holds so many locks.
     pub(crate) fn unsteer(&self, events: u32, holds: usize) {
-        let word = self.holds.word() & NOT_IDLE & !STEERED & !LEN;
-        self.holds.set_word(word | u64::from(events) << 32 | holds as u64 & LEN);
+        self.holds.settle();
+        let word = self.holds.word() & (NOT_IDLE | SETTLED) & !STEERED & !LEN;
+        self.holds.set_word(word | u64::from(events) << EVENT_SHIFT | holds as u64 & LEN);
     }
 
     /// Lets go of the thread for the time of a call.
@@ -365,9 +367,10 @@ impl Thread {
     /// Counts an operation and gives its index.
     #[inline(always)]
     pub(crate) fn next_event(&self) -> u32 {
+        self.holds.settle();
         let word = self.holds.word();
         self.holds.set_word(word.wrapping_add(EVENT));
-        (word >> 32) as u32
+        (word >> EVENT_SHIFT) as u32
     }
 
     /// A lock id nobody else has.
@@ -392,7 +395,8 @@ impl Thread {
         const BLOCK: u64 = 4096;
         // Relaxed: only uniqueness matters, which the read-modify-write gives by itself. Starts at 1: 0 is no lock.
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        let first = NEXT.fetch_add(BLOCK, Ordering::Relaxed);
+        // After a trillion locks the first ids come again.
+        let first = NEXT.fetch_add(BLOCK, Ordering::Relaxed) % IDS;
         self.next_id.set(first + 1);
         self.id_limit.set(first + BLOCK);
         LockId(first)

@@ -18,6 +18,7 @@
 
 pub(crate) mod beside;
 pub(crate) mod board;
+pub(crate) mod classes;
 pub(crate) mod contention;
 pub(crate) mod context;
 pub(crate) mod dump;

@@ -16,10 +16,12 @@ use std::time::{Duration, Instant};
 use lockcheck_events::Notice;
 use lockcheck_events::{Attempt, LockId, LockKind, Mode};
 
-use super::context::{HeldLock, Place, Quick, Thread, Token, current, pack, unpack};
+use super::context::{HeldLock, IDS, Place, Quick, Thread, Token, current, pack, unpack};
 use super::standstill::{self, Vigil};
 use super::waits::{self, Circle, Wait};
-use super::{contention, intent, knowledge, notices, predicate, reaction, record, registry, steer, strays};
+use super::{
+    classes, contention, intent, knowledge, notices, predicate, reaction, record, registry, steer, strays,
+};
 
 /// How long a suspected deadlock is watched before it is called one. The thread that does so is blocked anyway; a
 /// real deadlock is still there afterwards.
@@ -51,15 +53,15 @@ pub(crate) trait Raw {
 
 /// What a tracked lock carries besides the real lock: 16 bytes.
 pub(crate) struct Meta {
-    /// 0 until the first acquisition. Written once.
-    id: AtomicU64,
+    /// The id, with the number of the creation site above (see [`IDS`]); 0 until the first acquisition. Written once.
+    word: AtomicU64,
     /// The line that created it.
     created: Place,
 }
 
 impl Meta {
     pub(crate) const fn new(created: Place) -> Meta {
-        Meta { id: AtomicU64::new(0), created }
+        Meta { word: AtomicU64::new(0), created }
     }
 
     /// For a lock made in a place that says nothing of who wanted it, such as a constant.
@@ -75,36 +77,43 @@ impl Meta {
         self.created
     }
 
-    /// The lock's id, given now if it has none. Relaxed: the id carries nothing but itself.
+    /// What the lock goes by in a hold; 0: by nothing yet. Relaxed: it carries nothing but itself.
+    #[inline(always)]
+    fn word(&self) -> u64 {
+        self.word.load(Ordering::Relaxed)
+    }
+
+    /// The lock's id, given now if it has none.
     #[inline(always)]
     pub(crate) fn id(&self, thread: &Thread) -> LockId {
-        match self.id.load(Ordering::Relaxed) {
+        let word = match self.word() {
             0 => self.give_id(thread),
-            id => LockId(id),
-        }
+            word => word,
+        };
+        LockId(word % IDS)
     }
 
     /// The lock's id, if it has one.
     pub(crate) fn known_as(&self) -> Option<u64> {
-        Some(self.id.load(Ordering::Relaxed)).filter(|id| *id != 0)
+        Some(self.word() % IDS).filter(|id| *id != 0)
     }
 
-    /// The same, unless giving one takes more than the thread has at hand.
+    /// The lock's word, with an id given now if it has none, unless giving one takes more than the thread has at hand.
     #[inline(always)]
-    fn id_at_hand(&self, thread: &Thread) -> Option<LockId> {
-        match self.id.load(Ordering::Relaxed) {
+    fn word_at_hand(&self, thread: &Thread) -> Option<u64> {
+        match self.word() {
             0 if thread.has_lock_id() => Some(self.give_id(thread)),
             0 => None,
-            id => Some(LockId(id)),
+            word => Some(word),
         }
     }
 
     #[inline]
-    fn give_id(&self, thread: &Thread) -> LockId {
-        let fresh = thread.next_lock_id();
-        match self.id.compare_exchange(0, fresh.0, Ordering::Relaxed, Ordering::Relaxed) {
+    fn give_id(&self, thread: &Thread) -> u64 {
+        let fresh = classes::number(self.created) * IDS + thread.next_lock_id().0;
+        match self.word.compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed) {
             Ok(_) => fresh,
-            Err(id) => LockId(id),
+            Err(word) => word,
         }
     }
 
@@ -129,7 +138,7 @@ impl Meta {
 impl Drop for Meta {
     #[inline]
     fn drop(&mut self) {
-        let id = *self.id.get_mut();
+        let id = *self.word.get_mut() % IDS;
         if id != 0 {
             strays::forget(LockId(id));
             Thread::lock_dropped(id);
@@ -213,11 +222,11 @@ impl<R: Raw> Target<'_, R> {
 pub(crate) fn lock<R: Raw>(target: Target<'_, R>) -> Token {
     let quick = Quick::current();
     if quick.is_idle() {
-        let id = target.lock.meta().id.load(Ordering::Relaxed);
-        if id != 0 {
-            quick.write_first(LockId(id), target.site, target.lock.meta().created, target.manner.0);
+        let word = target.lock.meta().word();
+        if Quick::takes(word) {
+            quick.write_first(word, target.site, target.manner.0);
             if target.lock.try_acquire(target.manner.mode()) {
-                return quick.push_first();
+                return quick.push_first(target.manner.0);
             }
         }
     }
@@ -238,11 +247,11 @@ fn lock_second<R: Raw>(lock: &R, site: Place, manner: Manner) -> Token {
             lock_nested(lock, site, manner)
         };
     }
-    let id = lock.meta().id.load(Ordering::Relaxed);
-    if id == 0 {
+    let word = lock.meta().word();
+    if !Quick::takes(word) {
         return lock_slowly(lock, site, manner);
     }
-    let key = quick.write_second(LockId(id), site, lock.meta().created, manner.0);
+    let key = quick.write_second(word, site, manner.0);
     // Before the real lock is taken: this may be the allocator's own, and learning allocates.
     if !quick.thread().known().has_at_home(key) || !lock.try_acquire(manner.mode()) {
         return lock_slowly(lock, site, manner);
@@ -257,11 +266,11 @@ fn lock_nested<R: Raw>(lock: &R, site: Place, manner: Manner) -> Token {
     if !quick.is_nesting() {
         return lock_slowly(lock, site, manner);
     }
-    let id = lock.meta().id.load(Ordering::Relaxed);
-    if id == 0 {
+    let word = lock.meta().word();
+    if !Quick::takes(word) {
         return lock_slowly(lock, site, manner);
     }
-    let key = quick.write_nested(LockId(id), site, lock.meta().created, manner.0);
+    let key = quick.write_nested(word, site, manner.0);
     // Before the real lock is taken: this may be the allocator's own, and learning allocates.
     if !quick.thread().known().has_at_home(key) || !lock.try_acquire(manner.mode()) {
         return lock_slowly(lock, site, manner);
@@ -274,11 +283,12 @@ fn lock_nested<R: Raw>(lock: &R, site: Place, manner: Manner) -> Token {
 fn lock_first<R: Raw>(lock: &R, site: Place, manner: Manner) -> Token {
     let quick = Quick::current();
     if quick.is_idle()
-        && let Some(id) = lock.meta().id_at_hand(quick.thread())
+        && let Some(word) = lock.meta().word_at_hand(quick.thread())
+        && Quick::takes(word)
     {
-        quick.write_first(id, site, lock.meta().created, manner.0);
+        quick.write_first(word, site, manner.0);
         if lock.try_acquire(manner.mode()) {
-            return quick.push_first();
+            return quick.push_first(manner.0);
         }
     }
     lock_slowly(lock, site, manner)
@@ -383,7 +393,7 @@ pub(crate) fn released(meta: &Meta, token: Token) {
 #[cold]
 #[inline(never)]
 fn released_otherwise(meta: &Meta, token: Token) {
-    let id = meta.id.load(Ordering::Relaxed);
+    let id = meta.word() % IDS;
     if !token.is_unwatched() {
         Thread::release_older(token, id);
     }
@@ -398,7 +408,7 @@ fn released_otherwise(meta: &Meta, token: Token) {
 /// The quick half of [`released_by_anyone`]: whether that was all.
 #[inline(always)]
 pub(crate) fn released_at_once(meta: &Meta, token: Option<Token>) -> bool {
-    Thread::release_youngest(token, meta.id.load(Ordering::Relaxed))
+    Thread::release_youngest(token, meta.word() % IDS)
 }
 
 #[cfg(parking_lot_mirrored)]
@@ -406,7 +416,7 @@ pub(crate) fn released_at_once(meta: &Meta, token: Option<Token>) -> bool {
 /// where it is given up.
 #[inline(always)]
 pub(crate) fn released_by_anyone<R: Raw>(target: Target<'_, R>, token: Option<Token>) {
-    let id = target.lock.meta().id.load(Ordering::Relaxed);
+    let id = target.lock.meta().word() % IDS;
     if !Thread::release_youngest(token, id) {
         released_slowly(target.lock, target.site, target.manner, token);
     }
@@ -416,7 +426,7 @@ pub(crate) fn released_by_anyone<R: Raw>(target: Target<'_, R>, token: Option<To
 #[cold]
 #[inline(never)]
 fn released_slowly<R: Raw>(lock: &R, site: Place, manner: Manner, token: Option<Token>) {
-    let id = lock.meta().id.load(Ordering::Relaxed);
+    let id = lock.meta().word() % IDS;
     if token.is_some_and(Token::is_unwatched) || id != 0 && Thread::release_any(id) {
         return;
     }

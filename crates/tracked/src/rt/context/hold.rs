@@ -8,14 +8,19 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use lockcheck_events::{Attempt, LockId, LockKind, Mode};
 
 use super::Place;
+use super::hold_set::EVENT_SHIFT;
+use crate::rt::classes;
 use crate::rt::hash::fold;
 
-/// One hold, as others may read it.
+/// One hold, as others may read it. The quick ways write as few of its words as they can, because the real lock's atomic
+/// operation waits for each.
 pub(crate) struct Held {
-    pub(super) id: AtomicU64,
+    /// The lock's id, with the number of its creation site, see [`IDS`].
+    id: AtomicU64,
     site: AtomicPtr<Location<'static>>,
+    /// For an id without that number.
     created: AtomicPtr<Location<'static>>,
-    /// Event index in the upper half; attempt, mode, kind in the bytes of the lower one.
+    /// Event index as in a thread's word; attempt, mode, kind in the bytes of the lower half.
     tail: AtomicU64,
     /// The sum of the fingerprints of this hold and of all below it. Not kept for the lowest one, which most often has
     /// nothing above it. Only for the owning thread.
@@ -55,10 +60,19 @@ pub(super) const KINDS: [LockKind; 15] = [
     LockKind::Variable,
 ];
 
+/// Ids of locks are below this, in a trace as well. In a lock and in a hold, the number of the creation site stands above.
+pub(crate) const IDS: u64 = 1 << 40;
+
+/// The number of the creation site that stands in a lock's word.
+#[inline(always)]
+pub(crate) fn class(word: u64) -> u64 {
+    word / IDS
+}
+
 /// Packs what a hold says besides its lock and places; the discriminants index the tables above.
 #[inline(always)]
 pub(crate) const fn pack(event: u32, mode: Mode, attempt: Attempt, kind: LockKind) -> u64 {
-    (event as u64) << 32 | (attempt as u64) << 16 | (mode as u64) << 8 | kind as u64
+    (event as u64) << EVENT_SHIFT | (attempt as u64) << 16 | (mode as u64) << 8 | kind as u64
 }
 
 /// The mode, attempt and kind that were packed. Anything else that the bits may say gives some of them.
@@ -91,16 +105,22 @@ impl Held {
     /// Relaxed: the only readers on other threads acquire the wait slot's sequence first, which is released after.
     #[inline(always)]
     pub(crate) fn write(&self, hold: HeldLock) {
-        let tail = pack(hold.event, hold.mode, hold.attempt, hold.kind);
-        self.write_packed(hold.id, hold.site, hold.created, tail);
+        self.id.store(hold.id.0, Ordering::Relaxed);
+        self.site.store(ptr::from_ref(hold.site).cast_mut(), Ordering::Relaxed);
+        self.created.store(ptr::from_ref(hold.created).cast_mut(), Ordering::Relaxed);
+        self.set_tail(pack(hold.event, hold.mode, hold.attempt, hold.kind));
     }
 
-    /// The same.
+    /// Writes which lock, by its word with a creation site in it, and where it was asked for. The tail is to follow.
     #[inline(always)]
-    pub(super) fn write_packed(&self, id: LockId, site: Place, created: Place, tail: u64) {
-        self.id.store(id.0, Ordering::Relaxed);
+    pub(super) fn write_quickly(&self, lock: u64, site: Place) {
+        self.id.store(lock, Ordering::Relaxed);
         self.site.store(ptr::from_ref(site).cast_mut(), Ordering::Relaxed);
-        self.created.store(ptr::from_ref(created).cast_mut(), Ordering::Relaxed);
+    }
+
+    /// Writes when and how: `tail` as `pack` gives it, or with a thread's word for the event.
+    #[inline(always)]
+    pub(super) fn set_tail(&self, tail: u64) {
         self.tail.store(tail, Ordering::Relaxed);
     }
 
@@ -108,34 +128,41 @@ impl Held {
     /// slot's sequence afterwards and throw the result away if that moved.
     #[inline(always)]
     pub(crate) fn read(&self) -> Option<HeldLock> {
-        let site = self.site.load(Ordering::Relaxed);
-        let created = self.created.load(Ordering::Relaxed);
-        if site.is_null() || created.is_null() {
-            return None;
-        }
-        let tail = self.tail.load(Ordering::Relaxed);
+        self.read_with(self.tail.load(Ordering::Relaxed))
+    }
+
+    /// The same, where the tail is known and may not have been written.
+    #[inline(always)]
+    pub(super) fn read_with(&self, tail: u64) -> Option<HeldLock> {
+        let lock = self.id.load(Ordering::Relaxed);
+        // SAFETY: null, or written from a `&'static Location` in `write` or `write_quickly`.
+        let site: Place = unsafe { self.site.load(Ordering::Relaxed).as_ref() }?;
+        let created = match class(lock) {
+            // SAFETY: null, or written from a `&'static Location` in `write`.
+            0 => unsafe { self.created.load(Ordering::Relaxed).as_ref() }?,
+            class => classes::site(class)?,
+        };
         let (mode, attempt, kind) = unpack(tail);
-        Some(HeldLock {
-            id: LockId(self.id.load(Ordering::Relaxed)),
-            // SAFETY: the pointer is not null and was written from a `&'static Location` in `write`.
-            site: unsafe { &*site },
-            // SAFETY: as above.
-            created: unsafe { &*created },
-            event: (tail >> 32) as u32,
-            attempt,
-            mode,
-            kind,
-        })
+        let event = (tail >> EVENT_SHIFT) as u32;
+        Some(HeldLock { id: LockId(lock % IDS), site, created, event, attempt, mode, kind })
+    }
+
+    /// Which lock.
+    #[inline(always)]
+    pub(super) fn id(&self) -> u64 {
+        self.id.load(Ordering::Relaxed) % IDS
     }
 
     /// A hash of what the hold teaches: lock, place and manner, not when.
     #[inline(always)]
     pub(super) fn fingerprint(&self) -> u64 {
-        mix(
-            self.id.load(Ordering::Relaxed),
-            self.site.load(Ordering::Relaxed) as u64,
-            self.tail.load(Ordering::Relaxed) & 0xff_ffff,
-        )
+        self.fingerprint_with(self.tail.load(Ordering::Relaxed))
+    }
+
+    /// The same, where the tail is known and may not have been written.
+    #[inline(always)]
+    pub(super) fn fingerprint_with(&self, tail: u64) -> u64 {
+        mix(self.id(), self.site.load(Ordering::Relaxed) as u64, tail & 0xff_ffff)
     }
 
     #[inline(always)]
@@ -153,14 +180,14 @@ impl HeldLock {
     /// The same as that of the entry it is written to.
     #[inline(always)]
     pub(super) fn fingerprint(&self) -> u64 {
-        fingerprint(self.id, self.site, pack(0, self.mode, self.attempt, self.kind))
+        fingerprint(self.id.0, self.site, pack(0, self.mode, self.attempt, self.kind))
     }
 }
 
-/// The fingerprint of a hold of this lock that was asked for at this place and in this manner.
+/// The fingerprint of a hold of the lock with this word or id that was asked for at this place and in this manner.
 #[inline(always)]
-pub(super) fn fingerprint(id: LockId, site: Place, manner: u64) -> u64 {
-    mix(id.0, ptr::from_ref(site) as u64, manner)
+pub(super) fn fingerprint(lock: u64, site: Place, manner: u64) -> u64 {
+    mix(lock % IDS, ptr::from_ref(site) as u64, manner)
 }
 
 /// Folds three words into one.

@@ -14,8 +14,13 @@ pub(super) const HELD_INLINE: usize = 32;
 /// makes an order with every one that follows.
 pub(crate) const HELD_MAX: usize = 1024;
 
-/// One operation, in a thread's word.
-pub(super) const EVENT: u64 = 1 << 32;
+/// Where the operations are counted in a thread's word.
+pub(super) const EVENT_SHIFT: u32 = 33;
+/// One operation.
+pub(super) const EVENT: u64 = 1 << EVENT_SHIFT;
+/// The tail of the lowest entry is written. Without it, that entry is of an acquisition by the quickest way, which asks for
+/// a plain mutex (`pack` gives 0 for its manner): the thread's last operation. It may have been given back since.
+pub(super) const SETTLED: u64 = 1 << 32;
 /// The thread is inside the run-time, or not watched: its operations are not looked at.
 pub(super) const BUSY: u64 = 1 << 16;
 /// The thread has not been seen before. Only together with `BUSY`.
@@ -31,14 +36,14 @@ pub(super) const RECORDING: u64 = 1 << 20;
 pub(super) const SHIFTED: u64 = 1 << 24;
 /// The bits of a thread's word that count its holds.
 pub(super) const LEN: u64 = 0xffff;
-/// All but the operations: zero for a thread that is watched and holds nothing.
-pub(super) const NOT_IDLE: u64 = EVENT - 1;
+/// All but what is said of the operations: zero for a thread that is watched and holds nothing.
+pub(super) const NOT_IDLE: u64 = SETTLED - 1;
 
 /// The locks a thread holds. Laid out so that the word and the first entry share a cache line.
 #[repr(C, align(64))]
 pub(crate) struct HoldSet {
-    /// In one word, so that an acquisition reads and writes it once: operations made so far (upper half), the flags
-    /// above, and how many entries are in use (lower 16 bits). Relaxed for the same reason as in `Held::write`.
+    /// In one word, so that an acquisition reads and writes it once: operations made so far (31 bits), the flags above, and
+    /// how many entries are in use (lower 16 bits). Relaxed for the same reason as in `Held::write`.
     word: AtomicU64,
     /// Entries past the inline ones, `HELD_MAX - HELD_INLINE` of them, allocated on the first need.
     overflow: AtomicPtr<Held>,
@@ -53,7 +58,7 @@ impl HoldSet {
     /// That of a thread that has not been seen.
     pub(super) const fn unseen() -> HoldSet {
         HoldSet {
-            word: AtomicU64::new(BUSY | UNSEEN),
+            word: AtomicU64::new(BUSY | UNSEEN | SETTLED),
             overflow: AtomicPtr::new(ptr::null_mut()),
             stamp: AtomicU32::new(0),
             shifted_from: AtomicU32::new(0),
@@ -112,12 +117,37 @@ impl HoldSet {
         unsafe { &*overflow.add(index - HELD_INLINE) }
     }
 
+    /// The `index`th hold, as [`Held::read`] says.
+    #[inline]
+    pub(super) fn read(&self, index: usize) -> Option<HeldLock> {
+        let word = self.word();
+        if index == 0 && word & SETTLED == 0 {
+            return self.inline[0].read_with(unsettled_tail(word));
+        }
+        self.entry(index).read()
+    }
+
+    /// Writes what is left to write of the lowest entry. To be done before an operation is counted that is not one of the
+    /// quickest way.
+    #[inline(always)]
+    pub(super) fn settle(&self) {
+        let word = self.word();
+        if word & SETTLED == 0 {
+            self.inline[0].set_tail(unsettled_tail(word));
+            self.set_word(word | SETTLED);
+        }
+    }
+
     /// An order-free hash of the `len` lowest holds: the sum of their fingerprints.
     #[inline(always)]
     pub(super) fn context(&self, len: usize) -> u64 {
         match len {
             0 => 0,
-            1 => self.inline[0].fingerprint(),
+            1 => {
+                let word = self.word();
+                let lowest = &self.inline[0];
+                if word & SETTLED == 0 { lowest.fingerprint_with(0) } else { lowest.fingerprint() }
+            }
             _ => self.entry(len - 1).context(),
         }
     }
@@ -143,18 +173,24 @@ impl HoldSet {
     /// All holds, oldest first. On another thread, only as true as the wait slot's sequence says.
     pub(crate) fn iter(&self) -> impl Iterator<Item = HeldLock> + '_ {
         let room = if self.overflow.load(Ordering::Acquire).is_null() { HELD_INLINE } else { HELD_MAX };
-        (0..self.len().min(room)).filter_map(|index| self.entry(index).read())
+        (0..self.len().min(room)).filter_map(|index| self.read(index))
     }
 
     /// What the thread itself holds, oldest first.
     pub(crate) fn ids(&self) -> impl Iterator<Item = LockId> + '_ {
-        (0..self.len()).map(|index| LockId(self.entry(index).id.load(Ordering::Relaxed)))
+        (0..self.len()).map(|index| LockId(self.entry(index).id()))
     }
 
     /// The thread's own holds, and behind them those that it has given back and that no other has taken the place
     /// of: of each depth the last.
     pub(crate) fn with_given_back(&self) -> impl Iterator<Item = HeldLock> + '_ {
         let len = self.len();
-        self.iter().chain(self.inline.iter().skip(len).map_while(Held::read))
+        self.iter().chain((len..HELD_INLINE).map_while(|index| self.read(index)))
     }
+}
+
+/// The tail of the lowest entry where it is not written.
+#[inline(always)]
+pub(super) fn unsettled_tail(word: u64) -> u64 {
+    word.wrapping_sub(EVENT) & !NOT_IDLE
 }

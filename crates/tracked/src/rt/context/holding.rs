@@ -1,7 +1,5 @@
 //! How a thread's holds come and go, and what they amount to for a request. The quick ways in are in [`super::quick`].
 
-use std::sync::atomic::Ordering;
-
 use lockcheck_events::{LockId, Mode};
 
 use super::hold::{HeldLock, key};
@@ -37,6 +35,8 @@ impl Thread {
             let _busy = self.enter();
             self.holds.grow();
         }
+        // Whatever the lowest entry says of an operation before, this may be its place.
+        self.holds.settle();
         let entry = self.holds.entry(len);
         entry.write(hold);
         if len > 0 {
@@ -77,13 +77,18 @@ impl Thread {
     #[cfg(parking_lot_mirrored)]
     #[inline(always)]
     pub(crate) fn release_youngest(token: Option<Token>, id: u64) -> bool {
+        // A guard that stays in its thread has that thread's token.
+        #[cfg(not(feature = "send_guard"))]
+        if let Some(token) = token {
+            return Thread::release_top(token);
+        }
         let thread = own();
         let word = thread.holds.word();
         // Any flag makes it none of the inline ones.
         let index = (word as u32).wrapping_sub(1);
         let is_it = token.is_none_or(|token| token.0 == word as u32)
             && (index as usize) < HELD_INLINE
-            && thread.holds.inline[index as usize].id.load(Ordering::Relaxed) == id;
+            && thread.holds.inline[index as usize].id() == id;
         if is_it {
             thread.holds.set_word(word - 1);
         }
@@ -126,7 +131,7 @@ impl Thread {
     }
 
     fn is_at(&self, index: usize, id: u64) -> bool {
-        self.holds.entry(index).id.load(Ordering::Relaxed) == id
+        self.holds.entry(index).id() == id
     }
 
     /// The place from which on tokens are wrong once the hold of `id` at `index` has been taken away for whichever guard.
@@ -136,7 +141,7 @@ impl Thread {
 
     /// The thread gives up the hold at `index`; from `doubtful` on tokens are wrong after it.
     fn give_back(&self, index: usize, doubtful: usize) {
-        let hold = self.holds.entry(index).read();
+        let hold = self.holds.read(index);
         if self.is_steered()
             && let Some(hold) = &hold
         {
@@ -160,6 +165,7 @@ impl Thread {
     /// Puts `to` in the place of the youngest hold of the same lock in the mode `from`.
     pub(crate) fn change(&self, from: Mode, to: HeldLock) -> Option<Token> {
         let (index, _) = self.find(|hold| hold.id == to.id && hold.mode == from)?;
+        self.holds.settle();
         self.holds.entry(index).write(to);
         self.sum_up(index, self.holds.len());
         Some(Token::at(index))
@@ -167,17 +173,18 @@ impl Thread {
 
     /// The youngest hold that is as asked, and its place.
     pub(super) fn find(&self, is_it: impl Fn(&HeldLock) -> bool) -> Option<(usize, HeldLock)> {
-        let read = |index| Some((index, self.holds.entry(index).read()?));
+        let read = |index| Some((index, self.holds.read(index)?));
         (0..self.holds.len()).rev().filter_map(read).find(|(_, hold)| is_it(hold))
     }
 
     fn remove(&self, index: usize, doubtful: usize) {
         let holds = &self.holds;
         if self.is_steered()
-            && let Some(hold) = holds.entry(index).read()
+            && let Some(hold) = holds.read(index)
         {
             steer::operations::released(self, &hold);
         }
+        holds.settle();
         let last = holds.len() - 1;
         for place in index..last {
             if let Some(hold) = holds.entry(place + 1).read() {

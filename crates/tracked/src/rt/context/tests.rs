@@ -2,7 +2,7 @@
 
 use std::panic::Location;
 
-use lockcheck_events::{LockId, Mode};
+use lockcheck_events::{Attempt, LockId, LockKind, Mode};
 
 use super::hold::{ATTEMPTS, Held, HeldLock, KINDS, MODES};
 use super::hold_set::HELD_MAX;
@@ -18,6 +18,11 @@ fn hold(id: u64) -> HeldLock {
         attempt: ATTEMPTS[id as usize % 3],
         kind: KINDS[id as usize % KINDS.len()],
     }
+}
+
+/// What a lock that has this hold goes by.
+fn word_of(hold: &HeldLock) -> u64 {
+    crate::rt::classes::number(hold.created) * IDS + hold.id.0
 }
 
 fn seen() -> Thread {
@@ -47,13 +52,13 @@ fn the_context_is_a_function_of_the_set_however_it_came_about() {
     let idle = Quick { thread: &straight, word: straight.holds.word() };
     let first = hold(1);
     let manner = pack(0, first.mode, first.attempt, first.kind) as u32;
-    idle.write_first(first.id, first.site, first.created, manner);
-    assert_eq!(idle.push_first().0, 1);
+    idle.write_first(word_of(&first), first.site, manner);
+    assert_eq!(idle.push_first(manner).0, 1);
     let nesting = Quick { thread: &straight, word: straight.holds.word() };
     let third = hold(3);
     let manner = pack(0, third.mode, third.attempt, third.kind) as u32;
-    assert_eq!(nesting.write_nested(third.id, third.site, third.created, manner), straight.key(&third));
-    assert_eq!(nesting.push_nested().0, 2);
+    assert_eq!(nesting.write_second(word_of(&third), third.site, manner), straight.key(&third));
+    assert_eq!(nesting.push_second().0, 2);
     assert_eq!(straight.next_event(), 2, "both operations are counted");
     let expected = straight.key(&wanted);
 
@@ -163,4 +168,74 @@ fn the_holds_left_are_those_of_the_guards_left() {
     }
     assert!(quickly > 2_000 && slowly > 2_000, "both ways were gone: {quickly}, {slowly}");
     thread.holds.shrink();
+}
+
+/// Whichever way they come, and whatever else the thread counts meanwhile, holds say when and how they were asked for; also
+/// the lowest one, of which the quickest way writes only what cannot be had from the thread's word.
+#[test]
+fn holds_say_when_they_were_asked_for_whichever_way_they_came() {
+    let thread = seen();
+    let mut random = 7_u64;
+    let mut next = |below: u64| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) % below
+    };
+    let mut events = 0_u32;
+    let mut guards: Vec<(HeldLock, Token)> = Vec::new();
+    // What was last at the lowest place.
+    let mut lowest = None;
+    for step in 1..100_000_u64 {
+        match next(5) {
+            0 => {
+                assert_eq!(thread.next_event(), events, "step {step}");
+                events += 1;
+            }
+            1 | 2 if guards.len() < 4 => {
+                let mut hold = HeldLock { event: events, attempt: Attempt::Block, ..hold(step) };
+                if next(2) == 0 {
+                    (hold.mode, hold.kind) = (Mode::Exclusive, LockKind::Mutex);
+                }
+                let manner = pack(0, hold.mode, hold.attempt, hold.kind) as u32;
+                let quick = Quick { thread: &thread, word: thread.holds.word() };
+                let token = match next(3) {
+                    0 if quick.is_idle() => {
+                        quick.write_first(word_of(&hold), hold.site, manner);
+                        quick.push_first(manner)
+                    }
+                    0 if quick.has_one() => {
+                        let key = quick.write_second(word_of(&hold), hold.site, manner);
+                        assert_eq!(key, thread.key(&hold), "step {step}");
+                        quick.push_second()
+                    }
+                    1 if quick.is_nesting() => {
+                        let key = quick.write_nested(word_of(&hold), hold.site, manner);
+                        assert_eq!(key, thread.key(&hold), "step {step}");
+                        quick.push_nested()
+                    }
+                    _ => {
+                        assert_eq!(thread.next_event(), events, "step {step}");
+                        thread.push(hold)
+                    }
+                };
+                events += 1;
+                guards.push((hold, token));
+            }
+            _ if !guards.is_empty() => {
+                let at = if next(4) == 0 { next(guards.len() as u64) as usize } else { guards.len() - 1 };
+                let (hold, token) = guards.remove(at);
+                if !thread.give_up_top(token) {
+                    thread.give_up_older(token, hold.id.0);
+                }
+            }
+            _ => {}
+        }
+        lowest = guards.first().map(|(hold, _)| *hold).or(lowest);
+        assert_eq!(thread.event(), events, "step {step}");
+        let said = |hold: &HeldLock| (hold.id, hold.event, hold.mode, hold.attempt, hold.kind, hold.created);
+        let found: Vec<_> = thread.holds().iter().map(|hold| said(&hold)).collect();
+        let due: Vec<_> = guards.iter().map(|(hold, _)| said(hold)).collect();
+        assert_eq!(found, due, "step {step}");
+        let first = thread.holds().with_given_back().next();
+        assert_eq!(first.as_ref().map(said), lowest.as_ref().map(said), "step {step}");
+    }
 }
