@@ -3,7 +3,7 @@
 
 use std::sync::Barrier;
 
-use tracked::sync::mpsc::channel;
+use tracked::sync::mpsc::{channel, sync_channel};
 use tracked::thread;
 
 use crate::Scenario;
@@ -14,6 +14,7 @@ pub const ALL: &[Scenario] = &[
     ("channels-crossed-beside-one-that-polls", channels_crossed),
     ("channel-and-mutex-beside-one-that-polls", channel_and_mutex),
     ("barrier-and-mutex-beside-one-that-polls", barrier_and_mutex),
+    ("full-channel-and-mutex-beside-one-that-polls", full_channel_and_mutex),
     ("channels-crossed-until-a-third-sends", channels_crossed_until_a_third_sends),
     ("channels-crossed-with-a-shared-sender", channels_crossed_with_a_shared_sender),
     ("sender-taken-along-by-one-that-polls", sender_taken_along),
@@ -53,6 +54,31 @@ fn channel_and_mutex() {
             let _state = lock(state);
             held.wait();
             let _ = receiver.recv();
+            let _ = receiver.recv();
+        }),
+    ]);
+}
+
+/// The producer finds the channel full with the lock in its hands that the consumer needs. Neither can look: main does.
+fn full_channel_and_mutex() {
+    let (state, held) = (mutex(), Barrier::new(2));
+    let (sender, receiver) = sync_channel(1);
+    let (state, held) = (&state, &held);
+    beside_one_that_polls(vec![
+        Box::new(move || {
+            let _ = sender.send(1);
+            held.wait();
+            let _state = lock(state);
+            held.wait();
+            let _ = sender.send(2);
+            let _ = sender.send(3);
+        }),
+        Box::new(move || {
+            let _ = receiver.recv();
+            held.wait();
+            held.wait();
+            // Not where it had to give way; that ends the other's wait as well.
+            drop(lock(state));
             let _ = receiver.recv();
         }),
     ]);

@@ -138,6 +138,7 @@ const MATRIX: &[(&str, Due)] = &[
     ("channels-crossed-beside-one-that-polls", One { kind: DEADLOCK, tier: "likely", sides: 2 }),
     ("channel-and-mutex-beside-one-that-polls", One { kind: DEADLOCK, tier: "likely", sides: 2 }),
     ("barrier-and-mutex-beside-one-that-polls", One { kind: DEADLOCK, tier: "likely", sides: 2 }),
+    ("full-channel-and-mutex-beside-one-that-polls", One { kind: DEADLOCK, tier: "likely", sides: 2 }),
     ("channels-crossed-until-a-third-sends", Nothing),
     ("channels-crossed-with-a-shared-sender", Nothing),
     ("sender-taken-along-by-one-that-polls", Nothing),

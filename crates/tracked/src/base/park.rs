@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::{AboutToPark, Vigil, choose_waiter, is_spurious, wait_under_control};
+use super::{AboutToPark, Vigil, choose_waiter, is_spurious, look_for_a_circle, wait_under_control};
 
 /// One waiting thread.
 #[derive(Default)]
@@ -127,7 +127,7 @@ impl WaitQueue {
     }
 
     /// Queues the calling thread, unless so many `others` wait already: then they are all told.
-    #[cfg_attr(not(instrumented), expect(dead_code, reason = "only the watched barrier asks"))]
+    #[cfg_attr(not(any(instrumented, test)), expect(dead_code, reason = "only the watched barrier asks"))]
     pub(crate) fn enqueue_or_tell(&self, others: usize) -> Option<Ticket<'_>> {
         let mut waiting = self.waiting();
         if waiting.len() < others {
@@ -241,12 +241,14 @@ impl Ticket<'_> {
     /// Parks until told.
     fn park_for_good(&self, look: &dyn Fn()) -> bool {
         let mut vigil = Vigil::of_parked(&self.parker);
+        let since = Instant::now();
         loop {
             match self.parker.park(vigil.until()) {
                 Wake::Told => return true,
                 Wake::Poked => vigil.poked(),
                 Wake::Late => {
                     vigil.look();
+                    look_for_a_circle(since);
                     look();
                 }
             }

@@ -433,8 +433,7 @@ impl Watch {
         self.waiting_for_the_likely(permits.source(), site, deadline, block)
     }
 
-    /// As [`waiting`](Self::waiting), for what some are likely to do. While it waits for long, `block` is to look now and
-    /// then, see [`look_for_a_circle`].
+    /// As [`waiting`](Self::waiting), for what some are likely to do, see `beside`.
     pub(crate) fn waiting_for_the_likely<R>(
         &self,
         source: Option<Arc<dyn Source>>,
@@ -444,8 +443,9 @@ impl Watch {
     ) -> R {
         let mut ticket = None;
         let wait = |wanted: HeldLock| {
-            let busy = rt::current().map(rt::Thread::enter);
-            ticket = source.map(|source| beside::Ticket::new(source, wanted.id));
+            let Some(thread) = rt::current() else { return Wait::for_anyone(wanted) };
+            let busy = thread.enter();
+            ticket = source.map(|source| beside::Ticket::new(source, wanted.id, thread.id()));
             drop(busy);
             ticket
                 .as_ref()

@@ -60,9 +60,14 @@ pub(crate) fn closure_ended() {
 /// How long one waits before it looks for the dead. A process that stands still as a whole is recognised much sooner.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// Whether a wait since then is a long one.
+pub(crate) fn is_long(since: Instant) -> bool {
+    since.elapsed() >= PATIENCE
+}
+
 /// Whether the calling thread, which waits since then, is to look for the dead: not where all others wait too.
 pub(crate) fn is_time_to_look(since: Instant) -> bool {
-    since.elapsed() >= PATIENCE && current_if_known().is_some_and(|thread| !everybody_waits(thread.slot()))
+    is_long(since) && current_if_known().is_some_and(|thread| !everybody_waits(thread.slot()))
 }
 
 /// The calling thread waits until all tasks are done, of which a dead thread took one at `taken_at`.

@@ -440,7 +440,7 @@ fn told(scene: &Scene, thread: &Thread) -> Vec<Stuck> {
 }
 
 /// Makes the thread panic out of its wait, if it can be roused.
-fn make_give_way(thread: ThreadId, text: &str) -> bool {
+pub(super) fn make_give_way(thread: ThreadId, text: &str) -> bool {
     let mut done = false;
     registry::for_each_thread(|shared, _| {
         if shared.id() == thread {

@@ -342,12 +342,6 @@ impl WaitSlot {
         Some((wanted, StackId(self.stack.load(Ordering::Relaxed))))
     }
 
-    /// The number of the published wait, if it is one that some are likely to end; the thread asks for itself.
-    pub(crate) fn own_number(&self) -> Option<u32> {
-        let likely = self.is_waiting() && self.enders.load(Ordering::Relaxed) == ENDERS_LIKELY;
-        likely.then(|| self.target.load(Ordering::Relaxed))
-    }
-
     /// As the field says; the thread asks for itself.
     pub(crate) fn anchor(&self) -> u32 {
         self.anchor.load(Ordering::Relaxed)

@@ -9,13 +9,12 @@ use std::fmt;
 use std::panic::{Location, RefUnwindSafe};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
 
 use lockcheck_checker::waits::{Enders, Task};
 use lockcheck_events::{ThreadId, TokenId};
 
 use crate::base::park::{WaitQueue, ignore_poison};
-use crate::base::{Kind, Part, Signal, Site, Step, Turn, Watch, look_for_a_circle, wait_under_control};
+use crate::base::{Kind, Part, Signal, Site, Step, Turn, Watch, wait_under_control};
 use crate::rt::beside::Source;
 use crate::rt::{self, knowledge, record, steer};
 
@@ -170,9 +169,7 @@ impl Barrier {
         let ticket = self.queue.enqueue_or_tell(self.places.saturating_sub(1));
         let is_leader = ticket.is_none();
         if let Some(ticket) = ticket {
-            let since = Instant::now();
-            let wait = || ticket.wait_and_look(&|| look_for_a_circle(since));
-            self.watch.waiting_for_the_likely(missing, site, None, wait);
+            self.watch.waiting_for_the_likely(missing, site, None, || ticket.wait(None));
         } else {
             // In sight of others, if only for a moment.
             self.watch.waiting(site, None, || ());

@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use super::deadline;
-use crate::base::park::{Ticket, WaitQueue, ignore_poison};
-use crate::base::{Kind, Permits, Site, Step, Watch, look_for_a_circle};
+use crate::base::park::{WaitQueue, ignore_poison};
+use crate::base::{Kind, Permits, Site, Step, Watch};
 
 /// A number of permits; taking one blocks while there is none.
 pub struct Semaphore {
@@ -99,21 +99,11 @@ impl Semaphore {
             }
             let ticket = self.waiters.enqueue();
             drop(permits);
-            if !self.watch.waiting_for_permit(&self.out, site, deadline, || wait(ticket, deadline)) {
+            if !self.watch.waiting_for_permit(&self.out, site, deadline, || ticket.wait(deadline)) {
                 return false;
             }
         }
     }
-}
-
-/// Waits until told (`true`) or until the deadline. One who waits for long looks whether it is for himself, in the end.
-fn wait(ticket: Ticket<'_>, deadline: Option<Instant>) -> bool {
-    if deadline.is_some() {
-        return ticket.wait(deadline);
-    }
-    let since = Instant::now();
-    ticket.wait_and_look(&|| look_for_a_circle(since));
-    true
 }
 
 impl Permit<'_> {
