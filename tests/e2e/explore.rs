@@ -19,11 +19,13 @@ fn schedule(ran: &Ran, fixture: &str) -> String {
     schedule.trim_matches('\'').to_owned()
 }
 
+/// Besides what was measured: on a busy machine a lock is held for as long as its holder is kept from running.
 fn only_finding(report: &Value) -> &Value {
     contract::check(report);
-    let findings = list(report, "findings");
-    assert_eq!(findings.len(), 1, "{report}");
-    &findings[0]
+    let found: Vec<&Value> =
+        list(report, "findings").iter().filter(|finding| finding["kind"] != "contention").collect();
+    assert_eq!(found.len(), 1, "{report}");
+    found[0]
 }
 
 #[test]

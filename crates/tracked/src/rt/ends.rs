@@ -16,9 +16,18 @@ use super::context::current;
 use super::waits;
 use crate::base::park::ignore_poison;
 
-/// The live ends of one side of a channel, by their users.
-#[derive(Default)]
-pub(crate) struct Ends(Mutex<Vec<Arc<User>>>);
+/// Ends of one side that are live at once, of which it is known who has them. Of a side with more nothing is known from then
+/// on, and another end costs nothing.
+const ENDS_MAX: usize = 64;
+
+/// The live ends of one side of a channel, by their users; `None`: there were too many.
+pub(crate) struct Ends(Mutex<Option<Vec<Arc<User>>>>);
+
+impl Default for Ends {
+    fn default() -> Ends {
+        Ends(Mutex::new(Some(Vec::new())))
+    }
+}
 
 /// The thread that has used an end (upper half), and how many threads it had started by then; 0: none has, or nobody knows.
 /// Relaxed: a look that comes too early for it takes the end for one of which nothing, or something older, is known.
@@ -30,15 +39,24 @@ const SEVERAL: u64 = u64::MAX;
 
 /// One end. It is live until it is dropped.
 pub(crate) struct End {
-    user: Arc<User>,
+    /// `None`: one of too many.
+    user: Option<Arc<User>>,
     side: Arc<Ends>,
 }
 
 impl End {
     /// A new end of this side.
     pub(crate) fn of(side: &Arc<Ends>) -> End {
-        let user = Arc::<User>::default();
-        ignore_poison(side.0.lock()).push(Arc::clone(&user));
+        let mut ends = ignore_poison(side.0.lock());
+        if ends.as_ref().is_some_and(|ends| ends.len() >= ENDS_MAX) {
+            *ends = None;
+        }
+        let user = ends.as_mut().map(|ends| {
+            let user = Arc::<User>::default();
+            ends.push(Arc::clone(&user));
+            user
+        });
+        drop(ends);
         End { user, side: Arc::clone(side) }
     }
 
@@ -50,20 +68,23 @@ impl End {
 
     /// The calling thread uses it. Under control the controller knows better.
     pub(crate) fn used(&self) {
+        let Some(end) = &self.user else { return };
         let user = current().filter(|thread| !thread.is_steered());
         let own = user.map_or(SEVERAL, |thread| u64::from(thread.id().0) << 32 | u64::from(thread.starts()));
-        let before = self.user.0.load(Ordering::Relaxed);
+        let before = end.0.load(Ordering::Relaxed);
         if before != own {
             let is_first = before == 0 || before >> 32 == own >> 32;
-            self.user.0.store(if is_first { own } else { SEVERAL }, Ordering::Relaxed);
+            end.0.store(if is_first { own } else { SEVERAL }, Ordering::Relaxed);
         }
     }
 }
 
 impl Drop for End {
     fn drop(&mut self) {
+        let Some(own) = &self.user else { return };
         let mut ends = ignore_poison(self.side.0.lock());
-        if let Some(at) = ends.iter().position(|user| Arc::ptr_eq(user, &self.user)) {
+        let Some(ends) = ends.as_mut() else { return };
+        if let Some(at) = ends.iter().position(|user| Arc::ptr_eq(user, own)) {
             ends.swap_remove(at);
         }
     }
@@ -72,8 +93,10 @@ impl Drop for End {
 impl Source for Ends {
     /// Any one of those who have an end.
     fn enders(&self) -> Enders {
-        let words: Vec<u64> =
-            ignore_poison(self.0.lock()).iter().map(|user| user.0.load(Ordering::Relaxed)).collect();
+        let ends = ignore_poison(self.0.lock());
+        let words = ends.iter().flatten().map(|user| user.0.load(Ordering::Relaxed));
+        let words: Vec<u64> = words.collect();
+        drop(ends);
         let users: Option<Vec<ThreadId>> = words.into_iter().map(still_with).collect();
         match users {
             Some(runners) if !runners.is_empty() => {
@@ -92,4 +115,27 @@ impl Source for Ends {
 fn still_with(word: u64) -> Option<ThreadId> {
     let user = ThreadId((word >> 32) as u32);
     (word != 0 && word != SEVERAL && waits::starts_of(user)? == word as u32).then_some(user)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As of a pool whose tasks each have a sender.
+    #[test]
+    fn ends_past_the_limit_are_not_kept() {
+        let side: Arc<Ends> = Arc::default();
+        let kept = |side: &Ends| ignore_poison(side.0.lock()).as_ref().map(Vec::len);
+        let first = End::of(&side);
+        let few: Vec<End> = (1..ENDS_MAX).map(|_| first.another()).collect();
+        assert_eq!(kept(&side), Some(ENDS_MAX));
+        drop(few);
+        assert_eq!(kept(&side), Some(1));
+        let many: Vec<End> = (0..ENDS_MAX).map(|_| first.another()).collect();
+        assert_eq!(kept(&side), None);
+        assert!(many.last().is_some_and(|last| last.user.is_none()));
+        assert_eq!(side.enders(), Enders::Anyone);
+        drop((many, first));
+        assert_eq!(kept(&side), None, "nothing is known of it any more");
+    }
 }
