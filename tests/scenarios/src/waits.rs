@@ -86,7 +86,9 @@ fn send_holding_a_lock() {
     let held = Barrier::new(2);
     let (sender, receiver) = sync_channel(0);
     together(vec![
+        // Each has its end to itself: whoever gives way, the other one is not left to wait.
         Box::new(|| {
+            let sender = sender;
             let _held = lock(&a);
             held.wait();
             let _ = sender.send(());
