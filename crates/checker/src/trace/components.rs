@@ -89,16 +89,11 @@ const CLOSED: u32 = UNSEEN - 1;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trace::random;
 
     #[test]
     fn components_are_what_reachability_says() {
-        let mut random = 0x9E37_79B9_7F4A_7C15u64;
-        let mut below = |limit: u32| {
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-            (random >> 33) as u32 % limit
-        };
+        let mut below = random::numbers();
         for _ in 0..500 {
             let nodes = 1 + below(12);
             let mut successors = vec![Vec::new(); nodes as usize];

@@ -542,6 +542,7 @@ impl<'a> SectionIndex<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trace::random;
 
     #[test]
     fn an_edge_brings_what_its_source_knew_then() {
@@ -570,13 +571,7 @@ mod tests {
 
     #[test]
     fn full_clocks_are_what_walking_the_edges_gives() {
-        let (threads, mut random) = (5u32, 0x9E37_79B9_7F4A_7C15u64);
-        let mut below = |limit: u32| {
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-            (random >> 33) as u32 % limit
-        };
+        let (threads, mut below) = (5u32, random::numbers());
         for stride in 1..4 {
             let mut edges = Edges::default();
             (0..threads).for_each(|thread| edges.add_thread(thread));

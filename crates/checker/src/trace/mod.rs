@@ -29,6 +29,8 @@ mod holds;
 mod judge;
 mod order;
 mod races;
+#[cfg(test)]
+mod random;
 mod reversal;
 mod shapes;
 mod verify;

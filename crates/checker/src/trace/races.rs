@@ -648,16 +648,11 @@ fn walk(records: &[Record], head: u32) -> impl Iterator<Item = &Record> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trace::random;
 
     #[test]
     fn a_short_log_is_merged_as_a_long_one_is() {
-        let mut random = 0x9E37_79B9_7F4A_7C15u64;
-        let mut below = |limit: u32| {
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-            (random >> 33) as u32 % limit
-        };
+        let mut below = random::numbers();
         for round in 0..2_000 {
             let (threads, locations) = (1 + below(9), 1 + below(9));
             let entries = (0..below(SHORT_LOG as u32 + 1)).map(|line| Seen {

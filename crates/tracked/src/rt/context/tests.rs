@@ -25,6 +25,14 @@ fn word_of(hold: &HeldLock) -> u64 {
     crate::rt::classes::number(hold.created) * IDS + hold.id.0
 }
 
+/// Numbers below what is asked for, the same each time: a linear congruential generator's upper bits.
+fn numbers(mut state: u64) -> impl FnMut(u64) -> u64 {
+    move |below| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    }
+}
+
 fn seen() -> Thread {
     let thread = Thread::new();
     thread.meet();
@@ -125,11 +133,7 @@ fn holds_past_the_inline_ones_are_kept_up_to_the_limit() {
 #[test]
 fn the_holds_left_are_those_of_the_guards_left() {
     let thread = seen();
-    let mut random = 1_u64;
-    let mut next = |below: u64| {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (random >> 33) % below
-    };
+    let mut next = numbers(1);
     let mut guards: Vec<(u64, Token)> = Vec::new();
     let (mut quickly, mut slowly) = (0, 0);
     for step in 1..400_000 {
@@ -175,11 +179,7 @@ fn the_holds_left_are_those_of_the_guards_left() {
 #[test]
 fn holds_say_when_they_were_asked_for_whichever_way_they_came() {
     let thread = seen();
-    let mut random = 7_u64;
-    let mut next = |below: u64| {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (random >> 33) % below
-    };
+    let mut next = numbers(7);
     let mut events = 0_u32;
     let mut guards: Vec<(HeldLock, Token)> = Vec::new();
     // What was last at the lowest place.
