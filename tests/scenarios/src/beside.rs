@@ -112,7 +112,11 @@ fn barrier_and_mutex() {
 /// Two that have nothing to do until somebody outside says so for the first time.
 fn channels_crossed_until_a_third_sends() {
     let ((to_left, left), (to_right, right)) = (channel(), channel());
-    let third = to_left.clone();
+    // Main has used the first end to make these, which nobody has used.
+    let (third, to_left) = {
+        let first = to_left;
+        (first.clone(), first.clone())
+    };
     thread::scope(|scope| {
         scope.spawn(move || {
             let _ = to_right.send(1);
