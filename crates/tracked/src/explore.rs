@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::panic::Location;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use lockcheck_checker::Finding;
@@ -81,6 +82,7 @@ pub struct Explore {
     steps: u64,
     spurious: u32,
     fresh_threads: bool,
+    kernel_switches: bool,
     replay: Option<String>,
 }
 
@@ -167,6 +169,7 @@ impl Explore {
             steps: STEPS_MAX,
             spurious: 0,
             fresh_threads: false,
+            kernel_switches: false,
             replay: None,
         }
     }
@@ -225,6 +228,17 @@ impl Explore {
         Explore { fresh_threads: fresh, ..self }
     }
 
+    /// Each thread runs on its own, and the kernel switches from one to the next, at a tenth of the speed.
+    ///
+    /// Else, on x86-64 Linux, the thread that explores goes from stack to stack, and the others sleep: each has its own
+    /// stack, thread-locals, `thread::current` and `pthread_self`, but what the kernel knows about a thread (`gettid`, its
+    /// name there, its signal mask, its processor time) is that of the one that explores. It is done as here anyway for a
+    /// schedule that is replayed, under a debugger, and from the first call of [`external`] on; and in all explorations of
+    /// a process with `LOCKCHECK_SWITCHES=kernel`.
+    pub fn kernel_switches(self, kernel: bool) -> Explore {
+        Explore { kernel_switches: kernel, ..self }
+    }
+
     /// Only the run that this schedule describes.
     pub fn replay(self, schedule: &str) -> Explore {
         Explore { replay: Some(schedule.to_owned()), ..self }
@@ -266,7 +280,8 @@ impl Explore {
     /// One run by this schedule.
     fn replayed(&self, schedule: &Schedule, body: &dyn Fn()) -> ExploreReport {
         let mut replay = Replay::new(schedule);
-        let Some(outcome) = session::explore(self.plan(&mut replay, 1), body) else {
+        let plan = Plan { kernel_switches: true, ..self.plan(&mut replay, 1) };
+        let Some(outcome) = session::explore(plan, body) else {
             body();
             return ExploreReport::of_plain_run();
         };
@@ -282,6 +297,7 @@ impl Explore {
             steps_max: self.steps,
             spurious: self.spurious,
             fresh_threads: self.fresh_threads,
+            kernel_switches: self.kernel_switches || kernel_switches_wanted(),
             failures_max: 1,
         }
     }
@@ -407,6 +423,19 @@ fn does_not_repeat(lasting: &[&'static Location<'static>]) -> String {
 /// The schedule that `LOCKCHECK_REPLAY` asks for.
 fn from_environment() -> Option<String> {
     std::env::var("LOCKCHECK_REPLAY").ok().filter(|text| !text.trim().is_empty())
+}
+
+/// Whether `LOCKCHECK_SWITCHES` has the kernel switch threads in all explorations.
+fn kernel_switches_wanted() -> bool {
+    static WANTED: OnceLock<bool> = OnceLock::new();
+    *WANTED.get_or_init(|| match std::env::var("LOCKCHECK_SWITCHES").as_deref() {
+        Ok("kernel") => true,
+        Ok("") | Err(_) => false,
+        Ok(other) => {
+            output::print(&format!("lockcheck: LOCKCHECK_SWITCHES={other} is not known; expected kernel\n"));
+            false
+        }
+    })
 }
 
 fn parse(text: &str) -> Schedule {

@@ -104,11 +104,11 @@ fn own_name() -> Option<String> {
     std::thread::current().name().map(str::to_owned)
 }
 
-/// The operating system's number for the calling thread.
+/// The operating system's number for the calling thread, be it another kernel thread that runs it now.
 pub(crate) fn os_id() -> u64 {
     #[cfg(target_os = "linux")]
     // SAFETY: takes no arguments and cannot fail.
-    return unsafe { libc::gettid() } as u64;
+    return steer::strand::task().map_or_else(|| unsafe { libc::gettid() } as u64, u64::from);
     #[cfg(not(target_os = "linux"))]
     0
 }

@@ -23,38 +23,55 @@ pub(crate) struct Affinity {
 #[cfg(not(target_os = "linux"))]
 pub(crate) struct Affinity;
 
-/// Keeps the calling thread to one processor, if that is permitted; gives where it could run before.
+/// Where the calling thread may run, if that can be told.
 #[cfg(target_os = "linux")]
-pub(crate) fn pin(core: Option<usize>) -> Option<Affinity> {
-    let core = core.filter(|core| *core < libc::CPU_SETSIZE as usize)?;
+pub(crate) fn affinity() -> Option<Affinity> {
     // SAFETY: a set of processors is an array of integers, for which zeros are a value.
-    let mut before: libc::cpu_set_t = unsafe { std::mem::zeroed() };
-    let mut only = before;
-    // SAFETY: the processor is below the size of the set, and both sets are valid for the length given.
-    unsafe {
-        libc::CPU_SET(core, &mut only);
-        if libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &mut before) != 0 {
-            return None;
-        }
-        if libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &only) != 0 {
-            return None;
-        }
-    }
-    Some(Affinity { processors: before, policy: do_not_interrupt() })
+    let mut processors: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the set is valid for the length given; the second call asks about the calling thread only.
+    let (failed, policy) = unsafe {
+        (
+            libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &mut processors),
+            libc::sched_getscheduler(0),
+        )
+    };
+    (failed == 0).then_some(Affinity { processors, policy })
 }
 
-/// Whoever is handed the baton is not to interrupt the one who hands it on and is about to sleep anyway: in the class
-/// `SCHED_BATCH`, a thread that wakes up waits until the processor is free, which halves the switches. Gives the class
-/// before; where it cannot be changed, exploring is slower.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn affinity() -> Option<Affinity> {
+    None
+}
+
+/// Keeps the calling thread to one processor, if there is one to keep it to and that is permitted.
 #[cfg(target_os = "linux")]
-fn do_not_interrupt() -> libc::c_int {
+pub(crate) fn pin(core: Option<usize>) {
+    let Some(core) = core.filter(|core| *core < libc::CPU_SETSIZE as usize) else { return };
+    // SAFETY: a set of processors is an array of integers, for which zeros are a value; the processor is below its size,
+    // and it is valid for the length given.
+    let pinned = unsafe {
+        let mut only: libc::cpu_set_t = std::mem::zeroed();
+        libc::CPU_SET(core, &mut only);
+        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &only) == 0
+    };
+    if pinned {
+        do_not_interrupt();
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn pin(_: Option<usize>) {}
+
+/// Whoever is handed the baton is not to interrupt the one who hands it on and is about to sleep anyway: in the class
+/// `SCHED_BATCH`, a thread that wakes up waits until the processor is free, which halves the switches. Where the class
+/// cannot be changed, exploring is slower.
+#[cfg(target_os = "linux")]
+fn do_not_interrupt() {
     // SAFETY: asks about, and changes, the calling thread only; a thread may always choose this class.
     unsafe {
-        let before = libc::sched_getscheduler(0);
-        if before == libc::SCHED_OTHER {
+        if libc::sched_getscheduler(0) == libc::SCHED_OTHER {
             libc::sched_setscheduler(0, libc::SCHED_BATCH, &plain());
         }
-        before
     }
 }
 
@@ -63,11 +80,6 @@ fn do_not_interrupt() -> libc::c_int {
 fn plain() -> libc::sched_param {
     // SAFETY: a structure of integers, for which zeros are a value.
     unsafe { std::mem::zeroed() }
-}
-
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn pin(_: Option<usize>) -> Option<Affinity> {
-    None
 }
 
 /// Lets the calling thread run where and as it could before.

@@ -6,6 +6,7 @@
 //! | `controller` | who stands where, who has what, who goes on; deadlocks are seen here, when they form |
 //! | `baton` | how an order goes from thread to thread; run by loom in `tests/baton.rs` |
 //! | `seat`, `pool`, `core` | threads that wait for orders, lent from run to run, on one processor |
+//! | `carrier`, `strand` | one kernel thread that goes from thread to thread, where that is possible |
 //! | `verdict` | what a run that cannot go on is called |
 //! | `panics` | what threads under control panic with, where, and holding what |
 //! | `session` | one run after the other |
@@ -20,6 +21,7 @@
 //! consistent; `Instant::now` is not virtual.
 
 mod baton;
+mod carrier;
 pub(crate) mod controller;
 pub(crate) mod core;
 pub(crate) mod operations;
@@ -29,6 +31,8 @@ pub(crate) mod program;
 pub(crate) mod seat;
 pub(crate) mod session;
 pub(crate) mod spawning;
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), path = "no_strand.rs")]
+pub(crate) mod strand;
 mod verdict;
 
 use std::any::Any;

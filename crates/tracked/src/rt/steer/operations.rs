@@ -603,6 +603,7 @@ fn out_of_control<R>(me: Me, site: Place, call: impl FnOnce() -> R) -> R {
             }
         }
     }
+    me.seat().disembark();
     me.controller().leave(me.worker, site);
     let _return = Return(me);
     call()

@@ -12,6 +12,7 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
+use super::carrier::Carrier;
 use super::controller::Controller;
 use super::seat::{Job, Order, Seat};
 
@@ -39,6 +40,8 @@ pub(crate) struct Pool {
     handles: Arc<Mutex<Vec<std::thread::JoinHandle<()>>>>,
     /// Each thread serves one worker only.
     fresh: bool,
+    /// Who carries them, where they are carried.
+    carrier: Option<Arc<Carrier>>,
     /// The processor that all of them run on.
     core: Option<usize>,
     /// A thread has ended before the exploration does.
@@ -48,11 +51,12 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    pub(crate) fn new(fresh: bool, core: Option<usize>) -> Pool {
+    pub(crate) fn new(fresh: bool, carrier: Option<Arc<Carrier>>, core: Option<usize>) -> Pool {
         Pool {
             idle: Vec::new(),
             handles: Arc::new(Mutex::new(Vec::new())),
             fresh,
+            carrier,
             core,
             has_ended: false,
             started: 0,
@@ -78,13 +82,14 @@ impl Pool {
     /// Everybody who is idle goes home; gives what to join.
     pub(super) fn close(&mut self) -> Vec<std::thread::JoinHandle<()>> {
         for (_, seat) in self.idle.drain(..) {
-            seat.give(Order::Quit);
+            seat.dismiss();
         }
         std::mem::take(&mut *self.handles.lock())
     }
 
-    pub(super) fn core(&self) -> Option<usize> {
-        self.core
+    /// With whom a thread that is started runs, and where.
+    pub(super) fn company(&self) -> (Option<Arc<Carrier>>, Option<usize>) {
+        (self.carrier.clone(), self.core)
     }
 
     pub(super) fn keep(&mut self, handle: std::thread::JoinHandle<()>) {
@@ -102,9 +107,9 @@ impl Pool {
 pub(super) fn start(
     controller: &Weak<Controller>,
     make: &Make,
-    core: Option<usize>,
+    (carrier, core): (Option<Arc<Carrier>>, Option<usize>),
 ) -> io::Result<(Arc<Seat>, std::thread::JoinHandle<()>)> {
-    let seat = Arc::new(Seat::new());
+    let seat = Arc::new(Seat::new(carrier.as_ref()));
     let mut builder = std::thread::Builder::new();
     if let Some(name) = &make.name {
         builder = builder.name(name.clone());
@@ -122,6 +127,9 @@ pub(super) fn start(
     })?;
     // Its handle must be there before the first order.
     let _ = sat_down.recv();
+    if let Some(carrier) = carrier {
+        carrier.take_aboard(&seat);
+    }
     Ok((seat, handle))
 }
 

@@ -52,11 +52,11 @@ pub(crate) fn arrive(thread: &'static Thread) {
         }
     };
     panics::hear();
-    let seat = Arc::new(Seat::new());
+    let seat = Arc::new(Seat::new(None));
     seat.take();
     let core = core::own();
-    let before = core::pin(core);
-    let pool = Pool::new(true, core.filter(|_| before.is_some()));
+    core::pin(core);
+    let pool = Pool::new(true, None, core);
     let controller = Controller::new(strategy, STEPS_MAX, pool);
     controller.state().program = true;
     let first = Member::new(Arc::clone(&seat), thread.id(), None, None);

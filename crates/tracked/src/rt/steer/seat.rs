@@ -1,11 +1,12 @@
-//! Where a thread under control waits for its turn. Nothing spins: a thread that has to wait sleeps in the kernel.
+//! Where a thread under control waits for its turn. Nothing spins: a thread that has to wait is put aside by the kernel
+//! thread that carries it, or sleeps in the kernel ([`super::carrier`]).
 //!
 //! The sleep is not std's `park`: its token is the program's own.
 //!
 //! An order is given to a seat by whoever runs, and taken by the one thread that sits there. There is never more than
 //! one order under way: whoever gives it stops running.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::Thread;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::baton::{Baton, Word};
+use super::carrier::{Berth, Carrier};
 
 /// What a thread that sat still is to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,6 +60,8 @@ struct Bed {
     word: AtomicU32,
     /// Who sits here; set before the first order can be given.
     thread: OnceLock<Thread>,
+    /// Where threads are carried: its place there.
+    berth: Option<Berth>,
 }
 
 /// The place of one thread.
@@ -72,9 +76,14 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
-    pub(crate) fn new() -> Seat {
+    /// A seat among those that the carrier carries, if there is one.
+    pub(crate) fn new(carrier: Option<&Arc<Carrier>>) -> Seat {
         Seat {
-            baton: Baton(Bed { word: AtomicU32::new(Order::None as u32), thread: OnceLock::new() }),
+            baton: Baton(Bed {
+                word: AtomicU32::new(Order::None as u32),
+                thread: OnceLock::new(),
+                berth: carrier.map(Berth::new),
+            }),
             id: AtomicU32::new(0),
             #[cfg(unix)]
             pthread: std::sync::atomic::AtomicUsize::new(0),
@@ -92,6 +101,25 @@ impl Seat {
         // SAFETY: takes no arguments and cannot fail.
         #[cfg(unix)]
         self.pthread.store(unsafe { libc::pthread_self() } as usize, Ordering::Relaxed);
+    }
+
+    /// The calling thread, which sits here, explores: it carries the others, where they are carried.
+    pub(crate) fn explores(&self) {
+        if let Some(berth) = self.berth() {
+            berth.explores();
+        }
+    }
+
+    /// Its place among those who are carried.
+    pub(super) fn berth(&self) -> Option<&Berth> {
+        self.baton.0.berth.as_ref()
+    }
+
+    /// From now on each thread runs on its own, as the calling one, which sits here, needs to.
+    pub(super) fn disembark(&self) {
+        if let Some(berth) = self.berth() {
+            berth.disembark();
+        }
     }
 
     /// The run-time's number for who sits here.
@@ -115,9 +143,23 @@ impl Seat {
         self.baton.give(order as u32);
     }
 
-    /// Sleeps until an order comes.
+    /// Whoever sits here idly goes home.
+    pub(super) fn dismiss(&self) {
+        self.baton.0.word.store(Order::Quit as u32, Ordering::Release);
+        if !self.berth().is_some_and(Berth::send_home) {
+            self.baton.0.rouse();
+        }
+    }
+
+    /// Sleeps until an order comes. One who goes home does so by itself from here on.
     pub(crate) fn wait(&self) -> Order {
-        order_of(self.baton.wait())
+        let order = order_of(self.baton.wait());
+        if order == Order::Quit
+            && let Some(berth) = self.berth()
+        {
+            berth.land();
+        }
+        order
     }
 
     /// The same, for so long at the most.
@@ -143,8 +185,23 @@ impl Word for Bed {
         self.word.swap(value, order)
     }
 
-    #[cfg(target_os = "linux")]
     fn rouse(&self) {
+        if !self.berth.as_ref().is_some_and(Berth::rouse) {
+            self.rouse_in_kernel();
+        }
+    }
+
+    fn sleep_while_zero(&self, patience: Option<Duration>) {
+        match (&self.berth, patience) {
+            (Some(berth), None) if berth.sleep() => {}
+            _ => self.sleep_in_kernel(patience),
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Bed {
+    fn rouse_in_kernel(&self) {
         // SAFETY: the word lives as long as the seat, and to wake reads nothing but its address.
         unsafe {
             libc::syscall(
@@ -156,15 +213,7 @@ impl Word for Bed {
         }
     }
 
-    #[cfg(not(target_os = "linux"))]
-    fn rouse(&self) {
-        if let Some(thread) = self.thread.get() {
-            thread.unpark();
-        }
-    }
-
-    #[cfg(target_os = "linux")]
-    fn sleep_while_zero(&self, patience: Option<Duration>) {
+    fn sleep_in_kernel(&self, patience: Option<Duration>) {
         let patience = patience.map(|patience| libc::timespec {
             tv_sec: patience.as_secs() as libc::time_t,
             tv_nsec: libc::c_long::from(patience.subsec_nanos()),
@@ -181,9 +230,17 @@ impl Word for Bed {
             );
         }
     }
+}
 
-    #[cfg(not(target_os = "linux"))]
-    fn sleep_while_zero(&self, patience: Option<Duration>) {
+#[cfg(not(target_os = "linux"))]
+impl Bed {
+    fn rouse_in_kernel(&self) {
+        if let Some(thread) = self.thread.get() {
+            thread.unpark();
+        }
+    }
+
+    fn sleep_in_kernel(&self, patience: Option<Duration>) {
         match patience {
             None => std::thread::park(),
             Some(patience) => std::thread::park_timeout(patience),

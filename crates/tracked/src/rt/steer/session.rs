@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use lockcheck_explorer::{RunEnd, Strategy};
 
+use super::carrier::Carrier;
 use super::controller::{BoxedStrategy, Controller, Failed, Member};
 use super::pool::Pool;
 use super::seat::Seat;
@@ -26,6 +27,8 @@ pub(crate) struct Plan<'a> {
     /// Wake-ups for no reason, in one run.
     pub spurious: u32,
     pub fresh_threads: bool,
+    /// The kernel switches from thread to thread, also where that could be done without it.
+    pub kernel_switches: bool,
     /// Failures after which no further run begins.
     pub failures_max: usize,
 }
@@ -62,11 +65,16 @@ pub(crate) struct Outcome {
 pub(crate) fn explore(plan: Plan<'_>, body: &dyn Fn()) -> Option<Outcome> {
     let thread = current().filter(|thread| !thread.is_steered())?;
     panics::hear();
-    let seat = Arc::new(Seat::new());
-    seat.take();
     let core = core::own();
-    let before = core::pin(core);
-    let pool = Pool::new(plan.fresh_threads, core.filter(|_| before.is_some()));
+    let carrier = if plan.kernel_switches { None } else { Carrier::new(core) };
+    let seat = Arc::new(Seat::new(carrier.as_ref()));
+    seat.take();
+    seat.explores();
+    let before = core::affinity();
+    // Whoever carries the others may go where the system likes, and takes them along.
+    let core = core.filter(|_| carrier.is_none() && before.is_some());
+    core::pin(core);
+    let pool = Pool::new(plan.fresh_threads, carrier, core);
     let strategy: Box<dyn Strategy + Send + '_> = Box::new(plan.strategy);
     // SAFETY: only the lifetime changes. The strategy is asked between `begin` and `end` of a run, and none is under way
     // when this function returns; a thread that is left behind never runs again.

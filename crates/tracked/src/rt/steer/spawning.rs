@@ -135,9 +135,9 @@ fn seat_for(me: Me, make: &Make) -> io::Result<Arc<Seat>> {
     if let Some(seat) = state.pool.take(make) {
         return Ok(seat);
     }
-    let core = state.pool.core();
+    let company = state.pool.company();
     drop(state);
-    let (seat, handle) = pool::start(&me.controller().handle, make, core)?;
+    let (seat, handle) = pool::start(&me.controller().handle, make, company)?;
     me.controller().state().pool.keep(handle);
     Ok(seat)
 }
