@@ -11,4 +11,5 @@ mod parking_lots;
 mod program;
 mod races;
 mod signals;
+mod switches;
 mod threads;

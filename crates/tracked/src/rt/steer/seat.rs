@@ -6,8 +6,8 @@
 //! An order is given to a seat by whoever runs, and taken by the one thread that sits there. There is never more than
 //! one order under way: whoever gives it stops running.
 
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
 use std::time::Duration;
 
