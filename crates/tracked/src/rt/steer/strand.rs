@@ -92,6 +92,8 @@ impl Strand {
 
     /// The strand is that of the calling thread, which will explore: it takes up the others, and its own again.
     pub(super) fn explores(&self) {
+        let outermost: unsafe extern "C" fn() = runs_on_another_kernel_thread;
+        NOWHERE.goes_on.store(outermost as usize + 1, Ordering::Relaxed);
         self.base.store(own_base(), Ordering::Relaxed);
         self.state.store(ABOARD, Ordering::Relaxed);
     }
@@ -200,19 +202,20 @@ fn own_base() -> usize {
 #[repr(C)]
 struct Saved {
     _registers: [usize; 7],
-    _goes_on: unsafe extern "C" fn(),
+    goes_on: AtomicUsize,
 }
 
 /// The escape in `sleep_aboard` says so.
 const _: () = assert!(offset_of!(Strand, top) == 0 && size_of::<Saved>() == 64);
 
-/// What unwinders of a kernel thread that sleeps find in the place of its strand while another one runs it.
-static NOWHERE: Saved = Saved { _registers: [0; 7], _goes_on: runs_on_another_kernel_thread };
+/// What unwinders of a kernel thread that sleeps find in the place of its strand while another one runs it: as if it had
+/// been called from behind the first instruction of `runs_on_another_kernel_thread`, where `explores` says that is.
+static NOWHERE: Saved = Saved { _registers: [0; 7], goes_on: AtomicUsize::new(0) };
 
 /// Never called: the outermost frame that an unwinder finds, for whoever reads its name in a debugger.
 #[unsafe(naked)]
 unsafe extern "C" fn runs_on_another_kernel_thread() {
-    naked_asm!(".cfi_startproc", ".cfi_signal_frame", ".cfi_undefined rip", "ud2", ".cfi_endproc")
+    naked_asm!(".cfi_startproc", ".cfi_undefined rip", "nop", "ud2", ".cfi_endproc")
 }
 
 /// Saves the registers at the end of the stack.
