@@ -228,7 +228,7 @@ impl Explore {
         Explore { fresh_threads: fresh, ..self }
     }
 
-    /// Each thread runs on its own, and the kernel switches from one to the next, at a tenth of the speed.
+    /// Each thread runs on its own, and the kernel switches from one to the next, at a seventh of the speed.
     ///
     /// Else, on x86-64 Linux, the thread that explores goes from stack to stack, and the others sleep: each has its own
     /// stack, thread-locals, `thread::current` and `pthread_self`, but what the kernel knows about a thread (`gettid`, its
