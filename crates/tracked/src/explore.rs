@@ -233,9 +233,9 @@ impl Explore {
     /// Else, on x86-64 Linux, the thread that explores goes from stack to stack, and the others sleep: each has its own
     /// stack, thread-locals, `thread::current` and `pthread_self`, but what the kernel knows about a thread (`gettid`, its
     /// name there, its signal mask, its processor time) is that of the one that explores, and a thread other than that one
-    /// must not call what changes the user of all threads (`setuid`). It is done as here anyway for a
-    /// schedule that is replayed, under a debugger, and from the first call of [`external`] on; and in all explorations of
-    /// a process with `LOCKCHECK_SWITCHES=kernel`.
+    /// must not call what changes the user of all threads (`setuid`). The kernel switches anyway for a schedule that is
+    /// replayed, under a debugger, and from the first call of [`external`] on; and in all explorations of a process with
+    /// `LOCKCHECK_SWITCHES=kernel`.
     pub fn kernel_switches(self, kernel: bool) -> Explore {
         Explore { kernel_switches: kernel, ..self }
     }

@@ -1,7 +1,8 @@
 //! How fast runs are explored: `cargo run --release -p lockcheck-bench --bin explore`.
 //!
 //! All threads of an exploration share one processor, so that processor time is what counts on a machine that does other
-//! things as well; wall time stands beside it.
+//! things as well; wall time stands beside it. `kernel`: the same with threads that the kernel switches, as it has to
+//! on other processors than x86-64.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -162,8 +163,12 @@ fn main() {
         ("two locks in one order, pct", Strategy::Pct { depth: 2 }),
     ] {
         measure(name, &explore.clone().strategy(strategy), || two_locks(false));
+        let by_kernel = explore.clone().strategy(strategy).kernel_switches(true);
+        measure(&format!("{name}, kernel"), &by_kernel, || two_locks(false));
     }
-    measure("three philosophers, random", &explore.clone().strategy(Strategy::Random), philosophers);
+    let random = explore.clone().strategy(Strategy::Random);
+    measure("three philosophers, random", &random, philosophers);
+    measure("three philosophers, random, kernel", &random.kernel_switches(true), philosophers);
     measure("three philosophers, exhaustive", &explore.clone().exhaustive(), philosophers);
     measure("two locks in opposite orders, until found", &explore, || two_locks(true));
 }

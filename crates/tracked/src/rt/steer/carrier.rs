@@ -23,7 +23,7 @@ use super::strand::{self, Strand, TakenUp};
 pub(crate) struct Carrier {
     /// It still does. Release where it is unset pairs with the Acquire of those who come home.
     carries: AtomicBool,
-    /// Who has been given an order and is taken up by whoever sleeps next. Relaxed, as the two below.
+    /// Who has been given an order and is taken up by whoever sleeps next. Relaxed, as the two below: one kernel thread.
     next: AtomicPtr<Strand>,
     /// Who is to be sent home as soon as nothing runs on its stack.
     leaving: AtomicPtr<Strand>,
@@ -38,15 +38,16 @@ pub(crate) struct Carrier {
 impl Carrier {
     /// `None` where the kernel has to switch threads.
     pub(super) fn new(core: Option<usize>) -> Option<Arc<Carrier>> {
-        strand::is_possible().ok()?;
-        Some(Arc::new(Carrier {
-            carries: AtomicBool::new(true),
-            next: AtomicPtr::default(),
-            leaving: AtomicPtr::default(),
-            pilot: AtomicPtr::default(),
-            crew: Mutex::new(Vec::new()),
-            core,
-        }))
+        strand::is_possible().then(|| {
+            Arc::new(Carrier {
+                carries: AtomicBool::new(true),
+                next: AtomicPtr::default(),
+                leaving: AtomicPtr::default(),
+                pilot: AtomicPtr::default(),
+                crew: Mutex::new(Vec::new()),
+                core,
+            })
+        })
     }
 
     fn carries(&self) -> bool {

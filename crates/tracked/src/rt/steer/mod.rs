@@ -6,6 +6,7 @@
 //! | `controller` | who stands where, who has what, who goes on; deadlocks are seen here, when they form |
 //! | `baton` | how an order goes from thread to thread; run by loom in `tests/baton.rs` |
 //! | `seat`, `pool`, `core` | threads that wait for orders, lent from run to run, on one processor |
+//! | `futex` | a word to sleep on in the kernel |
 //! | `carrier`, `strand` | one kernel thread that goes from thread to thread, where that is possible |
 //! | `verdict` | what a run that cannot go on is called |
 //! | `panics` | what threads under control panic with, where, and holding what |
@@ -24,6 +25,8 @@ mod baton;
 mod carrier;
 pub(crate) mod controller;
 pub(crate) mod core;
+#[cfg(target_os = "linux")]
+mod futex;
 pub(crate) mod operations;
 pub(crate) mod panics;
 pub(crate) mod pool;

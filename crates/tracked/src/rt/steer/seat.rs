@@ -15,6 +15,8 @@ use parking_lot::Mutex;
 
 use super::baton::{Baton, Word};
 use super::carrier::{Berth, Carrier};
+#[cfg(target_os = "linux")]
+use super::futex;
 
 /// What a thread that sat still is to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -202,33 +204,11 @@ impl Word for Bed {
 #[cfg(target_os = "linux")]
 impl Bed {
     fn rouse_in_kernel(&self) {
-        // SAFETY: the word lives as long as the seat, and to wake reads nothing but its address.
-        unsafe {
-            libc::syscall(
-                libc::SYS_futex,
-                self.word.as_ptr(),
-                libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG,
-                1,
-            );
-        }
+        futex::wake(self.word.as_ptr());
     }
 
     fn sleep_in_kernel(&self, patience: Option<Duration>) {
-        let patience = patience.map(|patience| libc::timespec {
-            tv_sec: patience.as_secs() as libc::time_t,
-            tv_nsec: libc::c_long::from(patience.subsec_nanos()),
-        });
-        let until = patience.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
-        // SAFETY: the word and the time live longer than the call, which ends when the word is not what is given here.
-        unsafe {
-            libc::syscall(
-                libc::SYS_futex,
-                self.word.as_ptr(),
-                libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG,
-                Order::None as u32,
-                until,
-            );
-        }
+        futex::wait(&self.word, Order::None as u32, patience);
     }
 }
 

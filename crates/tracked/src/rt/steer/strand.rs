@@ -27,6 +27,8 @@ use std::mem::{MaybeUninit, offset_of};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
+use super::futex;
+
 /// See the module.
 const ASHORE: u32 = 0;
 const ABOARD: u32 = 1;
@@ -168,23 +170,15 @@ impl Strand {
         let state = unsafe { (*strand).state.as_ptr() };
         // Release pairs with the load in `sleep_aboard` (x86 orders every load so): what was done on the strand, and where
         // it was put aside, is seen by the kernel thread that goes on with it.
-        // SAFETY: as above; and to wake reads nothing but the address.
-        unsafe {
-            AtomicU32::from_ptr(state).store(HOMEWARD, Ordering::Release);
-            let wake = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;
-            libc::syscall(libc::SYS_futex, state, wake, i32::MAX);
-        }
+        // SAFETY: as above.
+        unsafe { AtomicU32::from_ptr(state) }.store(HOMEWARD, Ordering::Release);
+        futex::wake(state);
     }
 
     /// Sleeps until the strand's kernel thread has put it aside.
     pub(super) fn wait_until_aboard(&self) {
         while !self.is_aboard() {
-            // SAFETY: the word outlives the call, and no time is given.
-            unsafe {
-                let wait = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
-                let word = self.state.as_ptr();
-                libc::syscall(libc::SYS_futex, word, wait, ASHORE, std::ptr::null::<libc::timespec>());
-            }
+            futex::wait(&self.state, ASHORE, None);
         }
     }
 }
@@ -344,26 +338,13 @@ unsafe extern "C" fn sleep_aboard(own: &Strand) -> usize {
     )
 }
 
-/// Whether strands can be switched in this process, and if not, why.
-pub(super) fn is_possible() -> Result<(), &'static str> {
-    static LASTS: OnceLock<Result<(), &'static str>> = OnceLock::new();
-    (*LASTS.get_or_init(|| {
-        if cfg!(miri) {
-            return Err("an interpreter runs the program");
-        }
-        if !may_set_base() {
-            return Err("the kernel does not let programs set the base of thread-locals");
-        }
-        if has_shadow_stack() {
-            return Err("the processor keeps a second stack of return addresses");
-        }
-        if is_instrumented() {
-            return Err("valgrind or a sanitizer follows the stacks");
-        }
-        Ok(())
-    }))?;
-    // One who comes later finds the threads all the same, but for what only the kernel knows of them.
-    if is_traced() { Err("a debugger is attached") } else { Ok(()) }
+/// Whether strands can be switched in this process: not where something follows the stacks and would lose its way, or is to
+/// see each thread on its own.
+pub(super) fn is_possible() -> bool {
+    static LASTS: OnceLock<bool> = OnceLock::new();
+    // A debugger that comes later finds the threads all the same, but for what only the kernel knows of them.
+    *LASTS.get_or_init(|| !cfg!(miri) && may_set_base() && !has_shadow_stack() && !is_instrumented())
+        && !is_traced()
 }
 
 /// Whether the processor has the instruction, and the kernel lets programs use it (Linux 5.9).
@@ -373,6 +354,7 @@ fn may_set_base() -> bool {
     unsafe { libc::getauxval(libc::AT_HWCAP2) & FSGSBASE != 0 }
 }
 
+/// Whether the processor keeps a second stack of return addresses.
 fn has_shadow_stack() -> bool {
     let mut shadow: usize = 0;
     // SAFETY: reads where the shadow stack ends, and does nothing where there is none.
@@ -380,6 +362,7 @@ fn has_shadow_stack() -> bool {
     shadow != 0
 }
 
+/// Whether valgrind or a sanitizer follows the stacks.
 fn is_instrumented() -> bool {
     const INSIDE: [&CStr; 4] = [c"__tsan_init", c"__asan_init", c"__msan_init", c"__hwasan_init"];
     // SAFETY: looks a name up among what is loaded.
@@ -388,7 +371,28 @@ fn is_instrumented() -> bool {
     preloaded.to_string_lossy().contains("vgpreload") || INSIDE.into_iter().any(is_there)
 }
 
+/// Whether a debugger is attached.
 fn is_traced() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     status.lines().any(|line| line.strip_prefix("TracerPid:").is_some_and(|tracer| tracer.trim() != "0"))
+}
+
+#[cfg(all(test, feature = "check"))]
+mod tests {
+    use crate::rt::lifecycle::os_id;
+    use crate::{Explore, explore, thread};
+
+    #[test]
+    fn a_thread_goes_by_its_own_number_whoever_runs_it() {
+        let report = Explore::new().runs(2).check(|| {
+            let other = thread::spawn(|| {
+                // SAFETY: takes no arguments and cannot fail.
+                let own = || explore::external(|| unsafe { libc::gettid() } as u64);
+                (os_id(), own())
+            });
+            let (told, own) = other.join().unwrap();
+            assert_eq!(told, own);
+        });
+        assert!(report.is_clean(), "{report}");
+    }
 }
