@@ -35,7 +35,8 @@ const ABOARD: u32 = 1;
 const HOMEWARD: u32 = 2;
 
 /// Bytes of stack for a kernel thread that sleeps, beside what the kernel itself saves there: for the two signals that are
-/// libc's own, which it does not let anybody block (`setuid` of one thread is to be that of all).
+/// libc's own, which it does not let anybody block (`setuid` of one thread is to be that of all), where neither std nor the
+/// program has given the thread a stack for signals.
 const CRADLE_BYTES: usize = 16 * 1024;
 
 thread_local! {
